@@ -1,0 +1,104 @@
+# Everything here needs python3 >= 3.11 and make; the rest is installed into .venv from hashed files.
+PYTHON   ?= python3
+VENV     := .venv
+BIN      := $(VENV)/bin
+PROTO_VENV := .venv-proto
+
+# A stamp is named after its input's content: a changed file reinstalls, a touched one does not.
+stamp     = .installed-$(notdir $(1))-$(shell cksum < $(1) | cut -d' ' -f1)
+RUN      := $(VENV)/$(call stamp,requirements/run.txt)
+PROJECT  := $(VENV)/$(call stamp,pyproject.toml)
+TEST     := $(VENV)/$(call stamp,requirements/test.txt)
+CHECK    := $(VENV)/$(call stamp,requirements/check.txt)
+PROTO    := $(PROTO_VENV)/$(call stamp,requirements/proto.txt)
+
+PIP      := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
+HASHED   := --require-hashes --only-binary=:all: --requirement
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(RUN) $(PROJECT) ## watch a grant, handoffs, a call, and every refusal, on real processes
+	@$(BIN)/delegation demo
+
+.PHONY: test
+test: $(RUN) $(PROJECT) $(TEST) ## run the tests (ARGS="tests/unit -k narrowing" for some of them)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(RUN) $(PROJECT) $(TEST) $(CHECK) $(PROTO) ## lint, format, types, import rules, the contract
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/buf lint proto
+	@$(BIN)/buf format proto --diff --exit-code
+	@$(PROTO_VENV)/bin/python proto/generate.py --check
+
+.PHONY: format
+format: $(RUN) $(PROJECT) $(TEST) $(CHECK) ## put code and contract into their one format
+	@$(BIN)/ruff check --quiet --fix-only
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/buf format proto --write
+
+.PHONY: bench
+bench: $(RUN) $(PROJECT) $(TEST) ## measure against the bars; writes build/bench/results.json
+	@$(BIN)/python tests/benchmarks/run.py
+
+.PHONY: proto
+proto: $(PROTO) ## write delegation/v1 from proto/
+	@$(PROTO_VENV)/bin/python proto/generate.py
+
+.PHONY: dev
+dev: $(RUN) $(PROJECT) $(TEST) $(CHECK) $(PROTO) ## install everything a change needs, run nothing
+
+# Needs uv on the PATH. Each file constrains the next: what the demo runs with is what the tests run with.
+.PHONY: lock
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+lock: ## resolve requirements/*.txt anew (needs uv)
+	@$(LOCK) pyproject.toml --extra all --group build -o requirements/run.txt
+	@$(LOCK) pyproject.toml --extra all --group build --group test -c requirements/run.txt -o requirements/test.txt
+	@$(LOCK) pyproject.toml --extra all --group build --group test --group check -c requirements/test.txt -o requirements/check.txt
+	@$(LOCK) --group proto -o requirements/proto.txt
+
+.PHONY: clean
+clean: ## remove what these targets made
+	@rm -rf $(VENV) $(PROTO_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: python
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python needs its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+
+$(RUN): | python
+	@echo "Installing into $(VENV) (once; about half a minute) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python $(PIP) $(HASHED) requirements/run.txt
+	@touch $@
+
+# Its own step: a file with hashes cannot name an editable project.
+$(PROJECT): | $(RUN)
+	@$(BIN)/python $(PIP) --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-pyproject.toml-*; touch $@
+
+$(TEST): | $(RUN)
+	@echo "Adding what the tests need ..."
+	@$(BIN)/python $(PIP) $(HASHED) requirements/test.txt
+	@rm -f $(VENV)/.installed-test.txt-*; touch $@
+
+$(CHECK): | $(RUN) $(TEST)
+	@echo "Adding the linters ..."
+	@$(BIN)/python $(PIP) $(HASHED) requirements/check.txt
+	@rm -f $(VENV)/.installed-check.txt-*; touch $@
+
+$(PROTO): | python
+	@echo "Installing the generator into $(PROTO_VENV) ..."
+	@$(PYTHON) -m venv --clear $(PROTO_VENV)
+	@$(PROTO_VENV)/bin/python $(PIP) $(HASHED) requirements/proto.txt
+	@touch $@
