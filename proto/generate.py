@@ -57,8 +57,8 @@ def generate(target: Path) -> dict[str, bytes]:
     """Run protoc into `target`; return file name to content."""
     sources = sorted((PROTO / PACKAGE).glob("*.proto"))
     services = [source for source in sources if re.search(r"^service ", source.read_text(encoding="utf-8"), re.M)]
-    run_protoc(sources, [f"--python_out={target}", f"--mypy_out={target}"])
-    run_protoc(services, [f"--grpc_python_out={target}", f"--mypy_grpc_out={target}"])
+    run_protoc(sources, [f"--python_out={target}", f"--mypy_out=quiet:{target}"])
+    run_protoc(services, [f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet:{target}"])
     package = target / PACKAGE
     (package / "__init__.py").write_text(INIT, encoding="utf-8")
     return {path.name: path.read_bytes() for path in package.iterdir()}
