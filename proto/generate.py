@@ -56,7 +56,7 @@ def refuse_other_generators() -> None:
 def generate(target: Path) -> dict[str, bytes]:
     """Run protoc into `target`; return file name to content."""
     sources = sorted((PROTO / PACKAGE).glob("*.proto"))
-    services = [source for source in sources if re.search(r"^service ", source.read_text(encoding="utf-8"), re.M)]
+    services = [source for source in sources if re.search(r"(?m)^service ", source.read_text(encoding="utf-8"))]
     run_protoc(sources, [f"--python_out={target}", f"--mypy_out=quiet:{target}"])
     run_protoc(services, [f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet:{target}"])
     package = target / PACKAGE
