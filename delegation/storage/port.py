@@ -1,0 +1,328 @@
+"""The storage port: every question the service asks of its database.
+
+Each write is atomic, and durable when it returns: it then survives the death of the
+process and of the machine. A write that raises has left nothing behind. Calls that wait
+for the database never block the event loop.
+
+Every method may raise `StorageError`: `storage_unavailable` when the database cannot be
+reached or has failed, `overloaded` when too much is waiting already. The exceptions below
+are not failures of the store but what it found; they leave the service as refusals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from delegation.storage.records import (
+    AgentRecord,
+    CallRecord,
+    DecisionBatch,
+    DocumentRecord,
+    LinkRecord,
+    OfferRecord,
+    OutcomeRecord,
+    RecorderState,
+    RevocationRecord,
+    TaskRecord,
+)
+
+T = TypeVar("T")
+
+
+class WriteRefusedError(Exception):
+    """A write was not made because of what is already recorded."""
+
+
+class ReplayedProofError(WriteRefusedError):
+    """The proof's nonce was used before, by another caller or for another request."""
+
+
+class NotRecordedError(WriteRefusedError):
+    """The write refers to something that is not recorded."""
+
+
+class RevokedMeanwhileError(WriteRefusedError):
+    """Something the decision rests on was revoked after the decision was prepared."""
+
+    def __init__(self, kind: str, revoked_id: bytes, position: int) -> None:
+        super().__init__(f"{kind} revoked at feed position {position}")
+        self.kind = kind
+        self.revoked_id = revoked_id
+        self.position = position
+
+
+class OutOfSequenceError(WriteRefusedError):
+    """A batch of decisions does not continue its guard's numbering or hash chain.
+
+    `expected` is where that guard stands.
+    """
+
+    def __init__(self, expected: RecorderState) -> None:
+        super().__init__(f"the next decision is number {expected.next_sequence}")
+        self.expected = expected
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What a prepared write rests on, and the feed position at which it was found unrevoked.
+
+    The write looks again inside its own transaction, so that nothing that rests on a
+    revoked thing is entered after the revocation was acknowledged.
+    """
+
+    position: int
+    rests_on: frozenset[tuple[str, bytes]]
+    """(kind, id) of each thing, as in `RevocationRecord`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofUse:
+    """The one use of a proof's nonce.
+
+    Where `request_digest` is not empty, the same caller may repeat the same request and gets
+    the earlier answer. A tool's instances may share one caller identity, so the digest must
+    also cover something that the asking instance chose for this attempt; otherwise a proof
+    replayed to a second instance looks like a retry of the first.
+    """
+
+    nonce: bytes
+    """16 bytes."""
+    audience: str
+    caller: str
+    expires_ms: int
+    """From then on the proof is refused for its age, and the nonce may be forgotten."""
+    request_digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A caller's own key for one write: repeated with the same request, it is not made again."""
+
+    caller: str
+    method: str
+    key: str
+    request_digest: bytes
+    """32 bytes: same key with another request is a `Conflict`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """An idempotency key with the response to keep for it."""
+
+    key: IdempotencyKey
+    response: bytes
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks to list; None does not restrict."""
+
+    holder_agent: str | None = None
+    """Tasks whose grant this agent holds."""
+    member: str | None = None
+    """Tasks in which this agent holds any link."""
+    caller: str | None = None
+    active_at_ms: int | None = None
+    """Tasks neither completed nor expired at that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls to list; None does not restrict."""
+
+    task_id: bytes | None = None
+    audiences: tuple[str, ...] | None = None
+    """Calls at any of these audiences; none, if it is empty."""
+    tool: str | None = None
+    agent: str | None = None
+    """Calls made by this agent (the chain's leaf)."""
+    allowed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list, newest first."""
+
+    items: tuple[T, ...]
+    next_cursor: bytes | None
+    """Where the next page begins; None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Part of the revocation feed, oldest first, and where the feed stood when it was read."""
+
+    head_position: int
+    entries: tuple[RevocationRecord, ...]
+
+
+class Storage(Protocol):
+    """What the service keeps, and asks for again."""
+
+    async def open(self) -> None:
+        """Bring the schema up to date and begin to take work.
+
+        Raises `StorageError` with reason `schema_newer` if a later program wrote the database.
+        """
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go of the database."""
+
+    async def check(self) -> None:
+        """Return if a write would be taken now; raise `StorageError` if not."""
+
+    # -- delegation ------------------------------------------------------------------------
+
+    async def add_grant(
+        self,
+        task: TaskRecord,
+        link: LinkRecord,
+        *,
+        fence: Fence | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> bytes | None:
+        """Record a task with its grant.
+
+        Returns None, or the kept response (and records nothing) if this request was made
+        before. Raises `Conflict`, `RevokedMeanwhileError`.
+        """
+
+    async def add_handoffs(
+        self,
+        links: Sequence[LinkRecord],
+        *,
+        fence: Fence | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> tuple[LinkRecord, ...]:
+        """Record handoffs, all or none.
+
+        Returns them as they are recorded: a link that was recorded before stays as it was,
+        with its first receipt. Raises `Conflict`, `RevokedMeanwhileError`.
+        """
+
+    async def earlier_response(self, key: IdempotencyKey) -> bytes | None:
+        """Return the response kept for a request; raise `Conflict` if it was another request."""
+
+    async def complete_task(
+        self, task_id: bytes, *, completed_ms: int, completed_by: str, revocation: RevocationRecord
+    ) -> int:
+        """End a task and enter its revocation; return the feed position that says so.
+
+        Completing again changes nothing and returns the same position. Raises
+        `NotRecordedError`.
+        """
+
+    # -- calls -----------------------------------------------------------------------------
+
+    async def decide(
+        self, call: CallRecord, *, proof: ProofUse | None = None, fence: Fence | None = None
+    ) -> CallRecord:
+        """Enter a decision and use up its proof; return the decision that stands.
+
+        That is an earlier one if the same caller made the same request before. Raises
+        `ReplayedProofError`, `RevokedMeanwhileError`; nothing is entered then, and the caller enters
+        the denial (`call.denied(...)`), which needs no fence and, for a replay, no proof.
+        """
+
+    async def consume_proof(self, proof: ProofUse, *, fence: Fence | None = None) -> None:
+        """Use up a proof. Raises `ReplayedProofError`, `RevokedMeanwhileError`."""
+
+    async def record_decisions(
+        self, batch: DecisionBatch, calls: Sequence[CallRecord], proofs: Sequence[ProofUse] = ()
+    ) -> RecorderState:
+        """Enter a guard's own decisions, all or none, and mark their proofs as used.
+
+        A batch that is exactly one already entered is acknowledged and not entered again.
+        Returns where the guard then stands. Raises `OutOfSequenceError`; `Conflict` if a call id is
+        taken.
+        """
+
+    async def report_outcome(self, outcome: OutcomeRecord) -> None:
+        """Enter what came of a call. Again with the same content changes nothing.
+
+        Raises `NotRecordedError` if the call is not recorded, `Conflict` if another outcome is.
+        """
+
+    # -- revocation feed -------------------------------------------------------------------
+
+    async def revoke(self, revocations: Sequence[RevocationRecord]) -> int:
+        """Enter revocations, all or none; return the position from which all are in effect.
+
+        What the feed already says, for as long, is not entered again.
+        """
+
+    async def feed(self, after_position: int, limit: int, *, live_at_ms: int | None = None) -> FeedPage:
+        """Return entries after a position; only those still live at a time, if one is given."""
+
+    async def head_position(self) -> int:
+        """Return the feed's last position; 0 if it is empty."""
+
+    async def feed_beyond(self, position: int) -> int:
+        """Wait until the feed is beyond `position`; return its position."""
+
+    # -- agents and offers -----------------------------------------------------------------
+
+    async def put_agent(self, agent: AgentRecord) -> None:
+        """Register an agent, or replace its registration."""
+
+    async def agent(self, agent_id: str) -> AgentRecord | None:
+        """Return an agent's registration."""
+
+    async def agents(self, *, cursor: bytes | None = None, limit: int = 100) -> Page[AgentRecord]:
+        """List registered agents by id."""
+
+    async def add_offer(self, offer: OfferRecord) -> None:
+        """Keep an offer. The same offer again changes nothing."""
+
+    async def offers(self, agent_id: str, *, now_ms: int, limit: int = 100) -> Sequence[OfferRecord]:
+        """Return an agent's offers that are neither taken nor expired, longest-lived first."""
+
+    async def take_offer(self, offer_digest: bytes, *, taken_by: str, now_ms: int) -> OfferRecord:
+        """Take an offer for one handoff.
+
+        Raises `NotRecordedError` if it is unknown or expired, `Conflict` if another has it.
+        """
+
+    # -- reading ---------------------------------------------------------------------------
+
+    async def task(self, task_id: bytes) -> TaskRecord | None:
+        """Return a task."""
+
+    async def tasks(self, which: TaskFilter, *, cursor: bytes | None = None, limit: int = 100) -> Page[TaskRecord]:
+        """List tasks, newest first."""
+
+    async def links_of_task(self, task_id: bytes) -> tuple[LinkRecord, ...]:
+        """Return all links of a task, each after its parent."""
+
+    async def chain(self, leaf_link_id: bytes) -> tuple[LinkRecord, ...]:
+        """Return the recorded links from grant to leaf; empty if the leaf is unknown."""
+
+    async def call(self, call_id: bytes) -> CallRecord | None:
+        """Return one decision."""
+
+    async def calls(self, which: CallFilter, *, cursor: bytes | None = None, limit: int = 100) -> Page[CallRecord]:
+        """List decisions, newest first."""
+
+    async def outcomes(self, call_ids: Sequence[bytes]) -> Mapping[bytes, OutcomeRecord]:
+        """Return the reported outcomes of these calls, by call id."""
+
+    async def recorder(self, guard_key: bytes) -> RecorderState:
+        """Return where a guard's numbered decisions stand; before the first, if it is new."""
+
+    # -- documents and upkeep --------------------------------------------------------------
+
+    async def put_document(self, document: DocumentRecord) -> None:
+        """Keep a version of a document. Raises `Conflict` unless it is newer than all kept ones."""
+
+    async def document(self, kind: str, version: int | None = None) -> DocumentRecord | None:
+        """Return a version of a document, by default the newest."""
+
+    async def purge_expired(self, now_ms: int, *, limit: int = 1000) -> int:
+        """Forget what has expired: proofs, responses, revocations, offers.
+
+        At most `limit` of each, so that other writes need not wait long. Returns how many in
+        all; 0 means that nothing is left to do.
+        """
