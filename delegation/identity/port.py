@@ -1,0 +1,151 @@
+"""Who is calling and what the operator lets them do: the values, and the port that finds out.
+
+An adapter answers one question, "who is this?". What a caller may do with one request is decided
+by the use case that serves it, with the `require_*` methods here and the ceiling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from delegation.errors import PermissionDenied, Reason, refusal
+
+if TYPE_CHECKING:
+    from delegation.core.scope import Scope
+
+
+class Role(StrEnum):
+    """What a caller is to the service. A caller may have several roles, and has none by default."""
+
+    AGENT = "agent"
+    """Receives handoffs, hands off further, calls tools."""
+    ORCHESTRATOR = "orchestrator"
+    """Asks for grants, within its ceiling."""
+    TOOL = "tool"
+    """Asks for decisions and records them, for its own audiences only."""
+    APPROVER = "approver"
+    """Answers requests for approval."""
+    AUDITOR = "auditor"
+    """Reads every task."""
+    OPERATOR = "operator"
+    """Registers agents, revokes anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What a transport learned about the other end, before anybody decided who that is.
+
+    Attributes:
+        certificate: The leaf certificate that proved its key in the handshake, PEM or DER.
+        intermediates: The certificates the peer sent with it, PEM, leaf and root left out.
+        bearer: The bearer token sent with this call.
+    """
+
+    certificate: bytes | None = None
+    intermediates: bytes = b""
+    bearer: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most an orchestrator may ask a grant for. Permits nothing unless it says otherwise."""
+
+    scope: Scope | None = None
+    unlimited: bool = False
+
+    NOTHING: ClassVar[Ceiling]
+    UNLIMITED: ClassVar[Ceiling]
+
+    def __post_init__(self) -> None:
+        if self.unlimited and self.scope is not None:
+            raise ValueError("an unlimited ceiling has no scope")
+
+
+Ceiling.NOTHING = Ceiling()
+Ceiling.UNLIMITED = Ceiling(unlimited=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody the service knows, and what the operator lets them do. By default: nothing.
+
+    Attributes:
+        id: The authenticated id, a SPIFFE ID.
+        roles: What the caller may be.
+        audiences: The audiences a tool speaks for.
+        any_audience: Speaks for every audience (development only).
+        ceiling: The most its grants may permit.
+        may_act_for: Subjects of the principals it may have grants made for. Itself it always may.
+        owner: The person or team that answers for it, shown wherever it is shown.
+    """
+
+    id: str
+    roles: frozenset[Role] = frozenset()
+    audiences: frozenset[str] = frozenset()
+    any_audience: bool = False
+    ceiling: Ceiling = Ceiling.NOTHING
+    may_act_for: frozenset[str] = frozenset()
+    owner: str = ""
+
+    def has_role(self, role: Role) -> bool:
+        """Tell whether the caller has a role; to refuse without it, use `require_role`."""
+        return role in self.roles
+
+    def require_role(self, *roles: Role) -> None:
+        """Refuse unless the caller has at least one of the roles.
+
+        Raises:
+            PermissionDenied: It has none of them.
+        """
+        if self.roles.isdisjoint(roles):
+            wanted = " or ".join(roles)
+            raise PermissionDenied(f"{self.id} lacks the role {wanted}: its operator can give it")
+
+    def require_audience(self, audience: str) -> None:
+        """Refuse unless the caller is a tool that speaks for the audience.
+
+        Raises:
+            PermissionDenied: It is not a tool.
+            PolicyDenied: `not_your_audience`, it is a tool for others.
+        """
+        self.require_role(Role.TOOL)
+        if not self.any_audience and audience not in self.audiences:
+            raise refusal(
+                Reason.NOT_YOUR_AUDIENCE,
+                detail=f"{self.id} does not speak for this audience: its operator can list it",
+            )
+
+    def require_principal(self, subject: str) -> None:
+        """Refuse unless the caller may have a grant made on behalf of this principal.
+
+        Raises:
+            PermissionDenied: It may not.
+        """
+        if subject != self.id and subject not in self.may_act_for:
+            raise PermissionDenied(f"{self.id} may not act for this principal: its operator can list it")
+
+
+class KnownCallers(Protocol):
+    """Whom the operator knows."""
+
+    def find(self, caller_id: str) -> Caller:
+        """Return the caller of an id that was proved already.
+
+        Raises:
+            Unauthenticated: It is not known.
+        """
+        ...
+
+
+class Authenticator(Protocol):
+    """Finds out who a peer is. Called for every RPC, so it is quick and does no I/O."""
+
+    def authenticate(self, peer: Peer) -> Caller:
+        """Return the caller that the peer has proved to be.
+
+        Raises:
+            Unauthenticated: It proved nothing, not enough, or to be somebody unknown here.
+        """
+        ...

@@ -1,0 +1,98 @@
+"""One TOML file that gives a client everything it needs to reach the service: a profile.
+
+Written here; read by the SDK. Paths in it are relative to the file, so that its directory can be
+moved or mounted as a whole. It holds no secret itself: the key is in the file that it names.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from delegation.errors import ConfigError
+from delegation.identity.spiffe import parse_spiffe_id
+from delegation.private_files import make_private_directory, write_private
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+    from delegation.identity.dev_ca import DevelopmentCa
+
+PROFILE_FILE: Final = "profile.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a client needs.
+
+    Attributes:
+        target: Where the service listens, as gRPC writes it: `host:port` or `unix:PATH`.
+        ca: PEM file of the CA certificates that the service's own certificate comes from.
+        certificate: PEM file of the client's certificate.
+        key: PEM file of its private key, 0600.
+        trust_root: The root public key that signs the trust bundle, 32 bytes.
+        server_name: The name to expect in the service's certificate, where the target has none.
+    """
+
+    target: str
+    ca: str
+    certificate: str
+    key: str
+    trust_root: bytes
+    server_name: str | None = None
+
+    def to_toml(self) -> str:
+        """Write the profile as TOML.
+
+        Raises:
+            ConfigError: A value has a control character, which no path or target needs.
+        """
+        values = {
+            "target": self.target,
+            "ca": self.ca,
+            "certificate": self.certificate,
+            "key": self.key,
+            "trust_root": base64.urlsafe_b64encode(self.trust_root).rstrip(b"=").decode(),
+            "server_name": self.server_name,
+        }
+        return "".join(f"{name} = {_quoted(value)}\n" for name, value in values.items() if value is not None)
+
+
+def issue_profile(
+    directory: Path,
+    spiffe_id: str,
+    ca: DevelopmentCa,
+    *,
+    target: str,
+    trust_root: bytes,
+    now: dt.datetime,
+    server_name: str | None = None,
+) -> Path:
+    """Issue a client's certificate and write it with its profile into `DIRECTORY/NAME/`.
+
+    NAME is the path of the SPIFFE ID with dashes: `agent-planner` for `spiffe://acme/agent/planner`.
+
+    Returns:
+        The path of the profile.
+
+    Raises:
+        ConfigError: The id is not of the CA's trust domain, or the files cannot be written.
+    """
+    name = parse_spiffe_id(spiffe_id).path.strip("/").replace("/", "-")
+    home = directory / name
+    make_private_directory(home)
+    certificate, key = ca.issue(spiffe_id, now=now).write(home, "client")
+    write_private(home / "ca.pem", ca.certificate)
+    profile = Profile(target, "ca.pem", certificate.name, key.name, trust_root, server_name)
+    write_private(home / PROFILE_FILE, profile.to_toml().encode())
+    return home / PROFILE_FILE
+
+
+def _quoted(value: str) -> str:
+    """Quote a TOML basic string: JSON's rules, once there are no control characters."""
+    if not value.isprintable():
+        raise ConfigError("a profile's value has a control character: choose another path")
+    return json.dumps(value, ensure_ascii=False)

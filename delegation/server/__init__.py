@@ -1,0 +1,1 @@
+"""The gRPC server: thin handlers, interceptors, configuration, lifecycle."""

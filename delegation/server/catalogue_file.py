@@ -1,0 +1,90 @@
+"""The catalogue file, `tools.toml`: what the operator says each tool does.
+
+    [[tool]]
+    audience = "files"
+    name = "read"
+    owner = "team-storage"
+    effects = ["read"]
+    labels = ["public"]     # how sensitive results are
+    local = true            # may be decided inside the tool; only for reading
+
+A tool that is not listed is never local. Imported manifests and signed versions of it live elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from delegation.core.trust import Catalogue, CatalogueTool, Effect
+from delegation.server.config_errors import config_error, read_toml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LOCAL_EFFECTS: Final = frozenset({Effect.READ})
+_LOCAL_LABELS: Final = frozenset({"public"})
+
+_Name = Annotated[str, Field(min_length=1, max_length=256)]
+_Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+
+
+class _Tool(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    audience: _Name
+    name: _Name
+    owner: _Name
+    effects: Annotated[frozenset[Effect], Field(min_length=1)]
+    labels: frozenset[_Label] = frozenset()
+    local: bool = False
+
+    @model_validator(mode="after")
+    def _local_only_reads_what_is_public(self) -> Self:
+        # Nobody but the tool sees a local decision before the call, so it must not be able to do harm.
+        if self.local and self.effects != _LOCAL_EFFECTS:
+            raise ValueError('only a tool with effects = ["read"] may be local: remove local')
+        if self.local and not self.labels <= _LOCAL_LABELS:
+            raise ValueError("only a tool with public results may be local: remove local, or the labels")
+        return self
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tool: tuple[_Tool, ...] = ()
+
+    @model_validator(mode="after")
+    def _lists_each_once(self) -> Self:
+        seen: set[tuple[str, str]] = set()
+        for tool in self.tool:
+            if (tool.audience, tool.name) in seen:
+                raise ValueError(f"lists {tool.name} of {tool.audience} twice: remove one of them")
+            seen.add((tool.audience, tool.name))
+        return self
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """Read the catalogue file.
+
+    Raises:
+        ConfigError: One line: where it is wrong and what to do.
+    """
+    try:
+        file = _File.model_validate(read_toml(path))
+    except ValidationError as error:
+        raise config_error(error, lambda _: str(path), {*_File.model_fields, *_Tool.model_fields}) from None
+    return Catalogue(
+        tuple(
+            CatalogueTool(
+                audience=tool.audience,
+                tool=tool.name,
+                effects=tool.effects,
+                local=tool.local,
+                labels=tool.labels,
+                owner=tool.owner,
+            )
+            for tool in file.tool
+        )
+    )

@@ -1,0 +1,76 @@
+"""The tables of the configuration file, one class each; `config` puts them together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from delegation.core.limits import DEFAULT_GRANT_LIFETIME_MS, GRANT_LIFETIME_MS
+
+_MIB: Final = 1024 * 1024
+
+
+class Section(BaseModel):
+    """A table: nothing unknown in it, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TlsFiles(Section):
+    """The server's certificate and key, and the CA certificates that clients' must come from. All PEM."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path
+
+
+class DatabaseConfig(Section):
+    """The SQLite file; by default `delegation.sqlite3` in the state directory."""
+
+    path: Path | None = None
+
+
+class KeysConfig(Section):
+    """The sealed key files; by default in `keys` in the state directory.
+
+    The passphrase is taken from `DELEGATION_KEY_PASSPHRASE`, from the file that
+    `DELEGATION_KEY_PASSPHRASE_FILE` names, or from `passphrase_file`.
+    """
+
+    directory: Path | None = None
+    passphrase_file: Path | None = None
+
+
+class LimitsConfig(Section):
+    """What one caller can make the server hold or wait for."""
+
+    max_message_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * _MIB)] = 4 * _MIB
+    # A token of 64 KiB is 88 KiB in base64, which is how gRPC counts binary metadata.
+    max_metadata_bytes: Annotated[int, Field(ge=8 * 1024, le=_MIB)] = 128 * 1024
+    default_deadline_ms: Annotated[int, Field(ge=100, le=600_000)] = 10_000
+    max_deadline_ms: Annotated[int, Field(ge=100, le=600_000)] = 60_000
+    queue_capacity: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    # A connection outlives its certificate: after this time the peer has to show a valid one again.
+    max_connection_age_ms: Annotated[int, Field(ge=1_000, le=86_400_000)] = 600_000
+    drain_ms: Annotated[int, Field(ge=0, le=600_000)] = 10_000
+
+
+class GrantsConfig(Section):
+    """How long grants live: unless asked otherwise, and at most."""
+
+    default_lifetime_ms: Annotated[int, Field(ge=1_000, le=GRANT_LIFETIME_MS)] = DEFAULT_GRANT_LIFETIME_MS
+    max_lifetime_ms: Annotated[int, Field(ge=1_000, le=GRANT_LIFETIME_MS)] = GRANT_LIFETIME_MS
+
+    @model_validator(mode="after")
+    def _default_is_permitted(self) -> Self:
+        if self.default_lifetime_ms > self.max_lifetime_ms:
+            raise ValueError("default_lifetime_ms is more than max_lifetime_ms: lower it")
+        return self
+
+
+class FeedConfig(Section):
+    """The revocation feed. A heartbeat must come well within the 30 s a guard may be behind."""
+
+    heartbeat_ms: Annotated[int, Field(ge=100, le=10_000)] = 2_000

@@ -1,0 +1,89 @@
+"""One entry of `identities`: a caller that the operator lists, and what it may do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, PlainSerializer, model_validator
+
+from delegation.core.notation import scope_from_plain, scope_to_plain
+from delegation.errors import DelegationError
+from delegation.identity.port import Caller, Ceiling, Role
+from delegation.identity.spiffe import parse_spiffe_id
+
+_ANYTHING = "any"
+
+
+def _spiffe_id(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            parse_spiffe_id(value)
+        except DelegationError as error:
+            raise ValueError(str(error)) from None
+    return value
+
+
+def _ceiling(value: object) -> Ceiling:
+    """Read a ceiling: `"any"`, or a list of capabilities in the plain notation."""
+    if value == _ANYTHING:
+        return Ceiling.UNLIMITED
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ValueError('write "any", or a list of capabilities')
+    try:
+        return Ceiling(scope_from_plain(value)) if value else Ceiling.NOTHING
+    except DelegationError as error:
+        raise ValueError(f"{error}: correct the capability") from None
+
+
+def _shown_ceiling(ceiling: Ceiling) -> str | list[dict[str, Any]]:
+    if ceiling.unlimited:
+        return _ANYTHING
+    return scope_to_plain(ceiling.scope) if ceiling.scope is not None else []
+
+
+_Names = Annotated[frozenset[Annotated[str, Field(min_length=1)]], PlainSerializer(sorted)]
+
+
+class IdentityConfig(BaseModel):
+    """A caller. Everything that is not said is not permitted.
+
+    Attributes:
+        id: Its SPIFFE ID.
+        owner: The person or team that answers for it.
+        roles: Of agent, orchestrator, tool, approver, auditor, operator.
+        audiences: For a tool, the audiences it speaks for.
+        ceiling: For an orchestrator, the most its grants may permit: capabilities, or "any".
+        principals: For an orchestrator, the subjects it may have grants made on behalf of.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, BeforeValidator(_spiffe_id)]
+    owner: Annotated[str, Field(min_length=1)]
+    roles: Annotated[frozenset[Role], Field(min_length=1), PlainSerializer(sorted)]
+    audiences: _Names = frozenset()
+    ceiling: Annotated[InstanceOf[Ceiling], BeforeValidator(_ceiling), PlainSerializer(_shown_ceiling)] = (
+        Ceiling.NOTHING
+    )
+    principals: _Names = frozenset()
+
+    @model_validator(mode="after")
+    def _has_the_roles_it_needs(self) -> Self:
+        """Refuse what would have no effect: somebody meant something by it."""
+        if self.audiences and Role.TOOL not in self.roles:
+            raise ValueError("only a tool speaks for audiences: give it the role tool, or remove them")
+        limits = self.ceiling != Ceiling.NOTHING or self.principals
+        if limits and Role.ORCHESTRATOR not in self.roles:
+            raise ValueError("only an orchestrator has a ceiling and principals: give it that role, or remove them")
+        return self
+
+    def caller(self) -> Caller:
+        """Return the caller that this entry describes."""
+        return Caller(
+            id=self.id,
+            roles=self.roles,
+            audiences=self.audiences,
+            ceiling=self.ceiling,
+            may_act_for=self.principals,
+            owner=self.owner,
+        )
