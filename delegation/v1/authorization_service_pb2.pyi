@@ -33,6 +33,7 @@ class AuthorizeRequest(_message.Message):
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
     SPAN_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     token: _builtins.bytes
     """The token that came with the call."""
     proof: _builtins.bytes
@@ -47,6 +48,11 @@ class AuthorizeRequest(_message.Message):
     """W3C trace id (16 bytes) of the decision; absent without one."""
     span_id: _builtins.bytes
     """W3C span id (8 bytes) of the decision; present iff trace_id is."""
+    attempt: _builtins.bytes
+    """16 random bytes that the guard drew when this call reached it. Asking again with the same
+    bytes, because no answer came, gives the same decision; without them a proof replayed to
+    another instance of the tool would look like such a repetition.
+    """
     def __init__(
         self,
         *,
@@ -57,10 +63,11 @@ class AuthorizeRequest(_message.Message):
         arguments_json: _builtins.bytes = ...,
         trace_id: _builtins.bytes = ...,
         span_id: _builtins.bytes = ...,
+        attempt: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "audience", b"audience", "proof", b"proof", "span_id", b"span_id", "token", b"token", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "attempt", b"attempt", "audience", b"audience", "proof", b"proof", "span_id", b"span_id", "token", b"token", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
