@@ -1,0 +1,143 @@
+"""The one way to OpenTelemetry: spans and counts that cost nothing while nobody listens.
+
+The OpenTelemetry API is loaded when something could listen, that is, when the program itself has loaded it or names a
+provider in its environment. Until then a span is a shared object that does nothing.
+
+This never exports anything and never configures an exporter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Final, Literal, NamedTuple, Protocol
+
+Kind = Literal["internal", "client", "server"]
+AttributeValue = str | int | bool | float
+Attributes = Mapping[str, AttributeValue]
+
+_PRINCIPAL_KEY_VARIABLE: Final = "DELEGATION_TELEMETRY_KEY"
+_PROVIDER_VARIABLE: Final = "OTEL_PYTHON_TRACER_PROVIDER"
+
+
+class SpanIds(NamedTuple):
+    """Where a span is found.
+
+    Attributes:
+        trace_id: W3C trace id, 16 bytes.
+        span_id: W3C span id, 8 bytes.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+
+
+class Span(Protocol):
+    """A span that may or may not be listened to."""
+
+    @property
+    def ids(self) -> SpanIds | None:
+        """Where it is found; None if nothing traces."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether attributes go anywhere: ask before computing an expensive one."""
+
+    def set(self, key: str, value: AttributeValue) -> None:
+        """Set an attribute, by a name of `names`."""
+
+    def link(self, ids: SpanIds, attributes: Attributes) -> None:
+        """Point to another span."""
+
+    def fail(self, error_type: str) -> None:
+        """Mark the span as failed, by a stable word and never by a text that may hold a value."""
+
+
+class _SilentSpan:
+    """What a span is when nobody listens."""
+
+    ids: SpanIds | None = None
+    recording = False
+
+    def set(self, key: str, value: AttributeValue) -> None:
+        pass
+
+    def link(self, ids: SpanIds, attributes: Attributes) -> None:
+        pass
+
+    def fail(self, error_type: str) -> None:
+        pass
+
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+_SILENT: Final = _SilentSpan()
+
+
+def listened() -> bool:
+    """Tell whether anything in this process could listen to a span or a metric."""
+    return "opentelemetry.trace" in sys.modules or _PROVIDER_VARIABLE in os.environ
+
+
+def span(
+    name: str, *, kind: Kind = "internal", attributes: Attributes | None = None
+) -> contextlib.AbstractContextManager[Span]:
+    """Open a span and make it current; leaving the context ends it, and an exception marks it by its type.
+
+    Args:
+        name: Operation and object, as in `authorize read_file`.
+        kind: Its place in the conversation between processes.
+        attributes: By names of `names`.
+    """
+    if not listened():
+        return _SILENT
+    from delegation.telemetry import listening  # noqa: PLC0415 (loads the API)
+
+    return listening.span(name, kind, attributes)
+
+
+def current_ids() -> SpanIds | None:
+    """Tell where the current span is found; None if there is none."""
+    if not listened():
+        return None
+    from delegation.telemetry import listening  # noqa: PLC0415 (loads the API)
+
+    return listening.current_ids()
+
+
+def count_decision(*, audience: str, reason: str | None, duration_ms: float) -> None:
+    """Count one decision and how long it took, if anything listens.
+
+    Args:
+        audience: For whom it was decided.
+        reason: Why it was refused; None if it was allowed.
+        duration_ms: How long deciding took.
+    """
+    if not listened():
+        return
+    from delegation.telemetry import listening  # noqa: PLC0415 (loads the API)
+
+    listening.count_decision(audience, reason, duration_ms)
+
+
+def principal_hash(issuer: str, subject: str) -> str:
+    """A keyed hash of a principal, so that spans can be grouped by it and do not name it.
+
+    The key is `DELEGATION_TELEMETRY_KEY`, to be the same wherever hashes are compared; without it, one of this process.
+    """
+    return hmac.new(_principal_key(), f"{len(issuer)}:{issuer}{subject}".encode(), "sha256").hexdigest()[:32]
+
+
+@cache
+def _principal_key() -> bytes:
+    given = os.environ.get(_PRINCIPAL_KEY_VARIABLE, "").encode()
+    return given or secrets.token_bytes(32)
