@@ -100,7 +100,7 @@ def span(
     """
     if not listened():
         return _SILENT
-    from delegation.telemetry import listening  # noqa: PLC0415 (loads the API)
+    from delegation.telemetry import listening  # loads the API
 
     return listening.span(name, kind, attributes)
 
@@ -109,7 +109,7 @@ def current_ids() -> SpanIds | None:
     """Tell where the current span is found; None if there is none."""
     if not listened():
         return None
-    from delegation.telemetry import listening  # noqa: PLC0415 (loads the API)
+    from delegation.telemetry import listening  # loads the API
 
     return listening.current_ids()
 
@@ -124,7 +124,7 @@ def count_decision(*, audience: str, reason: str | None, duration_ms: float) -> 
     """
     if not listened():
         return
-    from delegation.telemetry import listening  # noqa: PLC0415 (loads the API)
+    from delegation.telemetry import listening  # loads the API
 
     listening.count_decision(audience, reason, duration_ms)
 
