@@ -30,12 +30,20 @@ demo: $(RUN) $(PROJECT) ## watch a grant, handoffs, a call, and every refusal, o
 test: $(RUN) $(PROJECT) $(TEST) ## run the tests (ARGS="tests/unit -k narrowing" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
-.PHONY: check
-check: $(RUN) $(PROJECT) $(TEST) $(CHECK) $(PROTO) ## lint, format, types, import rules, the contract
+.PHONY: check lint types doors contract
+check: lint types doors contract ## lint, format, types, import rules, the contract (-k: all of them, whatever fails)
+
+lint: $(RUN) $(PROJECT) $(TEST) $(CHECK)
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
+
+types: $(RUN) $(PROJECT) $(TEST) $(CHECK)
 	@$(BIN)/mypy
+
+doors: $(RUN) $(PROJECT) $(TEST)
 	@$(BIN)/lint-imports --no-logo
+
+contract: $(RUN) $(PROJECT) $(TEST) $(CHECK) $(PROTO)
 	@$(BIN)/buf lint proto
 	@$(BIN)/buf format proto --diff --exit-code
 	@$(PROTO_VENV)/bin/python proto/generate.py --check
