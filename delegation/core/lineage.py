@@ -1,0 +1,107 @@
+"""What is told when somebody looks back: tasks, links and calls as they were recorded.
+
+Values only. They were judged when they were recorded; nothing is decided from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from delegation.core.chain import Principal, TraceIds
+from delegation.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTask:
+    """A task.
+
+    Attributes:
+        task_id: 16 bytes.
+        purpose: why the work is done.
+        principal: on whose behalf.
+        holder_agent: who holds the grant.
+        created_at_ms, expires_at_ms: the grant's window.
+        completed_at_ms: when it was completed, or None.
+        completed_by: by whom; empty if nobody has.
+    """
+
+    task_id: bytes
+    purpose: str
+    principal: Principal
+    holder_agent: str
+    created_at_ms: int
+    expires_at_ms: int
+    completed_at_ms: int | None = None
+    completed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedLink:
+    """A link as it was recorded.
+
+    Attributes:
+        link_id: 32 bytes.
+        parent_link_id: the link before it; None for a grant.
+        index: its place in its chain, 0 for the grant.
+        payload, signature: as it was signed.
+        recorded_at_ms: when the service recorded it.
+        revoked: whether it, or a link before it, is revoked.
+    """
+
+    link_id: bytes
+    parent_link_id: bytes | None
+    index: int
+    payload: bytes
+    signature: bytes
+    recorded_at_ms: int
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A decided call.
+
+    Attributes:
+        call_id: 16 bytes.
+        task_id: 16 bytes; None if no chain could be read.
+        leaf_link_id: 32 bytes; None if no chain could be read.
+        agent: who called; empty if it could not be established.
+        principal_subject: on whose behalf.
+        audience, tool: what was called.
+        refusal: why not; None if it was permitted.
+        arguments_digest: 32 bytes.
+        decided_at_ms: when.
+        decided_by: "service", or the key id of the guard, in hexadecimal.
+        feed_position: the position of the revocation feed that was known.
+        trace: the decision's span.
+        outcome: "ok", "failed", "unknown"; empty if none was reported.
+    """
+
+    call_id: bytes
+    task_id: bytes | None
+    leaf_link_id: bytes | None
+    agent: str
+    principal_subject: str
+    audience: str
+    tool: str
+    refusal: Refused | None
+    arguments_digest: bytes
+    decided_at_ms: int
+    decided_by: str
+    feed_position: int
+    trace: TraceIds | None = None
+    outcome: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it was permitted."""
+        return self.refusal is None
+
+
+@dataclass(frozen=True, slots=True)
+class CallExplanation:
+    """A call with its task and the links of its chain, grant first."""
+
+    call: RecordedCall
+    task: RecordedTask | None
+    links: tuple[RecordedLink, ...]

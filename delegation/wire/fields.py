@@ -1,0 +1,61 @@
+"""Reading single fields of a message that somebody else sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from delegation.core.chain import TraceIds
+from delegation.errors import InvalidRequest, RequestFailed
+
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+MAX_TIME_MS: Final = 253_402_300_799_999
+"""The end of the year 9999: a later time is a mistake in the unit."""
+
+
+def sized(value: bytes, size_bytes: int, name: str) -> bytes:
+    """Return a field of just this many bytes; raise `InvalidRequest` for any other."""
+    if len(value) != size_bytes:
+        raise InvalidRequest(f"{name} must have {size_bytes} bytes, it has {len(value)}")
+    return value
+
+
+def at_most(value: bytes, limit_bytes: int, name: str) -> bytes:
+    """Return a field of up to this many bytes; raise `InvalidRequest` for a longer one."""
+    if len(value) > limit_bytes:
+        raise InvalidRequest(f"{name} may have {limit_bytes} bytes, it has {len(value)}")
+    return value
+
+
+def text(value: str, limit_bytes: int, name: str, *, required: bool = True) -> str:
+    """Return a text of up to this many bytes in UTF-8; raise `InvalidRequest` for a longer or missing one."""
+    if required and not value:
+        raise InvalidRequest(f"{name} is missing")
+    if len(value) > limit_bytes or (not value.isascii() and len(value.encode()) > limit_bytes):
+        raise InvalidRequest(f"{name} may have {limit_bytes} bytes")
+    return value
+
+
+def moment_ms(value: int, name: str) -> int:
+    """Return a time in milliseconds since the epoch; raise `InvalidRequest` for an impossible one."""
+    if not 0 < value <= MAX_TIME_MS:
+        raise InvalidRequest(f"{name} is no time in milliseconds since 1970")
+    return value
+
+
+def trace_ids(trace_id: bytes, span_id: bytes) -> TraceIds | None:
+    """Return the trace context of two fields that come together or not at all."""
+    if not trace_id and not span_id:
+        return None
+    return TraceIds(sized(trace_id, TRACE_ID_BYTES, "trace_id"), sized(span_id, SPAN_ID_BYTES, "span_id"))
+
+
+@contextmanager
+def service_answer() -> Iterator[None]:
+    """Blame the service, not the request, for what is wrong in a response."""
+    try:
+        yield
+    except InvalidRequest as error:
+        raise RequestFailed(f"the service's answer makes no sense: {error}") from None
