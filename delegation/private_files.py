@@ -77,9 +77,12 @@ def read_private(path: Path, *, max_bytes: int) -> bytes:
         raise ConfigError(f"{path} does not exist: create it, or correct the path") from None
     except OSError as error:
         raise _unusable(path, "cannot read", error) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _refuse_unless_private(path, os.fstat(descriptor))
-        content = file.read(max_bytes + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(max_bytes + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > max_bytes:
         raise ConfigError(f"{path} is larger than {max_bytes} bytes: this is not the file meant here; correct the path")
     return content
