@@ -171,7 +171,6 @@ class DecisionBatch:
     """32 bytes: whose numbering this is."""
     first_sequence: int
     """The number of its first decision; a guard's first decision ever is 1."""
-    count: int
     previous_hash: bytes
     """The chain hash at which the batch before ended; 32 zero bytes for a guard's first."""
     last_hash: bytes

@@ -1,0 +1,12 @@
+"""Alembic's environment: runs the migrations on the connection that `upgrade` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    transaction_per_migration=False,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,130 @@
+"""The reading side's statements, for every database.
+
+Lists are paged by primary key, newest first: rows that are added meanwhile come before the
+page, never into it. A list fetches one row more than asked, to know whether there is more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from delegation.storage.rows import AGENTS, CALLS, DOCUMENTS, LINKS, OFFERS, OUTCOMES, RECORDERS, REVOCATIONS, TASKS
+from delegation.storage.schema import (
+    agents,
+    calls,
+    documents,
+    feed_head,
+    links,
+    offers,
+    outcomes,
+    recorders,
+    responses,
+    revocations,
+    tasks,
+)
+
+if TYPE_CHECKING:
+    from delegation.storage.port import CallFilter, TaskFilter
+
+_AT_MOST: Final = sa.bindparam("at_most", type_=sa.Integer)
+
+TASK: Final = TASKS.select().where(tasks.c.task_id == sa.bindparam("task_id"))
+LINKS_OF_TASK: Final = (
+    LINKS.select().where(links.c.task_id == sa.bindparam("task_id")).order_by(links.c.index, links.c.link_id)
+)
+CALL: Final = CALLS.select().where(calls.c.call_id == sa.bindparam("call_id"))
+RECORDER: Final = RECORDERS.select().where(recorders.c.guard_key == sa.bindparam("guard_key"))
+AGENT: Final = AGENTS.select().where(agents.c.agent_id == sa.bindparam("agent_id"))
+AGENTS_AFTER: Final = (
+    AGENTS.select().where(agents.c.agent_id > sa.bindparam("cursor")).order_by(agents.c.agent_id).limit(_AT_MOST)
+)
+OPEN_OFFERS: Final = (
+    OFFERS.select()
+    .where(
+        offers.c.agent_id == sa.bindparam("agent_id"),
+        offers.c.expires_ms > sa.bindparam("now_ms"),
+        offers.c.taken_by.is_(None),
+    )
+    .order_by(offers.c.expires_ms.desc())
+    .limit(_AT_MOST)
+)
+RESPONSE: Final = sa.select(responses.c.request_digest, responses.c.response).where(
+    responses.c.caller == sa.bindparam("caller"),
+    responses.c.method == sa.bindparam("method"),
+    responses.c.key == sa.bindparam("key"),
+)
+NEWEST_DOCUMENT: Final = (
+    DOCUMENTS.select().where(documents.c.kind == sa.bindparam("kind")).order_by(documents.c.version.desc()).limit(1)
+)
+DOCUMENT: Final = DOCUMENTS.select().where(
+    documents.c.kind == sa.bindparam("kind"), documents.c.version == sa.bindparam("version")
+)
+HEAD: Final = sa.select(feed_head.c.position)
+FEED: Final = (
+    REVOCATIONS.select()
+    .where(revocations.c.position > sa.bindparam("after"), revocations.c.expires_ms > sa.bindparam("live_at_ms"))
+    .order_by(revocations.c.position)
+    .limit(_AT_MOST)
+)
+
+
+def _chain() -> sa.Select[Any]:
+    """Walk from the leaf to the grant by parent; link ids are digests, so there are no circles."""
+    above = LINKS.select().where(links.c.link_id == sa.bindparam("leaf_link_id")).cte("above", recursive=True)
+    parents = LINKS.select().join(above, links.c.link_id == above.c.parent_link_id)
+    above = above.union_all(parents)
+    return sa.select(*(above.c[column.name] for column in LINKS.columns)).order_by(above.c.index)
+
+
+CHAIN: Final = _chain()
+
+
+def outcomes_of(count: int) -> sa.Select[Any]:
+    """Select the outcomes of `count` calls, named call_0, call_1, …."""
+    names = [sa.bindparam(f"call_{place}", type_=sa.LargeBinary) for place in range(count)]
+    return OUTCOMES.select().where(outcomes.c.call_id.in_(names))
+
+
+def tasks_page(which: TaskFilter, *, cursor: bytes | None, at_most: int) -> sa.Select[Any]:
+    """Select a page of tasks."""
+    statement = TASKS.select()
+    by: sa.Column[Any] = tasks.c.task_id
+    if which.member is not None:
+        # By the member's own index, so that an agent of few tasks does not read everybody's.
+        by = links.c.task_id
+        statement = statement.distinct().join(links, links.c.task_id == tasks.c.task_id)
+        statement = statement.where(links.c.holder_agent == which.member)
+    if which.holder_agent is not None:
+        statement = statement.where(tasks.c.holder_agent == which.holder_agent)
+    if which.caller is not None:
+        statement = statement.where(tasks.c.caller == which.caller)
+    if which.active_at_ms is not None:
+        statement = statement.where(tasks.c.completed_ms.is_(None), tasks.c.expires_ms > which.active_at_ms)
+    if cursor is not None:
+        statement = statement.where(by < cursor)
+    return statement.order_by(by.desc()).limit(at_most)
+
+
+def calls_page(which: CallFilter, *, cursor: bytes | None, at_most: int) -> sa.Select[Any]:
+    """Select a page of calls."""
+    statement = CALLS.select()
+    if which.task_id is not None:
+        statement = statement.where(calls.c.task_id == which.task_id)
+    if which.audiences is not None:
+        statement = statement.where(_any_of(calls.c.audience, which.audiences))
+    if which.tool is not None:
+        statement = statement.where(calls.c.tool == which.tool)
+    if which.agent is not None:
+        statement = statement.where(calls.c.leaf_agent == which.agent)
+    if which.allowed is not None:
+        statement = statement.where(calls.c.allowed.is_(which.allowed))
+    if cursor is not None:
+        statement = statement.where(calls.c.call_id < cursor)
+    return statement.order_by(calls.c.call_id.desc()).limit(at_most)
+
+
+def _any_of(column: sa.Column[Any], values: tuple[str, ...]) -> sa.ColumnElement[bool]:
+    # One value can be read in order from its index; several would have to be sorted first.
+    return column == values[0] if len(values) == 1 else column.in_(values)

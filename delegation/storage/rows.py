@@ -1,0 +1,74 @@
+"""Records to rows and back, and the statements that carry whole records.
+
+A record's fields are its table's columns of the same names, in the record's order.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from delegation.errors import Conflict
+from delegation.storage import records, schema
+from delegation.storage.port import IdempotencyKey
+
+R = TypeVar("R")
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTable(Generic[R]):
+    """A table whose rows are records of one type."""
+
+    table: sa.Table
+    columns: tuple[sa.Column[Any], ...]
+    to_row: Callable[[R], Row]
+    from_row: Callable[[Sequence[Any]], R]
+
+    def select(self) -> sa.Select[Any]:
+        """Select whole records."""
+        return sa.select(*self.columns)
+
+    def insert(self) -> sa.Insert:
+        """Insert one row, its columns in the record's order."""
+        return sa.insert(self.table).values({column.name: sa.bindparam(column.name) for column in self.columns})
+
+
+def _table(record: type[R], table: sa.Table) -> RecordTable[R]:
+    names = [field.name for field in fields(record)]  # type: ignore[arg-type]
+    columns = tuple(table.c[name] for name in names)
+    flags = [place for place, column in enumerate(columns) if isinstance(column.type, sa.Boolean)]
+
+    def from_row(row: Sequence[Any]) -> R:
+        values = list(row)
+        for place in flags:  # SQLite has no booleans
+            values[place] = bool(values[place])
+        return record(*values)
+
+    return RecordTable(table, columns, attrgetter(*names), from_row)
+
+
+TASKS: Final = _table(records.TaskRecord, schema.tasks)
+LINKS: Final = _table(records.LinkRecord, schema.links)
+CALLS: Final = _table(records.CallRecord, schema.calls)
+OUTCOMES: Final = _table(records.OutcomeRecord, schema.outcomes)
+REVOCATIONS: Final = _table(records.RevocationRecord, schema.revocations)
+AGENTS: Final = _table(records.AgentRecord, schema.agents)
+OFFERS: Final = _table(records.OfferRecord, schema.offers)
+BATCHES: Final = _table(records.DecisionBatch, schema.decision_batches)
+RECORDERS: Final = _table(records.RecorderState, schema.recorders)
+DOCUMENTS: Final = _table(records.DocumentRecord, schema.documents)
+
+
+def kept_response(key: IdempotencyKey, row: Row | None) -> bytes | None:
+    """Return the response in a row of `RESPONSE`; raise `Conflict` if it answers another request."""
+    if row is None:
+        return None
+    if not hmac.compare_digest(row[0], key.request_digest):
+        raise Conflict("this idempotency key was used for another request")
+    return bytes(row[1])

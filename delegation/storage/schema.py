@@ -1,0 +1,229 @@
+"""The tables, once for every database.
+
+Primary keys are time-ordered where that is ours to choose, because inserts at the end of an
+index are several times cheaper than inserts all over it; each further index is there for one
+question of the port and costs every write. There are no foreign keys: a link may be recorded
+before its parent, and what a row refers to is checked by the operation that enters it.
+
+A change here needs a migration; a test compares both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s__%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s__%(column_0_N_name)s",
+    }
+)
+
+# A SQLite column is the table's own row number only if it is declared INTEGER.
+_POSITION: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _column(name: str, kind: type[sa.types.TypeEngine[Any]], *, null: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=null)
+
+
+def _key(name: str, kind: type[sa.types.TypeEngine[Any]]) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=True, autoincrement=False)
+
+
+tasks: Final = sa.Table(
+    "tasks",
+    METADATA,
+    _key("task_id", sa.LargeBinary),
+    _column("grant_link_id", sa.LargeBinary),
+    _column("holder_agent", sa.Text),
+    _column("principal_subject", sa.Text),
+    _column("principal_issuer", sa.Text),
+    _column("principal_basis", sa.Text),
+    _column("purpose", sa.Text),
+    _column("created_ms", sa.BigInteger),
+    _column("expires_ms", sa.BigInteger),
+    _column("caller", sa.Text),
+    _column("trace_id", sa.LargeBinary, null=True),
+    _column("completed_ms", sa.BigInteger, null=True),
+    _column("completed_by", sa.Text, null=True),
+    sa.Index(None, "holder_agent", "task_id"),
+    sa.Index(None, "caller", "task_id"),
+)
+
+links: Final = sa.Table(
+    "links",
+    METADATA,
+    _key("link_id", sa.LargeBinary),
+    _column("task_id", sa.LargeBinary),
+    _column("parent_link_id", sa.LargeBinary, null=True),
+    _column("index", sa.Integer),
+    _column("holder_agent", sa.Text),
+    _column("holder_key", sa.LargeBinary),
+    _column("signed", sa.LargeBinary),
+    _column("expires_ms", sa.BigInteger),
+    _column("recorded_ms", sa.BigInteger),
+    _column("receipt", sa.LargeBinary),
+    _column("caller", sa.Text),
+    _column("trace_id", sa.LargeBinary, null=True),
+    _column("span_id", sa.LargeBinary, null=True),
+    sa.Index(None, "task_id", "index"),
+    sa.Index(None, "holder_agent", "task_id"),
+)
+
+calls: Final = sa.Table(
+    "calls",
+    METADATA,
+    _key("call_id", sa.LargeBinary),
+    _column("task_id", sa.LargeBinary, null=True),
+    _column("leaf_link_id", sa.LargeBinary, null=True),
+    _column("leaf_agent", sa.Text),
+    _column("principal_subject", sa.Text),
+    _column("audience", sa.Text),
+    _column("tool", sa.Text),
+    _column("allowed", sa.Boolean),
+    _column("reason", sa.Text),
+    _column("layer", sa.Text),
+    _column("link_index", sa.Integer, null=True),
+    _column("arguments_digest", sa.LargeBinary),
+    _column("proof_nonce", sa.LargeBinary),
+    _column("decided_ms", sa.BigInteger),
+    _column("decided_by", sa.Text),
+    _column("recorded_ms", sa.BigInteger),
+    _column("feed_position", sa.BigInteger),
+    _column("caller", sa.Text),
+    _column("proof", sa.LargeBinary),
+    _column("guard_key", sa.LargeBinary, null=True),
+    _column("guard_sequence", sa.BigInteger, null=True),
+    _column("record", sa.LargeBinary, null=True),
+    _column("catalogue_digest", sa.LargeBinary, null=True),
+    _column("policy_digest", sa.LargeBinary, null=True),
+    _column("trace_id", sa.LargeBinary, null=True),
+    _column("span_id", sa.LargeBinary, null=True),
+    sa.Index(None, "task_id", "call_id"),
+    sa.Index(None, "audience", "call_id"),
+    sa.Index(None, "tool", "call_id"),
+    sa.Index(None, "leaf_agent", "call_id"),
+)
+# Denials are what people search for, and rare: only they are indexed.
+sa.Index(
+    "ix_calls__denied",
+    calls.c.call_id,
+    sqlite_where=calls.c.allowed.is_(False),
+    postgresql_where=calls.c.allowed.is_(False),
+)
+
+outcomes: Final = sa.Table(
+    "outcomes",
+    METADATA,
+    _key("call_id", sa.LargeBinary),
+    _column("status", sa.Text),
+    _column("impact", sa.Text),
+    _column("reported_ms", sa.BigInteger),
+    _column("caller", sa.Text),
+    _column("signed", sa.LargeBinary),
+)
+
+# Nonces are random, so this index is written all over; it stays small, because proofs are short-lived.
+proofs: Final = sa.Table(
+    "proofs",
+    METADATA,
+    _key("nonce", sa.LargeBinary),
+    _column("audience", sa.Text),
+    _column("caller", sa.Text),
+    _column("expires_ms", sa.BigInteger),
+    _column("request_digest", sa.LargeBinary),
+    _column("call_id", sa.LargeBinary, null=True),
+    sa.Index(None, "expires_ms"),
+    sqlite_with_rowid=False,
+)
+
+recorders: Final = sa.Table(
+    "recorders",
+    METADATA,
+    _key("guard_key", sa.LargeBinary),
+    _column("next_sequence", sa.BigInteger),
+    _column("last_hash", sa.LargeBinary),
+    sqlite_with_rowid=False,
+)
+
+decision_batches: Final = sa.Table(
+    "decision_batches",
+    METADATA,
+    _key("guard_key", sa.LargeBinary),
+    _key("first_sequence", sa.BigInteger),
+    _column("previous_hash", sa.LargeBinary),
+    _column("last_hash", sa.LargeBinary),
+    _column("signed", sa.LargeBinary),
+    _column("caller", sa.Text),
+    _column("recorded_ms", sa.BigInteger),
+)
+
+revocations: Final = sa.Table(
+    "revocations",
+    METADATA,
+    _column("kind", sa.Text),
+    _column("id", sa.LargeBinary),
+    _column("revoked_ms", sa.BigInteger),
+    _column("expires_ms", sa.BigInteger),
+    _column("revoked_by", sa.Text),
+    _column("why", sa.Text),
+    sa.Column("position", _POSITION, primary_key=True, autoincrement=False),
+    sa.Index(None, "kind", "id"),
+    sa.Index(None, "expires_ms"),
+)
+
+# The last position given out outlives the entries, which are forgotten when they expire.
+feed_head: Final = sa.Table(
+    "feed_head",
+    METADATA,
+    _key("feed", sa.Text),
+    _column("position", sa.BigInteger),
+)
+
+responses: Final = sa.Table(
+    "responses",
+    METADATA,
+    _key("caller", sa.Text),
+    _key("method", sa.Text),
+    _key("key", sa.Text),
+    _column("request_digest", sa.LargeBinary),
+    _column("response", sa.LargeBinary),
+    _column("expires_ms", sa.BigInteger),
+    sa.Index(None, "expires_ms"),
+)
+
+agents: Final = sa.Table(
+    "agents",
+    METADATA,
+    _key("agent_id", sa.Text),
+    _column("owner", sa.Text),
+    _column("registered_ms", sa.BigInteger),
+    _column("caller", sa.Text),
+)
+
+offers: Final = sa.Table(
+    "offers",
+    METADATA,
+    _key("offer_digest", sa.LargeBinary),
+    _column("agent_id", sa.Text),
+    _column("holder_key", sa.LargeBinary),
+    _column("audience", sa.Text),
+    _column("expires_ms", sa.BigInteger),
+    _column("signed", sa.LargeBinary),
+    _column("taken_by", sa.Text, null=True),
+    sa.Index(None, "agent_id", "expires_ms"),
+    sa.Index(None, "expires_ms"),
+)
+
+documents: Final = sa.Table(
+    "documents",
+    METADATA,
+    _key("kind", sa.Text),
+    _key("version", sa.BigInteger),
+    _column("content", sa.LargeBinary),
+    _column("stored_ms", sa.BigInteger),
+)

@@ -1,0 +1,65 @@
+"""Connections to a SQLite file, and what its errors mean here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from delegation.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BUSY_TIMEOUT_MS: Final = 5000
+_CACHE_KIB: Final = 32 * 1024
+_JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024  # a longer write-ahead log is cut back when it is done with
+
+
+def create_file(path: Path) -> None:
+    """Create the database file, readable by its owner alone; leave an existing one as it is.
+
+    SQLite gives its journal files the mode of the database.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StorageError(
+            "storage_unavailable",
+            f"cannot open the database {path}: {error.strerror}; check the path and its permissions",
+        ) from error
+
+
+def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
+    """Open a connection without implicit transactions; one thread at a time may use it."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512, uri=False)
+    try:
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        # FULL syncs the log at every commit: what was acknowledged survives a power loss.
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_LIMIT_BYTES}")
+        connection.execute(f"PRAGMA query_only={int(not writes)}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def unavailable(error: Exception) -> StorageError:
+    """Make the error for a database that failed; SQLite's own messages hold no values."""
+    failure = StorageError("storage_unavailable", f"the database failed: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+@contextlib.contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn the driver's errors into `StorageError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise unavailable(error) from error

@@ -1,0 +1,137 @@
+"""Writes about delegation: grants, handoffs, the end of a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from delegation.storage import queries
+from delegation.storage.port import Fence, Idempotency, IdempotencyKey, NotRecordedError
+from delegation.storage.rows import LINKS, TASKS, kept_response
+from delegation.storage.schema import links, responses, revocations, tasks
+from delegation.storage.sqlite.compiled import Compiled, compiled
+from delegation.storage.sqlite.feed import enter
+from delegation.storage.sqlite.session import Insertion, InsertOperation, Operation, Row, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from delegation.storage.records import LinkRecord, RevocationRecord, TaskRecord
+
+_ADD_TASK = compiled(TASKS.insert())
+_ADD_LINK = compiled(LINKS.insert())
+_LINK = compiled(LINKS.select().where(links.c.link_id == sa.bindparam("link_id")))
+_ADD_RESPONSE = compiled(sa.insert(responses))
+_RESPONSE = compiled(queries.RESPONSE)
+_TASK_END = compiled(sa.select(tasks.c.completed_ms).where(tasks.c.task_id == sa.bindparam("task_id")))
+_END_TASK = compiled(
+    sa.update(tasks)
+    .where(tasks.c.task_id == sa.bindparam("of_task"))
+    .values(completed_ms=sa.bindparam("completed_ms"), completed_by=sa.bindparam("completed_by"))
+)
+_ENDED_AT = compiled(
+    sa.select(sa.func.max(revocations.c.position)).where(
+        revocations.c.kind == sa.bindparam("kind"), revocations.c.id == sa.bindparam("id")
+    )
+)
+
+
+def _earlier(transaction: Transaction, key: IdempotencyKey) -> bytes | None:
+    row = transaction.one(_RESPONSE, caller=key.caller, method=key.method, key=key.key)
+    return kept_response(key, row)
+
+
+def _response_rows(idempotency: Idempotency | None) -> list[tuple[Compiled, Row]]:
+    if idempotency is None:
+        return []
+    key = idempotency.key
+    row = (key.caller, key.method, key.key, key.request_digest, idempotency.response, idempotency.expires_ms)
+    return [(_ADD_RESPONSE, row)]
+
+
+@dataclass(frozen=True, slots=True)
+class AddGrant(InsertOperation[bytes | None]):
+    """See `Storage.add_grant`."""
+
+    task: TaskRecord
+    link: LinkRecord
+    fence: Fence | None
+    idempotency: Idempotency | None
+
+    def plan(self, transaction: Transaction) -> Insertion[bytes | None]:
+        """Task, grant and response are new."""
+        transaction.check(self.fence)
+        rows = [(_ADD_TASK, TASKS.to_row(self.task)), (_ADD_LINK, LINKS.to_row(self.link))]
+        return Insertion(None, rows + _response_rows(self.idempotency))
+
+    def apply(self, transaction: Transaction) -> bytes | None:
+        """Look for the kept response first."""
+        transaction.check(self.fence)
+        if self.idempotency is not None:
+            response = _earlier(transaction, self.idempotency.key)
+            if response is not None:
+                return response
+        for statement, row in self.plan(transaction).rows:
+            transaction.insert(statement, [row])
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class AddHandoffs(InsertOperation["tuple[LinkRecord, ...]"]):
+    """See `Storage.add_handoffs`."""
+
+    links: Sequence[LinkRecord]
+    fence: Fence | None
+    idempotency: Idempotency | None
+
+    def plan(self, transaction: Transaction) -> Insertion[tuple[LinkRecord, ...]]:
+        """All links, and the response, are new."""
+        transaction.check(self.fence)
+        rows = [(_ADD_LINK, LINKS.to_row(link)) for link in self.links]
+        return Insertion(tuple(self.links), rows + _response_rows(self.idempotency))
+
+    def apply(self, transaction: Transaction) -> tuple[LinkRecord, ...]:
+        """Add what is missing; keep what is there."""
+        transaction.check(self.fence)
+        kept = self.idempotency and _earlier(transaction, self.idempotency.key)
+        if kept is None:
+            for statement, row in _response_rows(self.idempotency):
+                transaction.insert(statement, [row])
+        return tuple(_as_recorded(transaction, link) for link in self.links)
+
+
+def _as_recorded(transaction: Transaction, link: LinkRecord) -> LinkRecord:
+    row = transaction.one(_LINK, link_id=link.link_id)
+    if row is not None:
+        return LINKS.from_row(row)
+    transaction.insert(_ADD_LINK, [LINKS.to_row(link)])
+    return link
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteTask(Operation[int]):
+    """See `Storage.complete_task`."""
+
+    task_id: bytes
+    completed_ms: int
+    completed_by: str
+    revocation: RevocationRecord
+
+    def apply(self, transaction: Transaction) -> int:
+        """End the task once; its revocation says where."""
+        row = transaction.one(_TASK_END, task_id=self.task_id)
+        if row is None:
+            raise NotRecordedError("no such task")
+        if row[0] is not None:
+            ended = transaction.one(_ENDED_AT, kind=str(self.revocation.kind), id=self.revocation.id)
+            # A forgotten entry lies somewhere before the head.
+            return int(ended[0]) if ended is not None and ended[0] is not None else transaction.head()
+        transaction.change(
+            _END_TASK,
+            of_task=self.task_id,
+            completed_ms=self.completed_ms,
+            completed_by=self.completed_by,
+        )
+        return enter(transaction, self.revocation)

@@ -1,0 +1,48 @@
+"""Writes to the revocation feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from delegation.storage.rows import REVOCATIONS
+from delegation.storage.schema import revocations
+from delegation.storage.sqlite.compiled import compiled
+from delegation.storage.sqlite.session import Operation, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from delegation.storage.records import RevocationRecord
+
+_ADD = compiled(REVOCATIONS.insert())
+_STANDING = compiled(
+    sa.select(revocations.c.position, revocations.c.expires_ms)
+    .where(revocations.c.kind == sa.bindparam("kind"), revocations.c.id == sa.bindparam("id"))
+    .order_by(revocations.c.position.desc())
+    .limit(1)
+)
+
+
+def enter(transaction: Transaction, revocation: RevocationRecord) -> int:
+    """Enter a revocation unless one that lasts as long stands; return the position of what stands."""
+    standing = transaction.one(_STANDING, kind=str(revocation.kind), id=revocation.id)
+    if standing is not None and standing[1] >= revocation.expires_ms:
+        return int(standing[0])
+    position = transaction.next_position()
+    transaction.insert(_ADD, [REVOCATIONS.to_row(replace(revocation, position=position))])
+    return position
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke(Operation[int]):
+    """See `Storage.revoke`."""
+
+    revocations: Sequence[RevocationRecord]
+
+    def apply(self, transaction: Transaction) -> int:
+        """Enter all; the last position is the one from which all hold."""
+        positions = [enter(transaction, revocation) for revocation in self.revocations]
+        return max(positions, default=transaction.head())

@@ -1,0 +1,165 @@
+"""The port's questions, answered from SQLite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from delegation.storage import queries
+from delegation.storage.port import CallFilter, FeedPage, IdempotencyKey, Page, TaskFilter
+from delegation.storage.records import RecorderState
+from delegation.storage.rows import (
+    AGENTS,
+    CALLS,
+    DOCUMENTS,
+    LINKS,
+    OFFERS,
+    OUTCOMES,
+    RECORDERS,
+    REVOCATIONS,
+    TASKS,
+    RecordTable,
+    kept_response,
+)
+from delegation.storage.sqlite.compiled import Compiled, compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from delegation.storage.records import (
+        AgentRecord,
+        CallRecord,
+        DocumentRecord,
+        LinkRecord,
+        OfferRecord,
+        OutcomeRecord,
+        TaskRecord,
+    )
+    from delegation.storage.sqlite.readers import Readers, Snapshot
+
+R = TypeVar("R")
+
+_TASK: Final = compiled(queries.TASK)
+_LINKS_OF_TASK: Final = compiled(queries.LINKS_OF_TASK)
+_CHAIN: Final = compiled(queries.CHAIN)
+_CALL: Final = compiled(queries.CALL)
+_RECORDER: Final = compiled(queries.RECORDER)
+_RESPONSE: Final = compiled(queries.RESPONSE)
+_AGENT: Final = compiled(queries.AGENT)
+_AGENTS_AFTER: Final = compiled(queries.AGENTS_AFTER)
+_OPEN_OFFERS: Final = compiled(queries.OPEN_OFFERS)
+_DOCUMENT: Final = compiled(queries.DOCUMENT)
+_NEWEST_DOCUMENT: Final = compiled(queries.NEWEST_DOCUMENT)
+_HEAD: Final = compiled(queries.HEAD)
+_FEED: Final = compiled(queries.FEED)
+
+_OUTCOMES_AT_ONCE: Final = 500
+
+
+class SqliteReads:
+    """The reading half of the port; see `delegation.storage.port.Storage`."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    async def task(self, task_id: bytes) -> TaskRecord | None:
+        """Return a task."""
+        return await self._one(TASKS, _TASK, task_id=task_id)
+
+    async def tasks(self, which: TaskFilter, *, cursor: bytes | None = None, limit: int = 100) -> Page[TaskRecord]:
+        """List tasks, newest first."""
+        statement = queries.tasks_page(which, cursor=cursor, at_most=limit + 1)
+        rows = await self._readers.read(lambda snapshot: snapshot.all(statement))
+        return _page(TASKS, rows, limit, lambda task: task.task_id)
+
+    async def links_of_task(self, task_id: bytes) -> tuple[LinkRecord, ...]:
+        """Return all links of a task, each after its parent."""
+        return await self._all(LINKS, _LINKS_OF_TASK, task_id=task_id)
+
+    async def chain(self, leaf_link_id: bytes) -> tuple[LinkRecord, ...]:
+        """Return the recorded links from grant to leaf."""
+        return await self._all(LINKS, _CHAIN, leaf_link_id=leaf_link_id)
+
+    async def call(self, call_id: bytes) -> CallRecord | None:
+        """Return one decision."""
+        return await self._one(CALLS, _CALL, call_id=call_id)
+
+    async def calls(self, which: CallFilter, *, cursor: bytes | None = None, limit: int = 100) -> Page[CallRecord]:
+        """List decisions, newest first."""
+        statement = queries.calls_page(which, cursor=cursor, at_most=limit + 1)
+        rows = await self._readers.read(lambda snapshot: snapshot.all(statement))
+        return _page(CALLS, rows, limit, lambda call: call.call_id)
+
+    async def outcomes(self, call_ids: Sequence[bytes]) -> Mapping[bytes, OutcomeRecord]:
+        """Return the reported outcomes of these calls."""
+
+        def question(snapshot: Snapshot) -> dict[bytes, OutcomeRecord]:
+            found: dict[bytes, OutcomeRecord] = {}
+            for start in range(0, len(call_ids), _OUTCOMES_AT_ONCE):
+                part = call_ids[start : start + _OUTCOMES_AT_ONCE]
+                values = {f"call_{place}": call_id for place, call_id in enumerate(part)}
+                rows = snapshot.all(queries.outcomes_of(len(part)), **values)
+                found.update((record.call_id, record) for record in map(OUTCOMES.from_row, rows))
+            return found
+
+        return await self._readers.read(question)
+
+    async def recorder(self, guard_key: bytes) -> RecorderState:
+        """Return where a guard's numbered decisions stand."""
+        return await self._one(RECORDERS, _RECORDER, guard_key=guard_key) or RecorderState(guard_key)
+
+    async def earlier_response(self, key: IdempotencyKey) -> bytes | None:
+        """Return the response kept for a request."""
+        values = {"caller": key.caller, "method": key.method, "key": key.key}
+        return kept_response(key, await self._readers.read(lambda snapshot: snapshot.one(_RESPONSE, **values)))
+
+    async def head_position(self) -> int:
+        """Return the feed's last position."""
+        return await self._readers.read(_head)
+
+    async def feed(self, after_position: int, limit: int, *, live_at_ms: int | None = None) -> FeedPage:
+        """Return entries after a position."""
+        live = {"live_at_ms": -1 if live_at_ms is None else live_at_ms}
+
+        def question(snapshot: Snapshot) -> FeedPage:
+            rows = snapshot.all(_FEED, after=after_position, at_most=limit, **live)
+            return FeedPage(_head(snapshot), tuple(map(REVOCATIONS.from_row, rows)))
+
+        return await self._readers.read(question)
+
+    async def agent(self, agent_id: str) -> AgentRecord | None:
+        """Return an agent's registration."""
+        return await self._one(AGENTS, _AGENT, agent_id=agent_id)
+
+    async def agents(self, *, cursor: bytes | None = None, limit: int = 100) -> Page[AgentRecord]:
+        """List registered agents by id."""
+        after = (cursor or b"").decode(errors="replace")
+        rows = await self._readers.read(lambda snapshot: snapshot.all(_AGENTS_AFTER, cursor=after, at_most=limit + 1))
+        return _page(AGENTS, rows, limit, lambda agent: agent.agent_id.encode())
+
+    async def offers(self, agent_id: str, *, now_ms: int, limit: int = 100) -> Sequence[OfferRecord]:
+        """Return an agent's open offers."""
+        return await self._all(OFFERS, _OPEN_OFFERS, agent_id=agent_id, now_ms=now_ms, at_most=limit)
+
+    async def document(self, kind: str, version: int | None = None) -> DocumentRecord | None:
+        """Return a version of a document, by default the newest."""
+        if version is None:
+            return await self._one(DOCUMENTS, _NEWEST_DOCUMENT, kind=str(kind))
+        return await self._one(DOCUMENTS, _DOCUMENT, kind=str(kind), version=version)
+
+    async def _one(self, table: RecordTable[R], statement: Compiled, **values: object) -> R | None:
+        row = await self._readers.read(lambda snapshot: snapshot.one(statement, **values))
+        return None if row is None else table.from_row(row)
+
+    async def _all(self, table: RecordTable[R], statement: Compiled, **values: object) -> tuple[R, ...]:
+        rows = await self._readers.read(lambda snapshot: snapshot.all(statement, **values))
+        return tuple(map(table.from_row, rows))
+
+
+def _head(snapshot: Snapshot) -> int:
+    row = snapshot.one(_HEAD)
+    return 0 if row is None else int(row[0])
+
+
+def _page(table: RecordTable[R], rows: Sequence[tuple[Any, ...]], limit: int, key: Callable[[R], bytes]) -> Page[R]:
+    items = tuple(map(table.from_row, rows[:limit]))
+    return Page(items, key(items[-1]) if len(rows) > limit else None)

@@ -1,0 +1,124 @@
+"""Writes about agents, offers and documents, and forgetting what has expired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from delegation.errors import Conflict
+from delegation.storage import queries
+from delegation.storage.port import NotRecordedError
+from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
+from delegation.storage.schema import agents, offers, proofs, responses, revocations
+from delegation.storage.sqlite.compiled import Compiled, compiled
+from delegation.storage.sqlite.session import Operation, Transaction
+
+if TYPE_CHECKING:
+    from delegation.storage.records import AgentRecord, DocumentRecord, OfferRecord
+
+_PUT_AGENT = compiled(
+    (agent := sqlite_insert(agents)).on_conflict_do_update(
+        index_elements=[agents.c.agent_id],
+        set_={
+            "owner": agent.excluded.owner,
+            "registered_ms": agent.excluded.registered_ms,
+            "caller": agent.excluded.caller,
+        },
+    )
+)
+_ADD_OFFER = compiled(sqlite_insert(offers).on_conflict_do_nothing())
+_OFFER = compiled(OFFERS.select().where(offers.c.offer_digest == sa.bindparam("offer_digest")))
+_TAKE_OFFER = compiled(
+    sa.update(offers).where(offers.c.offer_digest == sa.bindparam("of_offer")).values(taken_by=sa.bindparam("taken_by"))
+)
+_ADD_DOCUMENT = compiled(DOCUMENTS.insert())
+_NEWEST_DOCUMENT = compiled(queries.NEWEST_DOCUMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class PutAgent(Operation[None]):
+    """See `Storage.put_agent`."""
+
+    agent: AgentRecord
+
+    def apply(self, transaction: Transaction) -> None:
+        """Insert or replace."""
+        transaction.insert(_PUT_AGENT, [AGENTS.to_row(self.agent)])
+
+
+@dataclass(frozen=True, slots=True)
+class AddOffer(Operation[None]):
+    """See `Storage.add_offer`."""
+
+    offer: OfferRecord
+
+    def apply(self, transaction: Transaction) -> None:
+        """Insert; the digest says that it is the same."""
+        transaction.insert(_ADD_OFFER, [OFFERS.to_row(self.offer)])
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOffer(Operation["OfferRecord"]):
+    """See `Storage.take_offer`."""
+
+    offer_digest: bytes
+    taken_by: str
+    now_ms: int
+
+    def apply(self, transaction: Transaction) -> OfferRecord:
+        """Mark it, if nobody else did."""
+        row = transaction.one(_OFFER, offer_digest=self.offer_digest)
+        offer = None if row is None else OFFERS.from_row(row)
+        if offer is None or offer.expires_ms <= self.now_ms:
+            raise NotRecordedError("no such offer, or it has expired")
+        if offer.taken_by is not None and offer.taken_by != self.taken_by:
+            raise Conflict("this offer was taken by another")
+        transaction.change(_TAKE_OFFER, of_offer=self.offer_digest, taken_by=self.taken_by)
+        return offer
+
+
+@dataclass(frozen=True, slots=True)
+class PutDocument(Operation[None]):
+    """See `Storage.put_document`."""
+
+    document: DocumentRecord
+
+    def apply(self, transaction: Transaction) -> None:
+        """Add it after all kept versions."""
+        row = transaction.one(_NEWEST_DOCUMENT, kind=str(self.document.kind))
+        newest = None if row is None else DOCUMENTS.from_row(row)
+        if newest is not None and newest.version >= self.document.version:
+            if (newest.version, newest.content) == (self.document.version, self.document.content):
+                return
+            raise Conflict(f"version {newest.version} of this document is kept already")
+        transaction.insert(_ADD_DOCUMENT, [DOCUMENTS.to_row(self.document)])
+
+
+def _forget(table: sa.Table) -> Compiled:
+    keys = sa.tuple_(*table.primary_key.columns)
+    expired = (
+        sa.select(*table.primary_key.columns)
+        .where(table.c.expires_ms <= sa.bindparam("now_ms"))
+        .order_by(table.c.expires_ms)
+        .limit(sa.bindparam("at_most"))
+    )
+    return compiled(sa.delete(table).where(keys.in_(expired)))
+
+
+_FORGET: Final = tuple(_forget(table) for table in (proofs, responses, revocations, offers))
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeExpired(Operation[int]):
+    """See `Storage.purge_expired`."""
+
+    now_ms: int
+    limit: int
+
+    def apply(self, transaction: Transaction) -> int:
+        """Delete what expired longest ago, from each table."""
+        values: dict[str, Any] = {"now_ms": self.now_ms, "at_most": self.limit}
+        return sum(transaction.change(statement, **values) for statement in _FORGET)
