@@ -185,7 +185,7 @@ def _create_feed_head() -> None:
         "feed_head",
         sa.Column("feed", sa.Text, autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("only", name="pk_feed_head"),
+        sa.PrimaryKeyConstraint("feed", name="pk_feed_head"),
     )
     op.execute("INSERT INTO feed_head (feed, position) VALUES ('revocations', 0)")
 
