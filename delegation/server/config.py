@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, SettingsError
 
 from delegation.errors import ConfigError, DelegationError
 from delegation.identity.spiffe import check_trust_domain, parse_spiffe_id
@@ -78,11 +78,17 @@ def _default_state_dir(earlier: dict[str, Any]) -> Path:
 class ServerConfig(BaseSettings):
     """Everything the operator decides about one server. Made by `load_config`."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=_PREFIX, env_nested_delimiter=_DELIMITER)
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_DELIMITER,
+        validate_default=False,  # pydantic-settings would; ours are right, or empty and named as missing
+    )
 
     dev: bool = False
     listen: Annotated[
-        InstanceOf[ListenAddress], _parsed(parse_listen_address), PlainSerializer(str, return_type=str)
+        InstanceOf[ListenAddress], NoDecode, _parsed(parse_listen_address), PlainSerializer(str, return_type=str)
     ] = ListenAddress("127.0.0.1", 7443)
     trust_domain: Annotated[str, _parsed(check_trust_domain)] = Field(default_factory=_default_trust_domain)
     state_dir: Path = Field(default_factory=_default_state_dir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from delegation.errors import ConfigError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
+
+_REFUSED: Final = "is refused: "
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -42,9 +44,13 @@ def config_error(
         place: Names the file or variable that a key came from.
         known: The names of all keys, to suggest one for a misspelt one.
     """
-    first, *others = error.errors(include_url=False, include_input=False)
+    # A misspelt key comes before the missing one that it was meant for.
+    first, *others = sorted(
+        error.errors(include_url=False, include_input=False), key=lambda one: one["type"] != "extra_forbidden"
+    )
     location = first["loc"]
-    text = f"{place(location)}: {dotted(location)} {_what(first, known)}"
+    what = _what(first, known)
+    text = f"{place(location)}: " + (f"{dotted(location)} {what}" if location else what.removeprefix(_REFUSED))
     if others:
         text += f" (and {len(others)} more)"
     return ConfigError(" ".join(text.split()))
@@ -66,6 +72,6 @@ def _what(details: ErrorDetails, known: Iterable[str]) -> str:
             close = difflib.get_close_matches(str(details["loc"][-1]), known, n=1)
             return "is not a setting: " + (f"did you mean {close[0]}?" if close else "remove it")
         case "value_error":
-            return f"is refused: {details['ctx']['error']}"
+            return f"{_REFUSED}{details['ctx']['error']}"
         case _:
-            return f"is refused: {details['msg']}; correct it"
+            return f"{_REFUSED}{details['msg']}; correct it"

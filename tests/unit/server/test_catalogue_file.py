@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from delegation.core.trust import Effect
+
+from delegation.errors import ConfigError
+from delegation.server.catalogue_file import load_catalogue
+
+READ = """
+[[tool]]
+audience = "files"
+name = "read"
+owner = "team-storage"
+effects = ["read"]
+labels = ["public"]
+local = true
+"""
+REFUND = """
+[[tool]]
+audience = "billing"
+name = "refund"
+owner = "team-billing"
+effects = ["write", "spends"]
+labels = ["personal", "financial"]
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text):
+        (tmp_path / "tools.toml").write_text(text)
+        return load_catalogue(tmp_path / "tools.toml")
+
+    return load
+
+
+def test_each_tool_is_listed_as_the_operator_wrote_it(load):
+    catalogue = load(READ + REFUND)
+    read, refund = catalogue.find("files", "read"), catalogue.find("billing", "refund")
+    assert read is not None
+    assert refund is not None
+    assert (read.effects, read.labels, read.owner) == ({Effect.READ}, {"public"}, "team-storage")
+    assert (refund.effects, refund.labels) == ({Effect.WRITE, Effect.SPENDS}, {"personal", "financial"})
+    assert catalogue.is_local("files", "read")
+    assert not catalogue.is_local("billing", "refund")
+
+
+def test_a_tool_that_is_not_listed_is_not_local(load):
+    catalogue = load(READ)
+    assert catalogue.find("files", "write") is None
+    assert not catalogue.is_local("files", "write")
+    assert not catalogue.is_local("other", "read")
+
+
+def test_an_empty_file_lists_nothing(load):
+    assert not load("").is_local("files", "read")
+
+
+@pytest.mark.parametrize(
+    "effects", ['["write"]', '["read", "write"]', '["read", "external"]', '["spends"]', '["privilege", "read"]']
+)
+def test_only_a_tool_that_just_reads_may_be_local(load, effects):
+    with pytest.raises(ConfigError, match=r'only a tool with effects = \["read"\] may be local'):
+        load(READ.replace('["read"]', effects))
+
+
+@pytest.mark.parametrize("labels", ['["personal"]', '["public", "secret"]', '["own-label"]'])
+def test_only_a_tool_with_public_results_may_be_local(load, labels):
+    with pytest.raises(ConfigError, match="only a tool with public results may be local"):
+        load(READ.replace('["public"]', labels))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (READ + READ, "twice"),
+        (READ.replace('owner = "team-storage"\n', ""), r"tool\[0\]\.owner is missing"),
+        (READ.replace('audience = "files"\n', ""), r"tool\[0\]\.audience is missing"),
+        (READ.replace('"files"', '""'), r"tool\[0\]\.audience is refused"),
+        (READ.replace('effects = ["read"]\n', ""), r"tool\[0\]\.effects is missing"),
+        (READ.replace('["read"]', "[]"), r"tool\[0\]\.effects is refused"),
+        (READ.replace('["read"]', '["reads"]'), r"tool\[0\]\.effects"),
+        (READ.replace('["public"]', '["Public"]'), r"tool\[0\]\.labels"),
+        (
+            READ + REFUND.replace("owner", "ownr"),
+            r"tool\[1\]\.ownr is not a setting: did you mean owner|owner is missing",
+        ),
+        ("[[tools]]\n", "tools is not a setting: did you mean tool"),
+        ("[[tool]", "is not TOML"),
+        ("tool = 3", "tool is refused"),
+    ],
+)
+def test_a_wrong_catalogue_is_one_line_with_file_key_and_what_to_do(load, tmp_path, text, says):
+    with pytest.raises(ConfigError, match=says) as refused:
+        load(text)
+    assert str(tmp_path / "tools.toml") in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_catalogue_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match="does not exist"):
+        load_catalogue(tmp_path / "tools.toml")
