@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from delegation.errors import ConfigError
 from delegation.identity.spiffe import parse_spiffe_id
-from delegation.private_files import make_private_directory, write_private
+from delegation.private_files import write_private
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from delegation.identity.dev_ca import DevelopmentCa
 
 PROFILE_FILE: Final = "profile.toml"
+_CA_FILE: Final = "ca.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,18 @@ def issue_profile(
     target: str,
     trust_root: bytes,
     now: dt.datetime,
-    server_name: str | None = None,
 ) -> Path:
-    """Issue a client's certificate and write it with its profile into `DIRECTORY/NAME/`.
+    """Issue a client's certificate and write it with its profile below a directory.
 
-    NAME is the path of the SPIFFE ID with dashes: `agent-planner` for `spiffe://acme/agent/planner`.
+    It goes where the path of the SPIFFE ID says: `DIRECTORY/agent/planner/` for `spiffe://acme/agent/planner`.
+
+    Args:
+        directory: Where all profiles are.
+        spiffe_id: Whose profile it is.
+        ca: Whose certificates the service trusts, and its own comes from.
+        target: Where the service listens, as gRPC writes it.
+        trust_root: The root public key that signs the trust bundle, 32 bytes.
+        now: When the certificate begins.
 
     Returns:
         The path of the profile.
@@ -81,12 +89,12 @@ def issue_profile(
     Raises:
         ConfigError: The id is not of the CA's trust domain, or the files cannot be written.
     """
-    name = parse_spiffe_id(spiffe_id).path.strip("/").replace("/", "-")
-    home = directory / name
-    make_private_directory(home)
+    home = directory / parse_spiffe_id(spiffe_id).path.removeprefix("/")
     certificate, key = ca.issue(spiffe_id, now=now).write(home, "client")
-    write_private(home / "ca.pem", ca.certificate)
-    profile = Profile(target, "ca.pem", certificate.name, key.name, trust_root, server_name)
+    write_private(home / _CA_FILE, ca.certificate)
+    # The path of a Unix socket is in no certificate, and gRPC looks for just that unless told otherwise.
+    server_name = "localhost" if target.startswith("unix:") else None
+    profile = Profile(target, _CA_FILE, certificate.name, key.name, trust_root, server_name)
     write_private(home / PROFILE_FILE, profile.to_toml().encode())
     return home / PROFILE_FILE
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from delegation.core.limits import NAME_BYTES
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.server.config_errors import config_error, read_toml
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 _LOCAL_EFFECTS: Final = frozenset({Effect.READ})
 _LOCAL_LABELS: Final = frozenset({"public"})
 
-_Name = Annotated[str, Field(min_length=1, max_length=256)]
+# In characters, of four bytes at most: a name that a scope could not carry would never match a call.
+_Name = Annotated[str, Field(min_length=1, max_length=NAME_BYTES // 4)]
 _Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 

@@ -40,13 +40,14 @@ class Service:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
 
     @contextlib.asynccontextmanager
-    async def running(self):
+    async def running(self, address="127.0.0.1:0"):
         issued = self.server_ca.issue(f"spiffe://{ACME}/service", now=now(), names=LOOPBACK_NAMES)
         tls = TlsMaterial(issued.certificate, issued.key, self.ca.pem + self.other_ca.pem)
         server = grpc.aio.server()
         handler = grpc.unary_unary_rpc_method_handler(self.who_am_i)
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test", {"WhoAmI": handler})])
-        self.port = server.add_secure_port("127.0.0.1:0", tls.credentials())
+        port = server.add_secure_port(address, tls.credentials())
+        self.target = address.removesuffix(":0") + f":{port}" if address.endswith(":0") else address
         await server.start()
         try:
             yield self
@@ -62,7 +63,9 @@ class Service:
         )
         # Channels to one address share connections unless told otherwise; here each is another peer.
         options = [("grpc.use_local_subchannel_pool", 1)]
-        async with grpc.aio.secure_channel(f"127.0.0.1:{self.port}", credentials, options) as channel:
+        if self.target.startswith("unix:"):  # gRPC would expect the path as the certificate's name
+            options.append(("grpc.ssl_target_name_override", "localhost"))
+        async with grpc.aio.secure_channel(self.target, credentials, options) as channel:
             yield lambda: channel.unary_unary("/test/WhoAmI")(b"", timeout=10)
 
 
@@ -82,6 +85,13 @@ async def failure(service, credential):
 async def test_the_caller_is_the_spiffe_id_of_its_certificate(service):
     async with service.client(service.ca.issue(PLANNER)) as who_am_i:
         assert await who_am_i() == PLANNER.encode()
+
+
+async def test_a_unix_socket_asks_for_certificates_just_the_same(tmp_path):
+    async with Service().running(f"unix:{tmp_path}/d.sock") as service:
+        async with service.client(service.ca.issue(PLANNER)) as who_am_i:
+            assert await who_am_i() == PLANNER.encode()
+        assert (await failure(service, None)).code() is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_an_intermediate_that_the_client_sends_is_used(service):

@@ -104,7 +104,7 @@ def test_a_profile_names_everything_a_client_needs_relative_to_itself(tmp_path):
     ca = DevelopmentCa.create(DOMAIN, now=now())
     path = issue_profile(tmp_path, PLANNER, ca, target="127.0.0.1:7443", trust_root=bytes(range(32)), now=now())
     profile = tomllib.loads(path.read_text())
-    assert path == tmp_path / "agent-planner" / "profile.toml"
+    assert path == tmp_path / "agent" / "planner" / "profile.toml"
     assert profile == {
         "target": "127.0.0.1:7443",
         "ca": "ca.pem",
@@ -114,6 +114,21 @@ def test_a_profile_names_everything_a_client_needs_relative_to_itself(tmp_path):
     }
     assert (path.parent / profile["ca"]).read_bytes() == ca.certificate
     assert mode(path.parent / profile["key"]) == 0o600
+
+
+def test_a_profile_for_a_unix_socket_names_the_server_that_the_certificate_names(tmp_path):
+    ca = DevelopmentCa.create(DOMAIN, now=now())
+    path = issue_profile(tmp_path, PLANNER, ca, target="unix:/run/d.sock", trust_root=bytes(32), now=now())
+    assert tomllib.loads(path.read_text())["server_name"] in LOOPBACK_NAMES
+
+
+def test_a_profile_issued_again_replaces_the_certificate(tmp_path):
+    ca = DevelopmentCa.create(DOMAIN, now=now())
+    first, second = (
+        issue_profile(tmp_path, PLANNER, ca, target=target, trust_root=bytes(32), now=now()).read_text()
+        for target in ("127.0.0.1:1", "127.0.0.1:2")
+    )
+    assert first != second
 
 
 def test_a_profile_is_valid_toml_whatever_its_paths_are():
