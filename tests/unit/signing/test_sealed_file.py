@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -48,14 +49,12 @@ def test_a_key_id_is_the_beginning_of_the_hash_of_the_public_key(tmp_path):
 
 
 def test_the_file_is_its_owners_alone_and_says_nothing_of_seed_or_passphrase(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(content := sealed())
-    assert stat.S_IMODE(key_path(tmp_path, GRANT).parent.stat().st_mode)
-    create(tmp_path)
-    assert stat.S_IMODE(key_path(tmp_path, GRANT).stat().st_mode) == 0o600
-    fields = json.loads(content)
-    assert fields["purpose"] == "grant"
-    for secret in (SEED, SEED.hex().encode(), keys.SigningKey(SEED).sign(b""), PASSPHRASE):
+    create(tmp_path / "keys")
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+    assert stat.S_IMODE(key_path(tmp_path / "keys", GRANT).stat().st_mode) == 0o600
+    content = sealed()
+    assert json.loads(content)["purpose"] == "grant"
+    for secret in (SEED, SEED.hex().encode(), base64.urlsafe_b64encode(SEED)[:43], PASSPHRASE):
         assert secret not in content
     assert len(content) < MAX_SEALED_BYTES
 
