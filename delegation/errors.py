@@ -293,9 +293,7 @@ def refusal(
     detail: str = "",
 ) -> Refused:
     """Make the exception that belongs to a reason; arguments as the attributes of `Refused`."""
-    return _CLASS[reason](
-        reason, link_index=link_index, field=field, parent=parent, child=child, detail=detail
-    )
+    return _CLASS[reason](reason, link_index=link_index, field=field, parent=parent, child=child, detail=detail)
 
 
 def layer_of(reason: Reason) -> Layer:

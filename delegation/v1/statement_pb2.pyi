@@ -35,9 +35,9 @@ class _RevocationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Revoca
     REVOCATION_KIND_LINK: _RevocationKind.ValueType  # 1
     """A link, by its link id (32 bytes); its subtree falls with it."""
     REVOCATION_KIND_HOLDER_KEY: _RevocationKind.ValueType  # 2
-    """A holder key, by the SHA-256 of the public key (32 bytes)."""
+    """A holder key, by the public key itself (32 bytes)."""
     REVOCATION_KIND_AGENT: _RevocationKind.ValueType  # 3
-    """An agent, by the SHA-256 of its id (32 bytes)."""
+    """An agent, by the UTF-8 bytes of its id."""
     REVOCATION_KIND_TASK: _RevocationKind.ValueType  # 4
     """A task, by its id (16 bytes)."""
     REVOCATION_KIND_PRINCIPAL: _RevocationKind.ValueType  # 5
@@ -53,9 +53,9 @@ REVOCATION_KIND_UNSPECIFIED: RevocationKind.ValueType  # 0
 REVOCATION_KIND_LINK: RevocationKind.ValueType  # 1
 """A link, by its link id (32 bytes); its subtree falls with it."""
 REVOCATION_KIND_HOLDER_KEY: RevocationKind.ValueType  # 2
-"""A holder key, by the SHA-256 of the public key (32 bytes)."""
+"""A holder key, by the public key itself (32 bytes)."""
 REVOCATION_KIND_AGENT: RevocationKind.ValueType  # 3
-"""An agent, by the SHA-256 of its id (32 bytes)."""
+"""An agent, by the UTF-8 bytes of its id."""
 REVOCATION_KIND_TASK: RevocationKind.ValueType  # 4
 """A task, by its id (16 bytes)."""
 REVOCATION_KIND_PRINCIPAL: RevocationKind.ValueType  # 5

@@ -1,0 +1,158 @@
+"""The arguments of a call as typed values, as canonical JSON (RFC 8785) and as a digest.
+
+A value is None, bool, int (within ±(2^53-1)), str, Decimal (a number that is no integer), list or
+dict. A JSON number is the number its RFC 8785 text denotes: 1.0 is the integer 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, NoReturn
+
+import rfc8785
+
+from delegation.core import limits
+from delegation.errors import Reason, refusal
+
+Value = None | bool | int | str | Decimal | list[Any] | dict[str, Any]
+
+_ENCODE: Final = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
+_LOWEST, _HIGHEST = -limits.SAFE_INTEGER, limits.SAFE_INTEGER
+
+
+def _invalid(detail: str) -> NoReturn:
+    raise refusal(Reason.ARGUMENTS_INVALID, detail=detail)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Arguments:
+    """A call's arguments. Make them with `of` or `parse`; values never show in `repr`.
+
+    Attributes:
+        values: the typed values by name.
+        canonical: their RFC 8785 JSON.
+        digest: SHA-256 of `canonical`, 32 bytes; what a proof is signed over.
+    """
+
+    values: Mapping[str, Value]
+    canonical: bytes
+    digest: bytes
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Arguments:
+        """Take JSON-like Python values.
+
+        Raises:
+            NotPermitted: ARGUMENTS_INVALID for what is not JSON, ARGUMENTS_TOO_LARGE past 1 MiB.
+        """
+        typed, canonical = _flat(values) or _nested(values)
+        if len(canonical) > limits.ARGUMENT_BYTES:
+            raise refusal(Reason.ARGUMENTS_TOO_LARGE)
+        return cls(typed, canonical, hashlib.sha256(canonical).digest())
+
+    @classmethod
+    def parse(cls, canonical: bytes) -> Arguments:
+        """Read RFC 8785 JSON; anything that is not exactly canonical is refused.
+
+        Raises:
+            NotPermitted: ARGUMENTS_INVALID or ARGUMENTS_TOO_LARGE.
+        """
+        if len(canonical) > limits.ARGUMENT_BYTES:
+            raise refusal(Reason.ARGUMENTS_TOO_LARGE)
+        try:
+            values = json.loads(canonical.decode())
+        except (ValueError, RecursionError):
+            _invalid("not JSON")
+        if not isinstance(values, dict):
+            _invalid("not a JSON object")
+        arguments = cls.of(values)
+        if arguments.canonical != canonical:
+            _invalid("not canonical JSON (RFC 8785)")
+        return arguments
+
+    def __repr__(self) -> str:
+        return f"Arguments({len(self.values)} values)"
+
+
+def _flat(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes] | None:
+    """Take the common case fast: ASCII names with strings, safe integers, booleans, null."""
+    typed = dict(values)
+    for name, value in typed.items():
+        kind = type(value)
+        if kind is int:
+            if not _LOWEST <= value <= _HIGHEST:
+                return None
+        elif kind is not str and kind is not bool and value is not None:
+            return None
+        if type(name) is not str or not name.isascii():
+            return None
+    try:
+        return typed, _ENCODE(typed).encode()
+    except UnicodeEncodeError:
+        _invalid("a string is not Unicode text")
+
+
+def _nested(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes]:
+    """Take anything JSON can say, by the library."""
+    typed = {name: _typed(value, limits.VALUE_NESTING) for name, value in values.items()}
+    if not all(type(name) is str for name in typed):
+        _invalid("a name is not a string")
+    try:
+        return typed, rfc8785.dumps(_plain(typed))
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError):
+        _invalid("not JSON")
+
+
+def _typed(value: object, depth: int) -> Value:
+    kind = type(value)
+    if value is None or kind is bool or kind is str:
+        return value  # type: ignore[return-value]
+    if kind is int:
+        return _safe(value)  # type: ignore[arg-type]
+    if kind is float:
+        return number(value)  # type: ignore[arg-type]
+    if depth == 0:
+        _invalid("nested too deep")
+    if kind is list:
+        return [_typed(member, depth - 1) for member in value]  # type: ignore[attr-defined]
+    if kind is dict:
+        if not all(type(name) is str for name in value):  # type: ignore[attr-defined]
+            _invalid("a name is not a string")
+        return {name: _typed(member, depth - 1) for name, member in value.items()}  # type: ignore[attr-defined]
+    _invalid(f"a value of type {kind.__name__} is not JSON; use str, int, float, bool, list or dict")
+
+
+def _safe(value: int) -> int:
+    if not _LOWEST <= value <= _HIGHEST:
+        _invalid("an integer outside ±(2^53-1)")
+    return value
+
+
+def number(value: float) -> int | Decimal:
+    """Give the exact number that a float's RFC 8785 text denotes.
+
+    Raises:
+        NotPermitted: ARGUMENTS_INVALID for NaN, infinities and integers outside ±(2^53-1).
+    """
+    if not math.isfinite(value):
+        _invalid("a number that is not finite")
+    if value.is_integer():
+        return _safe(int(value))
+    return Decimal(repr(value))
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    return value

@@ -1,0 +1,87 @@
+"""Pieces of the revocation feed <-> bytes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.core import limits
+from delegation.core.codec.canonical import check_time, encode, invalid, strict
+from delegation.core.revocation import FeedEntry, Revocation, RevocationKind
+from delegation.v1 import statement_pb2 as pb
+
+_KINDS: Final = {pb.RevocationKind.Value(f"REVOCATION_KIND_{kind.name}"): kind for kind in RevocationKind}
+_NUMBERS: Final = {kind: number for number, kind in _KINDS.items()}
+_SIZES: Final = {
+    RevocationKind.LINK: limits.LINK_ID_BYTES,
+    RevocationKind.HOLDER_KEY: limits.KEY_BYTES,
+    RevocationKind.TASK: limits.TASK_ID_BYTES,
+    RevocationKind.PRINCIPAL: limits.LINK_ID_BYTES,
+    RevocationKind.ISSUER_KEY: limits.KEY_ID_BYTES,
+}
+
+
+def kind_from_number(number: int) -> RevocationKind:
+    """Take a kind of revocation from its number in statement.proto.
+
+    Raises:
+        Malformed: FIELD_INVALID for an unknown one.
+    """
+    kind = _KINDS.get(number)  # type: ignore[call-overload]  # proto3 enums are open
+    return invalid("an unknown kind of revocation") if kind is None else kind
+
+
+def kind_to_number(kind: RevocationKind) -> int:
+    """Give the number of a kind of revocation in statement.proto."""
+    return _NUMBERS[kind]
+
+
+def check_revocation_id(kind: RevocationKind, id: bytes) -> bytes:
+    """Require that an id has the size that its kind has.
+
+    Raises:
+        Malformed: FIELD_INVALID.
+    """
+    if len(id) != _SIZES.get(kind, len(id)) or not 0 < len(id) <= limits.NAME_BYTES:
+        invalid(f"not the id of a {kind}")
+    return id
+
+
+def decode_feed_entry(payload: bytes) -> FeedEntry:
+    """Read a payload whose signature was checked.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
+    message = strict(pb.RevocationFeedEntry, payload)
+    if message.more and not message.snapshot:
+        invalid("only a snapshot has further pieces")
+    return FeedEntry(
+        message.from_position,
+        message.to_position,
+        check_time(message.issued_at_ms, "issued_at_ms"),
+        message.snapshot,
+        message.more,
+        tuple(_revocation(item) for item in message.revocations),
+    )
+
+
+def _revocation(message: pb.Revocation) -> Revocation:
+    kind = kind_from_number(message.kind)
+    return Revocation(kind, check_revocation_id(kind, message.id), check_time(message.forget_at_ms, "forget_at_ms"))
+
+
+def encode_feed_entry(entry: FeedEntry) -> bytes:
+    """Give the canonical payload."""
+    return encode(
+        pb.RevocationFeedEntry(
+            from_position=entry.from_position,
+            to_position=entry.to_position,
+            issued_at_ms=entry.issued_at_ms,
+            snapshot=entry.snapshot,
+            more=entry.more,
+            revocations=[
+                pb.Revocation(kind=_NUMBERS[item.kind], id=item.id, forget_at_ms=item.forget_at_ms)
+                for item in entry.revocations
+            ],
+        )
+    )

@@ -1,0 +1,131 @@
+"""Scopes, capabilities and conditions <-> messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from delegation.core import limits
+from delegation.core.codec.canonical import check_name, encode, invalid, strict
+from delegation.core.codec.constraints import constraint_from_message, constraint_to_message
+from delegation.core.constraints import Argument
+from delegation.core.constraints.decimals import parse_decimal
+from delegation.core.scope import ApprovalRequirement, Budget, CallCount, Capability, Condition, Scope
+from delegation.errors import Reason, refusal
+from delegation.v1 import chain_pb2 as pb
+
+_TOP: Final = limits.NESTING
+
+
+def scope_from_message(message: pb.Scope) -> Scope:
+    """Take a scope; every field is checked.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
+    capabilities = message.capabilities[:]
+    if len(capabilities) > limits.CAPABILITIES:
+        raise refusal(Reason.TOO_MANY_CAPABILITIES)
+    by_pair: dict[tuple[str, str], Capability] = {}
+    last: tuple[str, str] | None = None
+    for item in capabilities:
+        capability = _capability(item)
+        pair = (capability.audience, capability.tool)
+        if last is not None and pair <= last:  # code point order is UTF-8 byte order
+            invalid("capabilities are not sorted and unique")
+        by_pair[pair] = capability
+        last = pair
+    return Scope._of_sorted(by_pair)  # noqa: SLF001 - the constructor would sort them again
+
+
+def _capability(message: pb.Capability) -> Capability:
+    arguments = arguments_from_messages(message.arguments[:], _TOP)
+    if message.any_arguments:
+        if arguments:
+            invalid("any arguments, and some")
+        arguments = None
+    conditions = message.conditions[:]
+    return Capability(
+        check_name(message.audience, "an audience"),
+        check_name(message.tool, "a tool"),
+        arguments,
+        _conditions(conditions) if conditions else (),
+    )
+
+
+def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str, Argument] | None:
+    """Take named arguments, sorted and unique."""
+    if len(messages) > limits.ARGUMENTS:
+        raise refusal(Reason.TOO_MANY_ARGUMENTS)
+    arguments: dict[str, Argument] = {}
+    last = ""
+    for message in messages:
+        name = message.name
+        if name <= last:
+            invalid("arguments are not sorted, unique and named")
+        arguments[check_name(name, "an argument's name")] = Argument(
+            constraint_from_message(message.constraint, depth, arguments_from_messages), message.optional
+        )
+        last = name
+    return arguments
+
+
+def _conditions(messages: Iterable[pb.Condition]) -> tuple[Condition, ...]:
+    """Refuse every condition: none can be evaluated yet, and an unmet one must not pass."""
+    for message in messages:
+        if message.WhichOneof("kind") is None:
+            raise refusal(Reason.CONDITION_UNSUPPORTED, detail="a condition of an unknown kind")
+        raise refusal(
+            Reason.CONDITION_UNSUPPORTED,
+            detail=f"{message.WhichOneof('kind')} is specified, but this version does not evaluate it yet",
+        )
+    return ()
+
+
+def scope_to_message(scope: Scope) -> pb.Scope:
+    """Give the message of a scope."""
+    return pb.Scope(capabilities=[_capability_message(capability) for capability in scope.capabilities])
+
+
+def _capability_message(capability: Capability) -> pb.Capability:
+    return pb.Capability(
+        audience=check_name(capability.audience, "an audience"),
+        tool=check_name(capability.tool, "a tool"),
+        any_arguments=capability.arguments is None,
+        arguments=[argument_to_message(name, a) for name, a in sorted((capability.arguments or {}).items())],
+        conditions=[_condition_message(condition) for condition in capability.conditions],
+    )
+
+
+def argument_to_message(name: str, argument: Argument) -> pb.Argument:
+    """Give the message of a named argument or field."""
+    return pb.Argument(
+        name=check_name(name, "an argument's name"),
+        optional=argument.optional,
+        constraint=constraint_to_message(argument.constraint, argument_to_message),
+    )
+
+
+def _condition_message(condition: Condition) -> pb.Condition:
+    match condition:
+        case CallCount(maximum):
+            return pb.Condition(call_count=pb.CallCount(maximum=maximum))
+        case Budget(argument, maximum):
+            parse_decimal(maximum)
+            return pb.Condition(budget=pb.Budget(argument=argument, maximum=maximum))
+        case ApprovalRequirement(approvers, threshold):
+            return pb.Condition(approval=pb.ApprovalRequirement(approvers=sorted(approvers), threshold=threshold))
+
+
+def encode_scope(scope: Scope) -> bytes:
+    """Give the canonical bytes of a scope."""
+    return encode(scope_to_message(scope))
+
+
+def decode_scope(data: bytes) -> Scope:
+    """Read the canonical bytes of a scope.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
+    return scope_from_message(strict(pb.Scope, data, limits.TOKEN_BYTES))

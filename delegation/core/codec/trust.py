@@ -1,0 +1,148 @@
+"""Trust bundles and catalogues <-> bytes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.core import limits
+from delegation.core.codec.canonical import (
+    check_bytes,
+    check_name,
+    check_optional_time,
+    check_text,
+    check_time,
+    encode,
+    invalid,
+    strict,
+)
+from delegation.core.keys import check_public_key
+from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle, TrustedKey
+from delegation.v1 import statement_pb2 as pb
+
+_PURPOSES: Final = {pb.KeyPurpose.Value(f"KEY_PURPOSE_{purpose.name}"): purpose for purpose in KeyPurpose}
+_STATES: Final = {pb.KeyState.Value(f"KEY_STATE_{state.name}"): state for state in KeyState}
+_EFFECTS: Final = {pb.Effect.Value(f"EFFECT_{effect.name}"): effect for effect in Effect}
+_PURPOSE_NUMBERS: Final = {purpose: number for number, purpose in _PURPOSES.items()}
+_STATE_NUMBERS: Final = {state: number for number, state in _STATES.items()}
+_EFFECT_NUMBERS: Final = {effect: number for number, effect in _EFFECTS.items()}
+_DIGEST_BYTES: Final = 32
+
+
+def decode_bundle(payload: bytes) -> TrustBundle:
+    """Read a payload whose signature was checked.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
+    message = strict(pb.TrustBundle, payload)
+    if message.federated:
+        invalid("this version does not evaluate federated trust domains yet")
+    keys = tuple(_key(item) for item in message.keys)
+    ids = [key.key_id for key in keys]
+    if ids != sorted(set(ids)):
+        invalid("keys are not sorted by key id and unique")
+    if message.catalogue_digest:
+        check_bytes(message.catalogue_digest, _DIGEST_BYTES, "a catalogue digest")
+    return TrustBundle(
+        check_name(message.trust_domain, "a trust domain"),
+        message.version or invalid("a version is not positive"),
+        check_time(message.issued_at_ms, "issued_at_ms"),
+        check_time(message.expires_at_ms, "expires_at_ms"),
+        keys,
+        message.catalogue_digest,
+    )
+
+
+def _key(message: pb.TrustedKey) -> TrustedKey:
+    purpose, state = _PURPOSES.get(message.purpose), _STATES.get(message.state)
+    if purpose is None or state is None:
+        invalid("an unknown purpose or state of a key")
+    if (state is KeyState.COMPROMISED) != (message.compromised_at_ms != 0):
+        invalid("a compromised key, and only one, says since when")
+    check_public_key(message.public_key)
+    return TrustedKey(
+        purpose,
+        message.public_key,
+        check_time(message.not_before_ms, "not_before_ms"),
+        check_optional_time(message.not_after_ms, "not_after_ms"),
+        state,
+        check_optional_time(message.compromised_at_ms, "compromised_at_ms"),
+    )
+
+
+def encode_bundle(bundle: TrustBundle) -> bytes:
+    """Give the canonical payload."""
+    return encode(
+        pb.TrustBundle(
+            trust_domain=bundle.trust_domain,
+            version=bundle.version,
+            issued_at_ms=bundle.issued_at_ms,
+            expires_at_ms=bundle.expires_at_ms,
+            keys=[_key_message(key) for key in sorted(bundle.keys, key=lambda key: key.key_id)],
+            catalogue_digest=bundle.catalogue_digest,
+        )
+    )
+
+
+def _key_message(key: TrustedKey) -> pb.TrustedKey:
+    return pb.TrustedKey(
+        purpose=_PURPOSE_NUMBERS[key.purpose],
+        public_key=key.public_key,
+        not_before_ms=key.not_before_ms,
+        not_after_ms=key.not_after_ms,
+        state=_STATE_NUMBERS[key.state],
+        compromised_at_ms=key.compromised_at_ms,
+    )
+
+
+def decode_catalogue(data: bytes) -> Catalogue:
+    """Read a catalogue; its digest must then be compared with the trust bundle's.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
+    tools = tuple(_tool(item) for item in strict(pb.Catalogue, data).tools)
+    pairs = [(tool.audience, tool.tool) for tool in tools]
+    if pairs != sorted(set(pairs)):
+        invalid("tools are not sorted and unique")
+    return Catalogue(tools)
+
+
+def _tool(message: pb.CatalogueTool) -> CatalogueTool:
+    effects = [_EFFECTS.get(number) for number in message.effects]
+    known = frozenset(effect for effect in effects if effect is not None)
+    if not effects or list(message.effects) != sorted({_EFFECT_NUMBERS[effect] for effect in known}):
+        invalid("a tool's effects are unknown, missing, not sorted or repeated")
+    if message.local and known != {Effect.READ}:
+        invalid("only a tool whose sole effect is read can be local")
+    labels = [check_name(label, "a label") for label in message.labels]
+    if labels != sorted(set(labels)):
+        invalid("labels are not sorted and unique")
+    return CatalogueTool(
+        check_name(message.audience, "an audience"),
+        check_name(message.tool, "a tool"),
+        known,
+        message.local,
+        frozenset(labels),
+        check_text(message.owner, "an owner", limits.NAME_BYTES),
+    )
+
+
+def encode_catalogue(catalogue: Catalogue) -> bytes:
+    """Give the canonical bytes."""
+    ordered = sorted(catalogue.tools, key=lambda tool: (tool.audience, tool.tool))
+    return encode(
+        pb.Catalogue(
+            tools=[
+                pb.CatalogueTool(
+                    audience=tool.audience,
+                    tool=tool.tool,
+                    effects=sorted(_EFFECT_NUMBERS[effect] for effect in tool.effects),
+                    local=tool.local,
+                    labels=sorted(tool.labels),
+                    owner=tool.owner,
+                )
+                for tool in ordered
+            ]
+        )
+    )

@@ -1,0 +1,84 @@
+"""Typed values <-> messages, for constraints that name a list or an object."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from delegation.core import limits
+from delegation.core.arguments import Value
+from delegation.core.codec.canonical import invalid
+from delegation.core.constraints.decimals import format_decimal, parse_decimal
+from delegation.errors import Reason, refusal
+from delegation.v1 import chain_pb2 as pb
+
+
+def check_string(text: str) -> str:
+    """Require a string of a constraint to be within its limit.
+
+    Raises:
+        Malformed: FIELD_INVALID.
+    """
+    if len(text) > limits.TEXT_BYTES or (not text.isascii() and len(text.encode()) > limits.TEXT_BYTES):
+        invalid("a string is too long")
+    return text
+
+
+def value_from_message(message: pb.Value, depth: int) -> Value:
+    """Take a typed value; `depth` levels of nesting are left.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
+    if depth == 0:
+        raise refusal(Reason.NESTING_TOO_DEEP)
+    match message.WhichOneof("kind"):
+        case "null" if message.null:
+            return None
+        case "boolean":
+            return message.boolean
+        case "string":
+            return check_string(message.string)
+        case "integer" if abs(message.integer) <= limits.SAFE_INTEGER:
+            return message.integer
+        case "decimal":
+            number = parse_decimal(message.decimal)
+            return number if isinstance(number, Decimal) else invalid("an integer written as a decimal")
+        case "list":
+            return [value_from_message(member, depth - 1) for member in message.list.values]
+        case "object":
+            return _object(message.object, depth - 1)
+        case _:
+            return invalid("a value of an unknown kind")
+
+
+def _object(message: pb.ValueObject, depth: int) -> dict[str, Value]:
+    members: dict[str, Value] = {}
+    last: str | None = None
+    for member in message.members:
+        if last is not None and member.name <= last:
+            invalid("the members of an object are not sorted and unique")
+        last = member.name
+        members[check_string(last)] = value_from_message(member.value, depth)
+    return members
+
+
+def value_to_message(value: object) -> pb.Value:
+    """Give the message of a typed value."""
+    match value:
+        case None:
+            return pb.Value(null=True)
+        case bool():
+            return pb.Value(boolean=value)
+        case str():
+            return pb.Value(string=value)
+        case int():
+            return pb.Value(integer=value)
+        case Decimal():
+            return pb.Value(decimal=format_decimal(value))
+        case list():
+            return pb.Value(list=pb.ValueList(values=map(value_to_message, value)))
+        case dict():
+            members = [pb.ValueMember(name=name, value=value_to_message(value[name])) for name in sorted(value)]
+            return pb.Value(object=pb.ValueObject(members=members))
+        case _:
+            return invalid("a value that is not JSON")

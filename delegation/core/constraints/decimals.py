@@ -1,0 +1,65 @@
+r"""The decimal normal form: `-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?`, no `-0` (SPEC section 5)."""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Final
+
+from delegation.core import limits
+from delegation.errors import Reason, refusal
+
+_NORMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII)
+_EXACT: Final = Context(prec=limits.DECIMAL_CHARACTERS, traps=[Inexact, InvalidOperation])
+
+Number = int | Decimal
+
+
+def parse_decimal(text: str) -> Number:
+    """Read a number in normal form: an int if it is integral, else a Decimal.
+
+    Raises:
+        Malformed: FIELD_INVALID for anything else.
+    """
+    if len(text) > limits.DECIMAL_CHARACTERS or text == "-0" or not _NORMAL.fullmatch(text):
+        raise refusal(Reason.FIELD_INVALID, detail="a number is not in decimal normal form")
+    return Decimal(text) if "." in text else int(text)
+
+
+def format_decimal(number: Number) -> str:
+    """Give the normal form of a number.
+
+    Raises:
+        Malformed: FIELD_INVALID for NaN, infinities, and more than 64 characters.
+    """
+    if isinstance(number, Decimal):
+        if not number.is_finite() or abs(number.adjusted()) > limits.DECIMAL_CHARACTERS:
+            raise refusal(Reason.FIELD_INVALID, detail="a number is not finite or too long")
+        text = f"{number:f}"
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+        text = "0" if text in ("-0", "") else text
+    else:
+        text = str(number)
+    if len(text) > limits.DECIMAL_CHARACTERS:
+        raise refusal(Reason.FIELD_INVALID, detail="a number is too long")
+    return text
+
+
+def exact_number(value: object) -> Number:
+    """Take what a person writes, 50, "50.00", Decimal("0.1") or 0.1, as the exact number meant.
+
+    Raises:
+        Malformed: FIELD_INVALID for anything that is not such a number.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, float):
+        value = repr(value)
+    if isinstance(value, str | Decimal):
+        try:
+            number = _EXACT.create_decimal(value)
+        except (InvalidOperation, Inexact):
+            raise refusal(Reason.FIELD_INVALID, detail="not an exact decimal number") from None
+        return parse_decimal(format_decimal(number))
+    raise refusal(Reason.FIELD_INVALID, detail=f"a {type(value).__name__} is not an exact number")

@@ -1,0 +1,99 @@
+"""Every cap of the format, with its unit and its reason (SPEC section 10).
+
+A verifier must accept what is within these limits and refuse what is one past them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FORMAT_VERSION: Final = 1
+
+TOKEN_BYTES: Final = 64 * 1024
+"""A token must fit where calls carry it, and bounds the cost of everything that follows."""
+
+LINKS: Final = 32
+"""Each link costs a signature verification; no real organisation hands on deeper."""
+
+STATEMENTS: Final = 64
+"""A receipt and a binding for every link; each costs a signature verification."""
+
+CAPABILITIES: Final = 128
+"""Capabilities in one link. An agent that needs more tools needs more agents."""
+
+ARGUMENTS: Final = 64
+"""Arguments of one capability, and fields of one object constraint."""
+
+CONDITIONS: Final = 8
+"""Conditions of one capability: one of each kind, with some to spare."""
+
+NESTING: Final = 16
+"""Constraints inside constraints. Recursion must be bounded well below the interpreter's."""
+
+SET_VALUES: Final = 1024
+"""Values in a one-of. Longer lists belong into a catalogue, not into a token."""
+
+EVALUATION_STEPS: Final = 20_000
+"""Steps that deciding one call may take over all links: a bound on work that is no clock."""
+
+ARGUMENT_BYTES: Final = 1024 * 1024
+"""Canonical JSON of a call's arguments. Larger things are passed by name."""
+
+VALUE_NESTING: Final = 32
+"""Lists and objects inside a call's arguments."""
+
+PROOF_BYTES: Final = 2 * 1024
+"""A signed proof: two names of at most 512 bytes each, and fixed-size fields."""
+
+STATEMENT_BYTES: Final = 8 * 1024
+"""A signed receipt, binding or offer. Feed entries and bundles have their own, larger cap."""
+
+DOCUMENT_BYTES: Final = 3 * 1024 * 1024
+"""A trust bundle, a catalogue, a feed entry or a batch of decisions: one gRPC message."""
+
+NAME_BYTES: Final = 512
+"""An agent id, audience, tool or argument name, subject or issuer, as UTF-8."""
+
+PURPOSE_BYTES: Final = 1024
+"""A purpose is a sentence."""
+
+TEXT_BYTES: Final = 4096
+"""One string in a constraint."""
+
+DECIMAL_CHARACTERS: Final = 64
+"""A decimal in a constraint: enough for any amount, too few to make arithmetic slow."""
+
+SAFE_INTEGER: Final = 2**53 - 1
+"""The largest integer that every JSON implementation reads back unchanged (RFC 8785)."""
+
+KEY_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+LINK_ID_BYTES: Final = 32
+KEY_ID_BYTES: Final = 16
+TASK_ID_BYTES: Final = 16
+CALL_ID_BYTES: Final = 16
+NONCE_BYTES: Final = 16
+"""128 random bits: two nonces never meet by chance."""
+
+GRANT_LIFETIME_MS: Final = 24 * 60 * 60 * 1000
+"""A stolen issuer key's grants end within a day."""
+
+DEFAULT_GRANT_LIFETIME_MS: Final = 15 * 60 * 1000
+DEFAULT_HANDOFF_LIFETIME_MS: Final = 5 * 60 * 1000
+DEFAULT_DEPTH: Final = 8
+
+NOT_BEFORE_LEEWAY_MS: Final = 30_000
+"""Clocks differ: a link counts this much before its not-before. Expiry has no leeway."""
+
+PROOF_PAST_MS: Final = 30_000
+"""A proof is accepted up to this long after it was signed."""
+
+PROOF_FUTURE_MS: Final = 5_000
+"""A proof is accepted up to this long before the verifier's clock reaches its time."""
+
+PROOF_MEMORY_MS: Final = PROOF_PAST_MS + PROOF_FUTURE_MS
+"""How long after `issued_at_ms` a nonce must be remembered so that no replay can pass."""
+
+CACHE_ENTRIES: Final = 4096
+CACHE_BYTES: Final = 16 * 1024 * 1024
+"""Bounds of a verifier's cache of verified prefixes."""

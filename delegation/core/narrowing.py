@@ -1,0 +1,152 @@
+"""The one meaning of "permits no more than", over every field of a link.
+
+Builder, verifier, ceilings and federation limits all call this. Each field of a link has a rule in
+`RULES`; a test walks the message descriptor and fails for a field that has none.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from delegation.core.chain import Link
+from delegation.core.constraints import arguments_covered
+from delegation.core.scope import ApprovalRequirement, Budget, CallCount, Capability, Condition, Scope
+from delegation.errors import Reason, refusal
+
+
+def narrower(child: Link, parent: Link) -> None:
+    """Require that a link permits no more than the link before it, in every field.
+
+    Raises:
+        ScopeGrew: SCOPE_GREW, naming the field, what the parent permits and what was asked.
+    """
+    if child.expires_at_ms > parent.expires_at_ms:
+        _grew("expires_at_ms", str(parent.expires_at_ms), str(child.expires_at_ms))
+    if child.not_before_ms < parent.not_before_ms:
+        _grew("not_before_ms", str(parent.not_before_ms), str(child.not_before_ms))
+    if child.remaining_depth >= parent.remaining_depth:
+        _grew("remaining_depth", f"at most {parent.remaining_depth - 1}", str(child.remaining_depth))
+    scope_within(child.scope, parent.scope)
+
+
+def scope_within(child: Scope, parent: Scope) -> None:
+    """Require that a scope permits no more than another; for links and for ceilings.
+
+    Raises:
+        ScopeGrew: SCOPE_GREW, naming the capability and argument.
+    """
+    for capability in child.capabilities:
+        permitted = parent.find(capability.audience, capability.tool)
+        if permitted is None:
+            _grew(_name(capability), "no such tool", capability.describe())
+        _capability_within(capability, permitted)
+
+
+def _capability_within(child: Capability, parent: Capability) -> None:
+    _conditions_within(child, parent)
+    if parent.arguments is None:
+        return
+    if child.arguments is None:
+        _grew(_name(child), parent.describe(), "any arguments")
+    grown = arguments_covered(parent.arguments, child.arguments)
+    if grown is not None:
+        name, why = grown
+        permitted, asked = parent.arguments.get(name), child.arguments.get(name)
+        _grew(
+            f"{_name(child)}.{name}",
+            permitted.describe() if permitted else "nothing",
+            asked.describe() if asked else "nothing",
+            why,
+        )
+
+
+def _conditions_within(child: Capability, parent: Capability) -> None:
+    """Require that every condition of the parent stands in the child, as strict or stricter."""
+    for condition in parent.conditions:
+        if not any(_condition_within(candidate, condition) for candidate in child.conditions):
+            _grew(f"{_name(child)}.conditions", _condition_words(condition), "no condition as strict")
+
+
+def _condition_within(child: Condition, parent: Condition) -> bool:
+    if isinstance(child, CallCount) and isinstance(parent, CallCount):
+        return child.maximum <= parent.maximum
+    if isinstance(child, ApprovalRequirement) and isinstance(parent, ApprovalRequirement):
+        return set(child.approvers) <= set(parent.approvers) and child.threshold >= parent.threshold
+    # Budgets are compared exactly until they can be evaluated: an equal one is no wider.
+    return child == parent
+
+
+def _condition_words(condition: Condition) -> str:
+    match condition:
+        case CallCount(maximum):
+            return f"at most {maximum} calls"
+        case Budget(argument, maximum):
+            return f"{argument} of at most {maximum} in sum"
+        case ApprovalRequirement(approvers, threshold):
+            return f"approval by {threshold} of {', '.join(approvers)}"
+
+
+def _name(capability: Capability) -> str:
+    return f"scope[{capability.audience}.{capability.tool}]"
+
+
+def _grew(field: str, parent: str, child: str, why: str = "") -> NoReturn:
+    raise refusal(Reason.SCOPE_GREW, field=field, parent=parent, child=child, detail=why)
+
+
+RULES: Final[dict[str, str]] = {
+    "version": "the same format: verification step 6 accepts one version",
+    "nonce": "free: it makes link ids differ",
+    "issued_at_ms": "free: informative, no decision reads it",
+    "not_before_ms": "child's is not earlier",
+    "expires_at_ms": "child's is not later",
+    "holder_key": "free: handing on to another key is what a handoff is",
+    "holder_agent": "free: as the key",
+    "remaining_depth": "child's is lower",
+    "scope": "every capability within the parent's of the same audience and tool",
+    "purpose": "free: an annotation; policy and approvers see the grant's",
+    "trace_id": "free: informative",
+    "span_id": "free: informative",
+    "grant": "only the first link has it: verification step 7",
+}
+"""The rule of every field of `Link` in chain.proto."""
+
+
+def taken_away(child: Link, parent: Link) -> list[str]:
+    """Say in words what a handoff took away, for people who look at a chain."""
+    lines = [
+        f"{c.audience}.{c.tool}" for c in parent.scope.capabilities if child.scope.find(c.audience, c.tool) is None
+    ]
+    for capability in child.scope.capabilities:
+        permitted = parent.scope.find(capability.audience, capability.tool)
+        if permitted is not None:
+            lines += _narrowed_arguments(capability, permitted)
+    if child.expires_at_ms < parent.expires_at_ms:
+        lines.append(f"the last {_duration(parent.expires_at_ms - child.expires_at_ms)}")
+    if child.remaining_depth < parent.remaining_depth - 1:
+        lines.append(f"{parent.remaining_depth - 1 - child.remaining_depth} further handoffs")
+    return lines
+
+
+def _narrowed_arguments(child: Capability, parent: Capability) -> list[str]:
+    if child.arguments is None:
+        return []
+    name = f"{child.audience}.{child.tool}"
+    if parent.arguments is None:
+        return [f"{name}: all but {child.describe()}"]
+    lines = []
+    for argument, permitted in parent.arguments.items():
+        asked = child.arguments.get(argument)
+        if asked is None:
+            lines.append(f"{name}.{argument}")
+        elif asked != permitted:
+            lines.append(f"{name}.{argument}: {permitted.describe()} -> {asked.describe()}")
+    return lines
+
+
+_UNITS: Final[list[tuple[int, str]]] = [(3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")]
+
+
+def _duration(milliseconds: int) -> str:
+    size, unit = next((size, unit) for size, unit in _UNITS if milliseconds >= size or size == 1)
+    return f"{milliseconds / size:.3g} {unit}"

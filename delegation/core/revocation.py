@@ -1,0 +1,213 @@
+"""The revocation feed as a value: what is revoked, up to which position, as of when.
+
+A verifier that cannot tell that its feed is whole and fresh decides nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from delegation.errors import Reason, refusal
+
+
+class RevocationKind(StrEnum):
+    """What a revocation names."""
+
+    LINK = "link"
+    HOLDER_KEY = "holder_key"
+    AGENT = "agent"
+    TASK = "task"
+    PRINCIPAL = "principal"
+    ISSUER_KEY = "issuer_key"
+
+
+_REASON: Final = {
+    RevocationKind.LINK: Reason.LINK_REVOKED,
+    RevocationKind.HOLDER_KEY: Reason.HOLDER_KEY_REVOKED,
+    RevocationKind.AGENT: Reason.AGENT_REVOKED,
+    RevocationKind.TASK: Reason.TASK_ENDED,
+    RevocationKind.PRINCIPAL: Reason.PRINCIPAL_REVOKED,
+    RevocationKind.ISSUER_KEY: Reason.ISSUER_KEY_REVOKED,
+}
+_TAG: Final = {kind: bytes((number,)) for number, kind in enumerate(RevocationKind)}
+_KIND: Final = {tag: kind for kind, tag in _TAG.items()}
+
+
+class Revocation(NamedTuple):
+    """One revoked thing.
+
+    Attributes:
+        kind: what kind of thing.
+        id: a link id, a holder's public key, the UTF-8 of an agent id, a task id, `principal_id`, or an
+            issuer key id.
+        forget_at_ms: from then on nothing unexpired can depend on it.
+    """
+
+    kind: RevocationKind
+    id: bytes
+    forget_at_ms: int
+
+
+class FeedEntry(NamedTuple):
+    """A piece of the feed: a snapshot, a delta, or a heartbeat (a delta that adds nothing).
+
+    Attributes:
+        from_position, to_position: the feed's position before and after it.
+        issued_at_ms: when the service signed it.
+        snapshot: True if it replaces all that was known.
+        more: True if further pieces of the same snapshot follow.
+        revocations: what is revoked, in order.
+    """
+
+    from_position: int
+    to_position: int
+    issued_at_ms: int
+    snapshot: bool
+    more: bool
+    revocations: tuple[Revocation, ...]
+
+
+def revocation_key(kind: RevocationKind, id: bytes) -> bytes:
+    """Give the bytes under which a revocable thing is looked up: its kind, then its id."""
+    return _TAG[kind] + id
+
+
+def split_revocation_key(key: bytes) -> tuple[RevocationKind, bytes]:
+    """Give back kind and id."""
+    return _KIND[key[:1]], key[1:]
+
+
+def principal_id(issuer: str, subject: str) -> bytes:
+    """Name a principal by digest (SPEC section 9): SHA-256 of its issuer, length-prefixed, and subject."""
+    text = issuer.encode()
+    return hashlib.sha256(len(text).to_bytes(4, "big") + text + subject.encode()).digest()
+
+
+def refuse_revoked(kind: RevocationKind) -> Exception:
+    """Make the refusal that belongs to a kind of revocation."""
+    return refusal(_REASON[kind])
+
+
+class RevocationState:
+    """What a verifier knows to be revoked. Apply feed entries in order; ask before each decision.
+
+    Attributes:
+        position: the feed's position; None before the first whole snapshot.
+        issued_at_ms: when the service signed the latest entry, by the service's clock.
+        received_ms: when that entry arrived, by the verifier's monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.position: int | None = None
+        self.issued_at_ms = 0
+        self.received_ms = 0
+        self._revoked: dict[bytes, int] = {}
+        self._snapshot: dict[bytes, int] | None = None
+        self._snapshot_position = 0
+
+    def apply(self, entry: FeedEntry, *, monotonic_ms: int) -> None:
+        """Take the next entry, whose signature was checked.
+
+        Args:
+            entry: the entry.
+            monotonic_ms: the verifier's monotonic clock when it arrived.
+
+        Raises:
+            Revoked: FEED_GAP if an entry between is missing, FEED_ROLLBACK if it leads back.
+        """
+        if entry.issued_at_ms < self.issued_at_ms or entry.to_position < entry.from_position:
+            raise refusal(Reason.FEED_ROLLBACK)
+        if entry.snapshot:
+            self._apply_snapshot(entry)
+        else:
+            if self.position is None or self._snapshot is not None or entry.from_position > self.position:
+                raise refusal(Reason.FEED_GAP)
+            if entry.to_position < self.position:
+                raise refusal(Reason.FEED_ROLLBACK)
+            self._add(self._revoked, entry.revocations)
+            self.position = entry.to_position
+        self.issued_at_ms, self.received_ms = entry.issued_at_ms, monotonic_ms
+
+    def _apply_snapshot(self, entry: FeedEntry) -> None:
+        if self.position is not None and entry.to_position < self.position and not entry.more:
+            raise refusal(Reason.FEED_ROLLBACK)
+        if entry.from_position == 0:
+            self._snapshot = {}
+        elif self._snapshot is None or entry.from_position != self._snapshot_position:
+            raise refusal(Reason.FEED_GAP)
+        self._add(self._snapshot, entry.revocations)
+        self._snapshot_position = entry.to_position
+        if not entry.more:
+            self._revoked, self._snapshot = self._snapshot, None
+            self.position = entry.to_position
+
+    @staticmethod
+    def _add(revoked: dict[bytes, int], revocations: Iterable[Revocation]) -> None:
+        for revocation in revocations:
+            key = revocation_key(revocation.kind, revocation.id)
+            revoked[key] = max(revoked.get(key, 0), revocation.forget_at_ms)
+
+    def add(self, revocations: Iterable[Revocation], position: int) -> None:
+        """Take what the service itself has just committed, up to a position."""
+        self._add(self._revoked, revocations)
+        self.position = max(self.position or 0, position)
+
+    def require_fresh(self, maximum_age_ms: int, *, now_ms: int, monotonic_ms: int) -> None:
+        """Require that the feed is whole and no older than this, by either clock.
+
+        Raises:
+            Revoked: FEED_STALE.
+        """
+        if self.position is None or self._snapshot is not None or self.age_ms(now_ms, monotonic_ms) > maximum_age_ms:
+            raise refusal(Reason.FEED_STALE)
+
+    def age_ms(self, now_ms: int, monotonic_ms: int) -> int:
+        """Give the feed's age: by its signed time or by the monotonic clock, the worse."""
+        return max(now_ms - self.issued_at_ms, monotonic_ms - self.received_ms, 0)
+
+    def check(self, keys: frozenset[bytes]) -> None:
+        """Require that none of these is revoked.
+
+        Args:
+            keys: `revocation_key`s of all that a chain rests on.
+
+        Raises:
+            Revoked: with the reason of what is revoked.
+        """
+        if self._revoked.keys().isdisjoint(keys):
+            return
+        kinds = {_KIND[key[:1]] for key in keys & self._revoked.keys()}
+        for kind in _MOST_TELLING:
+            if kind in kinds:
+                raise refuse_revoked(kind)
+
+    def holds_none(self, keys: Iterable[bytes]) -> bool:
+        """Tell whether none of these `revocation_key`s is revoked; to find the link at fault."""
+        return self._revoked.keys().isdisjoint(keys)
+
+    def forget(self, now_ms: int) -> int:
+        """Drop what nothing unexpired can depend on any more, and tell how much that was."""
+        over = [key for key, forget_at_ms in self._revoked.items() if forget_at_ms <= now_ms]
+        for key in over:
+            del self._revoked[key]
+        return len(over)
+
+    def revocations(self) -> list[Revocation]:
+        """List all that is known to be revoked."""
+        return [Revocation(*split_revocation_key(key), forget) for key, forget in self._revoked.items()]
+
+    def __len__(self) -> int:
+        return len(self._revoked)
+
+
+_MOST_TELLING: Final = (
+    RevocationKind.TASK,
+    RevocationKind.ISSUER_KEY,
+    RevocationKind.PRINCIPAL,
+    RevocationKind.AGENT,
+    RevocationKind.HOLDER_KEY,
+    RevocationKind.LINK,
+)

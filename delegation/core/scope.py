@@ -1,0 +1,155 @@
+"""What a link permits: capabilities, each an (audience, tool) with constrained arguments.
+
+Closed world: what is not listed is refused. An empty scope permits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from delegation.core import limits
+from delegation.core.constraints.build import arguments_of
+from delegation.core.constraints.family import Argument
+from delegation.errors import Reason, refusal
+
+
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """At most so many calls by the link's whole subtree."""
+
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """At most so much (decimal normal form), summed over an argument of the subtree's calls."""
+
+    argument: str
+    maximum: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequirement:
+    """Consent of `threshold` of these approvers to the exact call."""
+
+    approvers: tuple[str, ...]
+    threshold: int
+
+
+Condition = CallCount | Budget | ApprovalRequirement
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """Permission to call one tool at one audience.
+
+    Attributes:
+        audience: who serves the tool.
+        tool: its name there.
+        arguments: the arguments that may be given, by name; None permits any arguments.
+        conditions: what else must hold.
+    """
+
+    audience: str
+    tool: str
+    arguments: Mapping[str, Argument] | None
+    conditions: tuple[Condition, ...] = ()
+
+    def describe(self) -> str:
+        """Say in words what is permitted: `files.read(path: a path under /srv)`."""
+        if self.arguments is None:
+            return f"{self.audience}.{self.tool}(any arguments)"
+        inside = ", ".join(f"{name}: {argument.describe()}" for name, argument in self.arguments.items())
+        return f"{self.audience}.{self.tool}({inside})"
+
+
+class Scope:
+    """A set of capabilities, at most one for each (audience, tool).
+
+    Raises:
+        Malformed: FIELD_INVALID for two capabilities of one pair, TOO_MANY_CAPABILITIES past 128.
+    """
+
+    __slots__ = ("_by_pair",)
+    EMPTY: ClassVar[Scope]
+    _by_pair: dict[tuple[str, str], Capability]
+
+    def __init__(self, *capabilities: Capability) -> None:
+        if len(capabilities) > limits.CAPABILITIES:
+            raise refusal(Reason.TOO_MANY_CAPABILITIES)
+        ordered = sorted(capabilities, key=lambda c: (c.audience.encode(), c.tool.encode()))
+        self._by_pair = {(c.audience, c.tool): c for c in ordered}
+        if len(self._by_pair) != len(capabilities):
+            raise refusal(Reason.FIELD_INVALID, detail="two capabilities for one tool")
+
+    @classmethod
+    def _of_sorted(cls, by_pair: dict[tuple[str, str], Capability]) -> Scope:
+        """Take capabilities that the codec has already found sorted and unique."""
+        scope = cls.__new__(cls)
+        scope._by_pair = by_pair  # noqa: SLF001 - its own
+        return scope
+
+    @property
+    def capabilities(self) -> tuple[Capability, ...]:
+        """The capabilities, sorted by audience, then tool."""
+        return tuple(self._by_pair.values())
+
+    def find(self, audience: str, tool: str) -> Capability | None:
+        """Give the capability for a tool, or None."""
+        return self._by_pair.get((audience, tool))
+
+    def only(self, audience: str, tool: str) -> Scope:
+        """Give the part of this scope that is about one tool.
+
+        Raises:
+            ScopeGrew: SCOPE_GREW if there is none.
+        """
+        capability = self.find(audience, tool)
+        if capability is None:
+            raise refusal(Reason.SCOPE_GREW, field=f"scope[{audience}.{tool}]", child="this tool")
+        return Scope(capability)
+
+    def where(self, **constraints: object) -> Scope:
+        """Give this scope with these arguments constrained as said, in its only capability.
+
+        Whether the result is narrower is decided where it is handed off, never here.
+
+        Raises:
+            Malformed: FIELD_INVALID unless there is exactly one capability.
+        """
+        if len(self._by_pair) != 1:
+            raise refusal(Reason.FIELD_INVALID, detail="where() needs a scope of exactly one tool; use only() first")
+        (capability,) = self._by_pair.values()
+        merged = {**(capability.arguments or {}), **arguments_of(constraints)}
+        return Scope(Capability(capability.audience, capability.tool, arguments_of(merged), capability.conditions))
+
+    def describe(self) -> str:
+        """Say in words what is permitted."""
+        return "; ".join(c.describe() for c in self._by_pair.values()) or "nothing"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scope) and self._by_pair == other._by_pair
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._by_pair))
+
+    def __repr__(self) -> str:
+        return f"Scope({self.describe()})"
+
+
+Scope.EMPTY = Scope()
+
+
+def tool(audience: str, name: str, /, *conditions: Condition, **arguments: object) -> Capability:
+    """Permit one tool with these arguments; a plain value means exactly that value.
+
+    `tool("billing", "refund", order="o-17", amount=at_most("50.00"))`
+    """
+    return Capability(audience, name, arguments_of(arguments), conditions)
+
+
+def any_call(audience: str, name: str, /, *conditions: Condition) -> Capability:
+    """Permit one tool with any arguments whatsoever."""
+    return Capability(audience, name, None, conditions)

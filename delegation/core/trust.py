@@ -1,0 +1,171 @@
+"""What a verifier trusts, as values: the service's keys by purpose, and the catalogue of tools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from delegation.core.keys import key_id
+from delegation.errors import Reason, refusal
+
+
+class KeyPurpose(StrEnum):
+    """What a key of the service may sign."""
+
+    GRANT = "grant"
+    STATEMENT = "statement"
+    CHECKPOINT = "checkpoint"
+
+
+class KeyState(StrEnum):
+    """Whether a key is in use."""
+
+    ACTIVE = "active"
+    RETIRED = "retired"
+    COMPROMISED = "compromised"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    """One key of the service.
+
+    Attributes:
+        purpose: what it may sign.
+        public_key: Ed25519, 32 bytes.
+        not_before_ms, not_after_ms: when its signatures count; not_after_ms 0 sets no end.
+        state: whether it is in use.
+        compromised_at_ms: from when on it is held to be compromised; 0 if it is not.
+    """
+
+    purpose: KeyPurpose
+    public_key: bytes
+    not_before_ms: int
+    not_after_ms: int = 0
+    state: KeyState = KeyState.ACTIVE
+    compromised_at_ms: int = 0
+
+    @property
+    def key_id(self) -> bytes:
+        """The key's id, 16 bytes."""
+        return key_id(self.public_key)
+
+    def usable(self, at_ms: int) -> bool:
+        """Tell whether signatures made now count."""
+        return (
+            self.state is KeyState.ACTIVE
+            and at_ms >= self.not_before_ms
+            and (self.not_after_ms == 0 or at_ms < self.not_after_ms)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrustBundle:
+    """The keys of a trust domain at one version; signed by its root key.
+
+    Attributes:
+        trust_domain: a host name, as in a SPIFFE ID.
+        version: grows with every bundle.
+        issued_at_ms, expires_at_ms: when it was signed, and until when it is trusted.
+        keys: the service's keys.
+        catalogue_digest: SHA-256 of the catalogue; empty: no tool is local.
+    """
+
+    trust_domain: str
+    version: int
+    issued_at_ms: int
+    expires_at_ms: int
+    keys: tuple[TrustedKey, ...]
+    catalogue_digest: bytes = b""
+    _by_id: dict[bytes, TrustedKey] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {key.key_id: key for key in self.keys})
+
+    def find(self, key_id: bytes) -> TrustedKey | None:
+        """Give a key by its id, whatever it is for and whether it is in use."""
+        return self._by_id.get(key_id)
+
+    def require_current(self, now_ms: int) -> None:
+        """Require that the bundle has not expired.
+
+        Raises:
+            BadStatement: BUNDLE_EXPIRED.
+        """
+        if now_ms >= self.expires_at_ms:
+            raise refusal(Reason.BUNDLE_EXPIRED)
+
+    def grant_key(self, key_id: bytes, now_ms: int) -> TrustedKey:
+        """Give the grant key of this id.
+
+        Raises:
+            BadSignature: ISSUER_UNKNOWN; ISSUER_NOT_TRUSTED if it is for another purpose, retired, compromised
+                or outside its window.
+        """
+        key = self._by_id.get(key_id)
+        if key is None:
+            raise refusal(Reason.ISSUER_UNKNOWN)
+        if key.purpose is not KeyPurpose.GRANT or not key.usable(now_ms):
+            raise refusal(Reason.ISSUER_NOT_TRUSTED)
+        return key
+
+    def statement_key(self, key_id: bytes, now_ms: int) -> bytes:
+        """Give the public statement key of this id.
+
+        Raises:
+            BadStatement: STATEMENT_INVALID if there is none that may sign statements now.
+        """
+        key = self._by_id.get(key_id)
+        if key is None or key.purpose is not KeyPurpose.STATEMENT or not key.usable(now_ms):
+            raise refusal(Reason.STATEMENT_INVALID, detail="not signed by a statement key of the trust bundle")
+        return key.public_key
+
+
+class Effect(StrEnum):
+    """What a tool does to the world."""
+
+    READ = "read"
+    WRITE = "write"
+    EXTERNAL = "external"
+    DESTRUCTIVE = "destructive"
+    SPENDS = "spends"
+    PRIVILEGE = "privilege"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueTool:
+    """One tool as the operator describes it.
+
+    Attributes:
+        audience, tool: which one.
+        effects: what it does; not empty.
+        local: True if a guard may decide its calls in process.
+        labels: of its results.
+        owner: the person or team that answers for it.
+    """
+
+    audience: str
+    tool: str
+    effects: frozenset[Effect]
+    local: bool = False
+    labels: frozenset[str] = frozenset()
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What the operator says about tools; a tool that is not listed is the most dangerous kind."""
+
+    tools: tuple[CatalogueTool, ...] = ()
+    _by_pair: dict[tuple[str, str], CatalogueTool] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_pair", {(tool.audience, tool.tool): tool for tool in self.tools})
+
+    def find(self, audience: str, tool: str) -> CatalogueTool | None:
+        """Give what is said about a tool, or None."""
+        return self._by_pair.get((audience, tool))
+
+    def is_local(self, audience: str, tool: str) -> bool:
+        """Tell whether a guard may decide calls of a tool in process."""
+        entry = self.find(audience, tool)
+        return entry is not None and entry.local and entry.effects == {Effect.READ}

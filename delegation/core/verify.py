@@ -1,0 +1,268 @@
+"""Verification of a chain: the numbered steps of SPEC section 6, with the same numbers.
+
+    1  the token is not too large                        decode
+    2  the envelope is canonical                         decode
+    3  the grant's issuer key is trusted for grants      signature
+       for each link, grant first:
+    4  the signature is the issuer's or previous holder's  signature
+    5  the payload is canonical and every field is valid decode
+    6  the format version is known                       decode
+    7  the first link is a grant, and no other           linkage
+    8  the link before permits a handoff                 linkage
+    9  it begins before it ends; a grant lives <= 24 h   time
+    10 it permits no more than the link before it        narrowing
+       for the chain:
+    11 statements are the service's and fit the chain    statement
+    12 the receipt is there, where the grant demands it  statement
+    13 every link is valid now                           time
+    14 nothing it rests on is revoked                    revocation
+
+Steps 3, 13 and 14 are done on every call; what passed the others is remembered by its exact bytes.
+Absent on purpose: the leaf's holder is not checked here (the proof does that, SPEC section 7), and
+agent ids of holders without a binding stay the delegator's assertion (`VerifiedChain.bound`).
+"""
+
+from __future__ import annotations
+
+from delegation.core import limits
+from delegation.core.attest import open_binding, open_receipt
+from delegation.core.chain import Frame, GrantClaims, Link, SignedLink, UnverifiedChain, VerifiedChain
+from delegation.core.codec import decode_link, issuer_of, parse_link, parse_token
+from delegation.core.keys import Purpose, link_id, signing_input, verify
+from delegation.core.narrowing import narrower
+from delegation.core.prefix_cache import PrefixCache
+from delegation.core.revocation import RevocationKind, RevocationState, principal_id, revocation_key
+from delegation.core.statement import StatementKind
+from delegation.core.trust import TrustBundle
+from delegation.errors import Reason, Refused, refusal
+
+
+class Verifier:
+    """Verifies chains against one trust bundle; remembers what it has verified.
+
+    Args:
+        trust: the trust bundle.
+        cache_entries: how many verified prefixes to remember; 0 for none.
+    """
+
+    def __init__(self, trust: TrustBundle, *, cache_entries: int = limits.CACHE_ENTRIES) -> None:
+        self._cache_entries = cache_entries
+        self.update_trust(trust)
+
+    def update_trust(self, trust: TrustBundle) -> None:
+        """Trust another bundle from now on; what was verified under the old one is forgotten."""
+        self.trust = trust
+        self._chains: PrefixCache[VerifiedChain] = PrefixCache(self._cache_entries)
+        self._prefixes: PrefixCache[tuple[SignedLink, ...]] = PrefixCache(self._cache_entries)
+
+    def verify(
+        self,
+        token: bytes,
+        *,
+        now_ms: int,
+        revocations: RevocationState,
+        require_receipt: bool = True,
+    ) -> VerifiedChain:
+        """Verify a token.
+
+        Args:
+            token: as it was received.
+            now_ms: the time.
+            revocations: what is known to be revoked; its freshness is the caller's to require.
+            require_receipt: False only for the service, which knows itself what it has recorded.
+
+        Raises:
+            Refused: the subclass of the layer that refused, with the index of the link at fault.
+        """
+        chain = self._chains.get(token, now_ms)
+        if chain is None:
+            chain = self._verify_bytes(token, now_ms)
+            self._chains.put(token, chain, chain.expires_at_ms)
+        else:
+            step_3_issuer_is_trusted(chain.grant.issuer_key_id, self.trust, now_ms)
+        if require_receipt:
+            step_12_receipt_is_there(chain)
+        step_13_valid_now(chain, now_ms)
+        step_14_not_revoked(chain, revocations)
+        return chain
+
+    def _verify_bytes(self, token: bytes, now_ms: int) -> VerifiedChain:
+        step_1_size(token)
+        unverified = step_2_envelope(token)
+        links = self._longest_known_prefix(unverified, now_ms)
+        if links:
+            grant = links[0].link.grant
+            step_3_issuer_is_trusted(None if grant is None else grant.issuer_key_id, self.trust, now_ms)
+        start = len(links)
+        for index, frame in enumerate(unverified.frames[start:], start):
+            try:
+                links = (*links, self._verify_link(frame, links, now_ms))
+            except Refused as error:
+                raise error.at(index) from None
+        self._prefixes.put(token[: unverified.frames[-1].end], links, links[-1].link.expires_at_ms)
+        receipt, bindings = step_11_statements_fit(unverified, links, self.trust, now_ms)
+        return VerifiedChain(token, links, _revocation_keys(links), receipt, bindings)
+
+    def _longest_known_prefix(self, unverified: UnverifiedChain, now_ms: int) -> tuple[SignedLink, ...]:
+        if len(self._prefixes):
+            for frame in reversed(unverified.frames):
+                known = self._prefixes.get(unverified.token[: frame.end], now_ms)
+                if known is not None:
+                    return known
+        return ()
+
+    def _verify_link(self, frame: Frame, before: tuple[SignedLink, ...], now_ms: int) -> SignedLink:
+        # Parsed once, and before the signature only because a grant says itself which key signed it; what
+        # the parse says counts from step 5 on.
+        message = parse_link(frame.payload)
+        if before:
+            parent = before[-1]
+            public = parent.link.holder_key
+            signed = signing_input(Purpose.HANDOFF, frame.payload, parent.link_id)
+        else:
+            parent = None
+            public = step_3_issuer_is_trusted(issuer_of(message), self.trust, now_ms)
+            signed = signing_input(Purpose.GRANT, frame.payload)
+        step_4_signature(public, signed, frame.signature)
+        link = decode_link(message, frame.payload)  # steps 5 and 6
+        step_7_only_the_first_is_a_grant(link, parent)
+        if parent is not None:
+            step_8_handoff_permitted(parent.link)
+        step_9_lifetime(link)
+        if parent is not None:
+            step_10_no_wider(link, parent.link)
+        return SignedLink(frame.payload, frame.signature, link_id(signed), link)
+
+
+def step_1_size(token: bytes) -> None:
+    """Step 1: the token is not too large. First, since all that follows costs by the byte."""
+    if len(token) > limits.TOKEN_BYTES:
+        raise refusal(Reason.TOKEN_TOO_LARGE)
+
+
+def step_2_envelope(token: bytes) -> UnverifiedChain:
+    """Step 2: the envelope is canonical, with 1 to 32 links."""
+    return parse_token(token)
+
+
+def step_3_issuer_is_trusted(issuer_key_id: bytes | None, trust: TrustBundle, now_ms: int) -> bytes:
+    """Step 3: the bundle is current and lists the issuer key for grants, active, inside its window."""
+    trust.require_current(now_ms)
+    if issuer_key_id is None:
+        raise refusal(Reason.GRANT_MISSING)
+    return trust.grant_key(issuer_key_id, now_ms).public_key
+
+
+def step_4_signature(public: bytes, signed: bytes, signature: bytes) -> None:
+    """Step 4: the signature verifies; it binds the payload and, through the parent's id, all before it."""
+    verify(public, signed, signature)
+
+
+def step_7_only_the_first_is_a_grant(link: Link, parent: SignedLink | None) -> None:
+    """Step 7: the first link is a grant, and no other is."""
+    if (link.grant is None) == (parent is None):
+        raise refusal(Reason.GRANT_MISSING if parent is None else Reason.GRANT_REPEATED)
+
+
+def step_8_handoff_permitted(parent: Link) -> None:
+    """Step 8: the link before permits at least one more handoff."""
+    if parent.remaining_depth == 0:
+        raise refusal(Reason.DEPTH_EXCEEDED)
+
+
+def step_9_lifetime(link: Link) -> None:
+    """Step 9: a link begins before it ends, and a grant lives at most 24 hours."""
+    lifetime_ms = link.expires_at_ms - link.not_before_ms
+    if lifetime_ms <= 0 or (link.grant is not None and lifetime_ms > limits.GRANT_LIFETIME_MS):
+        raise refusal(Reason.LIFETIME_TOO_LONG)
+
+
+def step_10_no_wider(link: Link, parent: Link) -> None:
+    """Step 10: the link permits no more than the one before it, in any field."""
+    narrower(link, parent)
+
+
+def step_11_statements_fit(
+    unverified: UnverifiedChain, links: tuple[SignedLink, ...], trust: TrustBundle, now_ms: int
+) -> tuple[int | None, dict[bytes, int]]:
+    """Step 11: each statement is signed by a statement key and is about this chain.
+
+    Returns:
+        When the leaf was recorded, or None; and until when which holder key is bound to its agent.
+    """
+    recorded_at_ms: int | None = None
+    bindings: dict[bytes, int] = {}
+    if not unverified.statements:
+        return None, bindings
+    ids = {signed.link_id for signed in links}
+    holders = {signed.link.holder_key: signed.link.holder_agent for signed in links}
+    for statement in unverified.statements:
+        public = trust.statement_key(statement.key_id, now_ms)
+        if statement.kind is StatementKind.RECEIPT:
+            receipt = open_receipt(statement, public)
+            if receipt.link_id not in ids:
+                raise refusal(Reason.STATEMENT_INVALID, detail="a receipt for a link of another chain")
+            if receipt.link_id == links[-1].link_id:
+                recorded_at_ms = receipt.recorded_at_ms
+        else:
+            binding = open_binding(statement, public)
+            if holders.get(binding.holder_key) != binding.agent:
+                raise refusal(Reason.STATEMENT_INVALID, detail="a binding that no link of the chain bears out")
+            bindings[binding.holder_key] = binding.expires_at_ms
+    return recorded_at_ms, bindings
+
+
+def step_12_receipt_is_there(chain: VerifiedChain) -> None:
+    """Step 12: a chain with handoffs has a receipt for its leaf, unless the grant waives it.
+
+    The grant itself needs none: the service signed it.
+    """
+    if chain.receipt is None and len(chain.links) > 1 and not chain.grant.unrecorded_handoffs:
+        raise refusal(Reason.RECEIPT_MISSING, link_index=len(chain.links) - 1)
+
+
+def step_13_valid_now(chain: VerifiedChain, now_ms: int) -> None:
+    """Step 13: every link is valid now; its beginning has 30 s of leeway, its end has none."""
+    if chain.not_before_ms - limits.NOT_BEFORE_LEEWAY_MS <= now_ms < chain.expires_at_ms:
+        return
+    for index, signed in enumerate(chain.links):
+        if now_ms >= signed.link.expires_at_ms:
+            raise refusal(Reason.EXPIRED, link_index=index)
+        if now_ms < signed.link.not_before_ms - limits.NOT_BEFORE_LEEWAY_MS:
+            raise refusal(Reason.NOT_YET_VALID, link_index=index)
+
+
+def step_14_not_revoked(chain: VerifiedChain, revocations: RevocationState) -> None:
+    """Step 14: no link, holder key, agent, task, principal or issuer key of the chain is revoked."""
+    try:
+        revocations.check(chain.revocation_keys)
+    except Refused as error:
+        for index, signed in enumerate(chain.links):
+            if not revocations.holds_none(_link_keys(signed)):
+                raise error.at(index) from None
+        raise
+
+
+def _link_keys(signed: SignedLink) -> tuple[bytes, bytes, bytes]:
+    link = signed.link
+    return (
+        revocation_key(RevocationKind.LINK, signed.link_id),
+        revocation_key(RevocationKind.HOLDER_KEY, link.holder_key),
+        revocation_key(RevocationKind.AGENT, link.holder_agent.encode()),
+    )
+
+
+def _grant_keys(grant: GrantClaims) -> tuple[bytes, bytes, bytes]:
+    return (
+        revocation_key(RevocationKind.TASK, grant.task_id),
+        revocation_key(RevocationKind.PRINCIPAL, principal_id(grant.principal.issuer, grant.principal.subject)),
+        revocation_key(RevocationKind.ISSUER_KEY, grant.issuer_key_id),
+    )
+
+
+def _revocation_keys(links: tuple[SignedLink, ...]) -> frozenset[bytes]:
+    grant = links[0].link.grant
+    keys = [] if grant is None else [*_grant_keys(grant)]
+    for signed in links:
+        keys += _link_keys(signed)
+    return frozenset(keys)
