@@ -62,6 +62,15 @@ class Profile:
         return "".join(f"{name} = {_quoted(value)}\n" for name, value in values.items() if value is not None)
 
 
+def profile_directory(directory: Path, spiffe_id: str) -> Path:
+    """Name the directory of an id's profile among others: `DIRECTORY/agent/planner` for `spiffe://acme/agent/planner`.
+
+    Raises:
+        ConfigError: The id is no SPIFFE ID.
+    """
+    return directory / parse_spiffe_id(spiffe_id).path.removeprefix("/")
+
+
 def issue_profile(
     directory: Path,
     spiffe_id: str,
@@ -71,12 +80,10 @@ def issue_profile(
     trust_root: bytes,
     now: dt.datetime,
 ) -> Path:
-    """Issue a client's certificate and write it with its profile below a directory.
-
-    It goes where the path of the SPIFFE ID says: `DIRECTORY/agent/planner/` for `spiffe://acme/agent/planner`.
+    """Issue a client's certificate and write it with its profile into a directory.
 
     Args:
-        directory: Where all profiles are.
+        directory: Where; made if need be. What was issued into it before is replaced.
         spiffe_id: Whose profile it is.
         ca: Whose certificates the service trusts, and its own comes from.
         target: Where the service listens, as gRPC writes it.
@@ -89,14 +96,13 @@ def issue_profile(
     Raises:
         ConfigError: The id is not of the CA's trust domain, or the files cannot be written.
     """
-    home = directory / parse_spiffe_id(spiffe_id).path.removeprefix("/")
-    certificate, key = ca.issue(spiffe_id, now=now).write(home, "client")
-    write_private(home / _CA_FILE, ca.certificate)
+    certificate, key = ca.issue(spiffe_id, now=now).write(directory, "client")
+    write_private(directory / _CA_FILE, ca.certificate)
     # The path of a Unix socket is in no certificate, and gRPC looks for just that unless told otherwise.
     server_name = "localhost" if target.startswith("unix:") else None
     profile = Profile(target, _CA_FILE, certificate.name, key.name, trust_root, server_name)
-    write_private(home / PROFILE_FILE, profile.to_toml().encode())
-    return home / PROFILE_FILE
+    write_private(directory / PROFILE_FILE, profile.to_toml().encode())
+    return directory / PROFILE_FILE
 
 
 def _quoted(value: str) -> str:

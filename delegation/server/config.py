@@ -70,9 +70,10 @@ def _default_trust_domain(earlier: dict[str, Any]) -> str:
 
 
 def _default_state_dir(earlier: dict[str, Any]) -> Path:
-    """Development keeps its own state, so that its keys never meet those of a real deployment."""
-    home = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "delegation"
-    return home / "dev" if earlier.get("dev") else home
+    """Development keeps its state where it is run, which is where the SDK looks for a profile."""
+    if earlier.get("dev"):
+        return Path.cwd() / ".delegation"
+    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "delegation"
 
 
 class ServerConfig(BaseSettings):

@@ -3,16 +3,18 @@ from __future__ import annotations
 import datetime as dt
 import stat
 import tomllib
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+import delegation_sdk.profile
 from certificates import now, now_ms
 from delegation.errors import ConfigError
 from delegation.identity.dev_ca import LOOPBACK_NAMES, DevelopmentCa, open_or_create_ca
 from delegation.identity.mtls import MtlsAuthenticator
 from delegation.identity.port import Caller, Peer
-from delegation.identity.profile import Profile, issue_profile
+from delegation.identity.profile import Profile, issue_profile, profile_directory
 from delegation.identity.static import StaticIdentities
 
 DOMAIN = "dev.internal"
@@ -100,20 +102,23 @@ def test_a_key_that_is_not_the_certificates_is_refused(tmp_path):
         open_or_create_ca(tmp_path / "a", DOMAIN, now=now())
 
 
-def test_a_profile_names_everything_a_client_needs_relative_to_itself(tmp_path):
+def test_a_profile_gives_a_client_everything_it_needs_even_after_a_move(tmp_path):
     ca = DevelopmentCa.create(DOMAIN, now=now())
-    path = issue_profile(tmp_path, PLANNER, ca, target="127.0.0.1:7443", trust_root=bytes(range(32)), now=now())
-    profile = tomllib.loads(path.read_text())
-    assert path == tmp_path / "agent" / "planner" / "profile.toml"
-    assert profile == {
-        "target": "127.0.0.1:7443",
-        "ca": "ca.pem",
-        "certificate": "client.pem",
-        "key": "client.key",
-        "trust_root": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
-    }
-    assert (path.parent / profile["ca"]).read_bytes() == ca.certificate
-    assert mode(path.parent / profile["key"]) == 0o600
+    root = bytes(range(32))
+    written = issue_profile(tmp_path / "here", PLANNER, ca, target="127.0.0.1:7443", trust_root=root, now=now())
+    assert mode(written.parent / "client.key") == 0o600
+    (tmp_path / "here").rename(tmp_path / "there")
+    read = delegation_sdk.profile.Profile.load(tmp_path / "there" / "profile.toml")
+    assert (read.target, read.trust_root, read.server_name) == ("127.0.0.1:7443", root, None)
+    assert read.ca.read_bytes() == ca.certificate
+    assert b"PRIVATE KEY" in read.key.read_bytes()
+    assert b"BEGIN CERTIFICATE" in read.certificate.read_bytes()
+
+
+def test_no_two_ids_have_the_same_directory():
+    ids = [f"spiffe://{DOMAIN}/{path}" for path in ("a", "a/b", "a-b", "a.b", "b")]
+    assert len({profile_directory(Path("profiles"), spiffe_id) for spiffe_id in ids}) == len(ids)
+    assert profile_directory(Path("profiles"), PLANNER) == Path("profiles/agent/planner")
 
 
 def test_a_profile_for_a_unix_socket_names_the_server_that_the_certificate_names(tmp_path):

@@ -67,11 +67,12 @@ def test_a_minimal_file_gives_a_whole_configuration(write, tmp_path):
     assert not caller.may_act_for
 
 
-def test_development_needs_no_file_and_keeps_its_own_state(tmp_path):
+def test_development_needs_no_file_and_keeps_its_state_where_it_is_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     config = load_config(dev=True)
     assert config.dev
     assert config.trust_domain == "dev.internal"
-    assert config.state_dir == tmp_path / "home" / "delegation" / "dev"
+    assert config.state_dir == tmp_path / ".delegation"
     assert config.tls is None
     assert config.callers() == ()
 
