@@ -1,0 +1,1 @@
+"""What runs on its own, beside the requests."""

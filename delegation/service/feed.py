@@ -1,0 +1,209 @@
+"""The revocation feed: the service's own view of what is revoked, and the source of everybody else's.
+
+The database gives positions. Here they are followed into memory, where decisions look, and signed
+for watchers: each piece once, however many watch. A watcher that falls behind gets what it missed in
+one piece; nothing is queued for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+from delegation.core.attest import sign_feed_entry
+from delegation.core.keys import Signer
+from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, RevocationState
+from delegation.core.statement import SignedStatement
+from delegation.errors import StorageError
+from delegation.service.ids import Clock
+from delegation.service.unexpected import log_unexpected
+from delegation.storage.port import Storage
+from delegation.storage.records import RevocationRecord
+
+DEFAULT_HEARTBEAT_MS: Final = 2_000
+GATHER_MS: Final = 40
+"""Deltas come at most this often: many completions a second must not wake every watcher for each."""
+
+PIECE_REVOCATIONS: Final = 5_000
+"""Revocations in one signed piece; some 300 KB."""
+
+_RECENT: Final = 20_000
+_RETRY_SECONDS: Final = 0.5
+_SWEEP_BEATS: Final = 30
+
+
+class RevocationFeed:
+    """Follows the database's feed; tells what is revoked and who has to know."""
+
+    def __init__(
+        self, storage: Storage, signer: Signer, *, now_ms: Clock, heartbeat_ms: int = DEFAULT_HEARTBEAT_MS
+    ) -> None:
+        self.state = RevocationState()
+        self._storage = storage
+        self._signer = signer
+        self._now_ms = now_ms
+        self._heartbeat_seconds = heartbeat_ms / 1000
+        self._loading = asyncio.Lock()
+        self._recent: deque[tuple[int, Revocation]] = deque(maxlen=_RECENT)
+        self._recent_from = 0
+        self._published = 0
+        self._signed: dict[tuple[int, int], tuple[int, SignedStatement]] = {}
+        self._latest_ms = 0
+        self._news = asyncio.Event()
+        self._announced: asyncio.TimerHandle | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def position(self) -> int:
+        """The position up to which this process knows the feed."""
+        return self.state.position or 0
+
+    async def start(self) -> None:
+        """Load what is revoked, then keep following. Raises `StorageError`."""
+        self.state.add((), 0)
+        await self._load()
+        self._published = self.position
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._beat())]
+
+    async def stop(self) -> None:
+        """Stop following."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._announced is not None:
+            self._announced.cancel()
+
+    async def catch_up(self, position: int) -> None:
+        """Return once what was committed up to a position is known here and being told to watchers."""
+        while self.position < position:
+            await self._load()
+
+    async def watch(self, after_position: int) -> AsyncIterator[SignedStatement]:
+        """Yield signed pieces for one watcher, for ever: what it lacks, then deltas and heartbeats."""
+        # Its first piece is signed anew: what it heard last may be younger than a piece made for others.
+        position, told_ms = after_position, self._time()
+        if position == 0 or position > self._published:
+            async for entry in self._stored(0, snapshot=True):
+                position, told_ms = entry.to_position, entry.issued_at_ms
+                yield sign_feed_entry(entry, self._signer)
+        elif position == self._published:
+            yield self._shared(self._heartbeat(position), not_before_ms=told_ms)
+        while True:
+            news = self._news
+            while position < self._published:
+                async for entry in self._missed(position):
+                    position = entry.to_position
+                    yield self._shared(entry, not_before_ms=told_ms)
+            await news.wait()
+            if position >= self._published:
+                yield self._shared(self._heartbeat(position), not_before_ms=told_ms)
+
+    # -- following ---------------------------------------------------------------------------------------
+
+    async def _load(self) -> None:
+        async with self._loading:
+            before = self.position
+            while True:
+                page = await self._storage.feed(self.position, PIECE_REVOCATIONS)
+                self._take(page.entries)
+                if len(page.entries) < PIECE_REVOCATIONS:
+                    self.state.add((), page.head_position)
+                    break
+        if self.position > before:
+            self._announce()
+
+    def _take(self, entries: Iterable[RevocationRecord]) -> None:
+        for record in entries:
+            revocation = Revocation(RevocationKind(record.kind), record.id, record.expires_ms)
+            if len(self._recent) == _RECENT:
+                self._recent_from = self._recent[0][0]
+            self._recent.append((record.position, revocation))
+            self.state.add((revocation,), record.position)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._storage.feed_beyond(self.position)
+                await self._load()
+            except StorageError:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception as error:  # following must go on, whatever happens
+                log_unexpected("following the revocation feed", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _beat(self) -> None:
+        beats = 0
+        while True:
+            await asyncio.sleep(self._heartbeat_seconds)
+            beats += 1
+            if beats % _SWEEP_BEATS == 0:
+                self.state.forget(self._now_ms())
+            # What was signed before may be as old as a beat, and no older: watchers judge by its time.
+            self._signed.clear()
+            self._wake()
+
+    # -- telling -----------------------------------------------------------------------------------------
+
+    def _announce(self) -> None:
+        """Wake the watchers: at once after a pause, else when enough time has gone by for many at once."""
+        if self._announced is not None:
+            return
+        self._wake()
+        loop = asyncio.get_running_loop()
+        self._announced = loop.call_later(GATHER_MS / 1000, self._gathered)
+
+    def _gathered(self) -> None:
+        self._announced = None
+        if self._published < self.position:
+            self._announce()
+
+    def _wake(self) -> None:
+        self._published = self.position
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def _missed(self, after: int) -> AsyncIterator[FeedEntry]:
+        """Yield what a watcher lacks: from memory, or from the database if it was away for long."""
+        if after < self._recent_from:
+            async for entry in self._stored(after, snapshot=False):
+                yield entry
+            return
+        upto = self._published
+        lacking: list[Revocation] = []
+        for position, revocation in reversed(self._recent):
+            if position <= after:
+                break
+            if position <= upto:
+                lacking.append(revocation)
+        lacking.reverse()
+        yield FeedEntry(after, upto, self._time(), snapshot=False, more=False, revocations=tuple(lacking))
+
+    async def _stored(self, after: int, *, snapshot: bool) -> AsyncIterator[FeedEntry]:
+        now_ms = self._now_ms()
+        position, more = after, True
+        while more:
+            page = await self._storage.feed(position, PIECE_REVOCATIONS, live_at_ms=now_ms)
+            more = len(page.entries) == PIECE_REVOCATIONS
+            upto = page.entries[-1].position if more else max(page.head_position, position)
+            revocations = tuple(Revocation(RevocationKind(r.kind), r.id, r.expires_ms) for r in page.entries)
+            yield FeedEntry(position, upto, self._time(), snapshot, snapshot and more, revocations)
+            position = upto
+
+    def _heartbeat(self, position: int) -> FeedEntry:
+        return FeedEntry(position, position, self._time(), snapshot=False, more=False, revocations=())
+
+    def _shared(self, entry: FeedEntry, *, not_before_ms: int) -> SignedStatement:
+        """Sign a piece, or give the one that another watcher at the same position was just given."""
+        key = (entry.from_position, entry.to_position)
+        signed_ms, statement = self._signed.get(key, (0, None))
+        if statement is None or signed_ms < not_before_ms:
+            statement = sign_feed_entry(entry, self._signer)
+            self._signed[key] = (entry.issued_at_ms, statement)
+        return statement
+
+    def _time(self) -> int:
+        """Tell the time, never an earlier one than before: to a verifier that would be a rollback."""
+        self._latest_ms = max(self._latest_ms, self._now_ms())
+        return self._latest_ms

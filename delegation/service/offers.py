@@ -1,0 +1,262 @@
+"""Offers: live instances of agents, asked for fresh keys, and told when work was handed to one.
+
+An instance is reachable for as long as it keeps its stream open. An offer is good for one handoff;
+the database remembers which one took it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from delegation.core.attest import open_offer
+from delegation.core.chain import Link
+from delegation.core.codec import encode_statement
+from delegation.core.statement import Offer, SignedStatement
+from delegation.errors import Conflict, NotFound, Overloaded, PermissionDenied, Reason, refusal
+from delegation.identity.port import Caller, Role
+from delegation.service.ids import Clock
+from delegation.storage.port import NotRecordedError, Storage
+from delegation.storage.records import OfferRecord
+
+ANSWER_SECONDS: Final = 5.0
+"""How long an instance has to answer."""
+
+MAX_OFFER_LIFETIME_MS: Final = 10 * 60 * 1000
+"""An offer waits for one handoff that is about to be made."""
+
+WAITING_MESSAGES: Final = 256
+"""Messages for one instance that it has not taken yet."""
+
+REMEMBERED_OFFERS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Somebody wants an offer."""
+
+    request: int
+    delegator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Work was handed off to a key that the instance offered."""
+
+    token: bytes = field(repr=False)
+
+
+class Instance:
+    """One live instance of an agent, for as long as its stream is open."""
+
+    def __init__(self, agent: str) -> None:
+        self.agent = agent
+        self._messages: asyncio.Queue[Wanted | Work] = asyncio.Queue(WAITING_MESSAGES)
+        self._asked: dict[int, tuple[str, asyncio.Future[SignedStatement]]] = {}
+
+    async def next_message(self) -> Wanted | Work:
+        """Wait for the next thing to tell the instance."""
+        return await self._messages.get()
+
+    def ask(self, request: int, delegator: str) -> asyncio.Future[SignedStatement]:
+        """Ask for an offer. Raises `Overloaded` if the instance does not keep up."""
+        self.tell(Wanted(request, delegator))
+        answer: asyncio.Future[SignedStatement] = asyncio.get_running_loop().create_future()
+        self._asked[request] = (delegator, answer)
+        return answer
+
+    def tell(self, message: Wanted | Work) -> None:
+        """Queue a message. Raises `Overloaded` if the instance does not keep up."""
+        try:
+            self._messages.put_nowait(message)
+        except asyncio.QueueFull:
+            raise Overloaded(f"{self.agent} does not keep up with its requests", retry_after_ms=1_000) from None
+
+    def pending(self, request: int) -> tuple[str, asyncio.Future[SignedStatement]] | None:
+        """Return who asked and who waits; None if nobody does any more."""
+        return self._asked.get(request)
+
+    def forget(self, request: int) -> None:
+        """Wait for an answer no longer."""
+        self._asked.pop(request, None)
+
+    def gone(self) -> None:
+        """Fail everybody who still waits."""
+        for _, answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(NotFound(f"{self.agent} went away before it answered"))
+                answer.exception()  # a waiter that has gone, too, leaves nobody to retrieve it
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An offer that was made here, and the instance that made it."""
+
+    record: OfferRecord
+    instance: Instance
+    taken_by: str | None = None
+
+
+class Offers:
+    """Brings those who hand off together with the live instances of agents."""
+
+    def __init__(self, storage: Storage, *, now_ms: Clock, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._storage = storage
+        self._now_ms = now_ms
+        self._answer_seconds = answer_seconds
+        self._instances: dict[str, list[Instance]] = defaultdict(list)
+        self._numbers = itertools.count(1)
+        self._kept: dict[bytes, _Kept] = {}
+        # Offers from before this process began are known to the database only.
+        self._ask_storage_until_ms = now_ms() + MAX_OFFER_LIFETIME_MS
+
+    @contextmanager
+    def listening(self, caller: Caller, agent: str) -> Iterator[Instance]:
+        """Make an instance reachable while the context lasts. Raises `PermissionDenied`."""
+        caller.require_role(Role.AGENT)
+        if agent != caller.id:
+            raise PermissionDenied(f"{caller.id} may not answer for another agent")
+        instance = Instance(agent)
+        self._instances[agent].append(instance)
+        try:
+            yield instance
+        finally:
+            self._instances[agent].remove(instance)
+            if not self._instances[agent]:
+                del self._instances[agent]
+            instance.gone()
+
+    async def request(self, caller: Caller, agent: str) -> SignedStatement:
+        """Get an offer from a live instance of an agent.
+
+        Raises:
+            PermissionDenied: the caller hands nothing off.
+            NotFound: no instance of the agent is connected, or none answered in time.
+            BadStatement: OFFER_INVALID; the instance answered with something that is no offer for the caller.
+            Overloaded: the instance does not keep up.
+        """
+        caller.require_role(Role.AGENT, Role.ORCHESTRATOR)
+        instances = self._instances.get(agent)
+        if not instances:
+            raise NotFound(f"no instance of {agent} is connected: start one that listens for work")
+        instances.append(instances.pop(0))  # the next request is for the next instance
+        instance, request = instances[-1], next(self._numbers)
+        answer = instance.ask(request, caller.id)
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                return await answer
+        except TimeoutError:
+            raise NotFound(f"no instance of {agent} answered in time") from None
+        finally:
+            instance.forget(request)
+
+    async def answered(self, instance: Instance, request: int, statement: SignedStatement) -> None:
+        """Take an instance's answer; whoever asked gets it once it is kept. Too late, it is dropped."""
+        pending = instance.pending(request)
+        if pending is None:
+            return
+        delegator, answer = pending
+        try:
+            await self._keep(instance, statement, delegator)
+        except Exception as error:
+            if not answer.done():
+                answer.set_exception(error)
+                return
+            raise
+        if not answer.done():
+            answer.set_result(statement)
+
+    async def _keep(self, instance: Instance, statement: SignedStatement, delegator: str) -> None:
+        now_ms = self._now_ms()
+        offer = open_offer(statement, now_ms=now_ms, delegator=delegator)
+        if offer.agent != instance.agent:
+            raise refusal(Reason.OFFER_INVALID, detail="it is of another agent than the one that answered")
+        if offer.expires_at_ms > now_ms + MAX_OFFER_LIFETIME_MS:
+            raise refusal(Reason.OFFER_INVALID, detail=f"it lives longer than {MAX_OFFER_LIFETIME_MS} ms")
+        record = _record(offer, statement)
+        if record.offer_digest in self._kept:
+            raise refusal(Reason.OFFER_INVALID, detail="its key was offered before")
+        await self._storage.add_offer(record)
+        self._kept[record.offer_digest] = _Kept(record, instance)
+        self._forget_oldest(now_ms)
+
+    def _forget_oldest(self, now_ms: int) -> None:
+        # Kept in the order in which they came, which is nearly the order in which they expire.
+        while self._kept:
+            digest, oldest = next(iter(self._kept.items()))
+            over = oldest.record.expires_ms + MAX_OFFER_LIFETIME_MS < now_ms
+            if not over and len(self._kept) <= REMEMBERED_OFFERS:
+                return
+            del self._kept[digest]
+
+    async def take(self, link_id: bytes, link: Link, *, delegator: str) -> bool:
+        """Use up the offer of a link's holder key, if its key was offered.
+
+        Args:
+            link_id: the link that takes it; taking again for the same link changes nothing.
+            link: what the link says.
+            delegator: the agent that handed off.
+
+        Returns:
+            True if the key was offered, so that the service knows whose key it is; False if it is a key
+            that the delegator made or heard of elsewhere.
+
+        Raises:
+            BadStatement: OFFER_INVALID if the offer is used, void, or for somebody else.
+        """
+        digest = offer_digest(link.holder_key)
+        kept = self._kept.get(digest)
+        if kept is None:
+            if self._now_ms() >= self._ask_storage_until_ms:
+                return False
+        else:
+            _check_fits(kept.record, link, delegator)
+        try:
+            record = await self._storage.take_offer(digest, taken_by=link_id.hex(), now_ms=self._now_ms())
+        except NotRecordedError:
+            if kept is not None:
+                raise refusal(Reason.OFFER_INVALID, detail="it has expired") from None
+            return False
+        except Conflict:
+            raise refusal(Reason.OFFER_INVALID, detail="it was used for another handoff") from None
+        _check_fits(record, link, delegator)
+        if kept is not None:
+            kept.taken_by = link_id.hex()
+        return True
+
+    def deliver(self, link_id: bytes, holder_key: bytes, token: bytes) -> None:
+        """Tell the instance that offered a key of the work that was handed to it, if it is still there."""
+        kept = self._kept.get(offer_digest(holder_key))
+        if kept is None or kept.taken_by != link_id.hex():
+            return
+        if kept.instance in self._instances.get(kept.instance.agent, ()):
+            kept.instance.tell(Work(token))
+
+
+def offer_digest(holder_key: bytes) -> bytes:
+    """Give the id under which an offer is kept: its key's SHA-256, since a key is offered once."""
+    return hashlib.sha256(holder_key).digest()
+
+
+def _record(offer: Offer, statement: SignedStatement) -> OfferRecord:
+    return OfferRecord(
+        offer_digest=offer_digest(offer.holder_key),
+        agent_id=offer.agent,
+        holder_key=offer.holder_key,
+        audience=offer.audience,
+        expires_ms=offer.expires_at_ms,
+        signed=encode_statement(statement),
+    )
+
+
+def _check_fits(offer: OfferRecord, link: Link, delegator: str) -> None:
+    if offer.agent_id != link.holder_agent:
+        raise refusal(Reason.OFFER_INVALID, detail="it is of another agent than the link names")
+    if offer.audience not in ("", delegator):
+        raise refusal(Reason.OFFER_INVALID, detail="it is for another delegator")
