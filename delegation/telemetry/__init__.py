@@ -89,7 +89,11 @@ def listened() -> bool:
 
 
 def span(
-    name: str, *, kind: Kind = "internal", attributes: Attributes | None = None
+    name: str,
+    *,
+    kind: Kind = "internal",
+    attributes: Attributes | None = None,
+    received: Mapping[str, str] | None = None,
 ) -> contextlib.AbstractContextManager[Span]:
     """Open a span and make it current; leaving the context ends it, and an exception marks it by its type.
 
@@ -97,12 +101,22 @@ def span(
         name: Operation and object, as in `authorize read_file`.
         kind: Its place in the conversation between processes.
         attributes: By names of `names`.
+        received: What the other side sent of its `outgoing()`; the span continues its trace.
     """
     if not listened():
         return _SILENT
     from delegation.telemetry import listening  # loads the API
 
-    return listening.span(name, kind, attributes)
+    return listening.span(name, kind, attributes, received)
+
+
+def outgoing() -> dict[str, str]:
+    """Give the headers that carry the current trace to another process; empty if nothing traces."""
+    if not listened():
+        return {}
+    from delegation.telemetry import listening  # loads the API
+
+    return listening.outgoing()
 
 
 def current_ids() -> SpanIds | None:

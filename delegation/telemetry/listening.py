@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 
-from opentelemetry import metrics, trace
+from opentelemetry import metrics, propagate, trace
 from opentelemetry.metrics import Counter, Histogram
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
@@ -45,11 +45,14 @@ class _ListenedSpan:
 
 
 @contextlib.contextmanager
-def span(name: str, kind: Kind, attributes: Attributes | None) -> Iterator[_ListenedSpan]:
+def span(
+    name: str, kind: Kind, attributes: Attributes | None, received: Mapping[str, str] | None
+) -> Iterator[_ListenedSpan]:
     """Open a span and make it current."""
     # Exceptions are not recorded: their text is not ours to publish.
     with trace.get_tracer(names.SCOPE).start_as_current_span(
         name,
+        context=None if received is None else propagate.extract(received),
         kind=SpanKind[kind.upper()],
         attributes=attributes,
         record_exception=False,
@@ -66,6 +69,13 @@ def span(name: str, kind: Kind, attributes: Attributes | None) -> Iterator[_List
 def current_ids() -> SpanIds | None:
     """Tell where the current span is found."""
     return _ListenedSpan(trace.get_current_span()).ids
+
+
+def outgoing() -> dict[str, str]:
+    """Give the headers that carry the current trace."""
+    headers: dict[str, str] = {}
+    propagate.inject(headers)
+    return headers
 
 
 def count_decision(audience: str, reason: str | None, duration_ms: float) -> None:
