@@ -1,8 +1,8 @@
 """One thread that writes, and the grouping of what waits for it.
 
 An idle writer begins at once; what arrives while it commits shares the next commit. While the
-process is busy it also holds a group open for a moment: each commit costs processor time that
-the other work then wants, so fewer, larger groups serve everybody better.
+process is busy with several callers it also holds a group open for a moment: each commit costs
+processor time that the other work then wants, so fewer, larger groups serve everybody better.
 
 This module knows no SQL. It hands lists of operations to a session and their results back to
 the event loop, by one call each way.
@@ -85,6 +85,7 @@ class GroupWriter(Generic[O]):
         self._meter = meter or BusyMeter()
         self._waiting: deque[tuple[O, asyncio.Future[object]]] = deque()
         self._wanted = 1
+        self._shared = False  # whether the last group held more than one: otherwise nobody is worth waiting for
         self._wake = threading.Event()
         self._stopping = False
         self._ended: str | None = "the database is not open"  # why nothing is taken; None while it is
@@ -156,11 +157,12 @@ class GroupWriter(Generic[O]):
         group: _Group[O] = []
         while not group and not (self._stopping and not self._waiting):
             self._await(1, None)
-            if self._meter.busy():
+            if self._shared and self._meter.busy():
                 self._await(_HOLD_FOR, _HOLD_S)
             taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _GROUP_LIMIT))]
             # Nobody waits for a cancelled one any more, so it may as well not have been asked.
             group = [waiting for waiting in taken if not waiting[1].cancelled()]
+            self._shared = len(group) > 1
         return group
 
     def _await(self, wanted: int, timeout_s: float | None) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from delegation.storage.records import (
     AgentRecord,
@@ -77,9 +77,17 @@ class Fence:
     """(kind, id) of each thing, as in `RevocationRecord`."""
 
 
+PROOF_KEPT_MS: Final = 120_000
+"""How long after its signing a proof's use is remembered; must exceed the time for which any
+verifier accepts a proof (SPEC: 35 s)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProofUse:
-    """The one use of a proof's nonce.
+    """The one use of a proof.
+
+    A proof is known by its nonce and the time that it was signed at: a time-ordered key, under
+    which a replay is found as surely, since a replay is the same signed bytes.
 
     Where `request_digest` is not empty, the same caller may repeat the same request and gets
     the earlier answer. A tool's instances may share one caller identity, so the digest must
@@ -89,10 +97,10 @@ class ProofUse:
 
     nonce: bytes
     """16 bytes."""
+    issued_ms: int
+    """When the proof says that it was signed; never the time of its arrival."""
     audience: str
     caller: str
-    expires_ms: int
-    """From then on the proof is refused for its age, and the nonce may be forgotten."""
     request_digest: bytes = b""
 
 
@@ -321,7 +329,7 @@ class Storage(Protocol):
         """Return a version of a document, by default the newest."""
 
     async def purge_expired(self, now_ms: int, *, limit: int = 1000) -> int:
-        """Forget what has expired: proofs, responses, revocations, offers.
+        """Forget what has expired: uses of proofs, responses, revocations, offers.
 
         At most `limit` of each, so that other writes need not wait long. Returns how many in
         all; 0 means that nothing is left to do.

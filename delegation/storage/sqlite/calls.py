@@ -35,7 +35,7 @@ _ADD_PROOF = compiled(sa.insert(proofs))
 _MARK_PROOF = compiled(sqlite_insert(proofs).on_conflict_do_nothing())
 _PROOF = compiled(
     sa.select(proofs.c.audience, proofs.c.caller, proofs.c.request_digest, proofs.c.call_id).where(
-        proofs.c.nonce == sa.bindparam("nonce")
+        proofs.c.issued_ms == sa.bindparam("issued_ms"), proofs.c.nonce == sa.bindparam("nonce")
     )
 )
 _ADD_OUTCOME = compiled(OUTCOMES.insert())
@@ -61,7 +61,7 @@ _BATCH_HASHES = compiled(
 
 
 def _proof_row(proof: ProofUse, call_id: bytes | None) -> Row:
-    return (proof.nonce, proof.audience, proof.caller, proof.expires_ms, proof.request_digest, call_id)
+    return (proof.issued_ms, proof.nonce, proof.audience, proof.caller, proof.request_digest, call_id)
 
 
 def _earlier_use(transaction: Transaction, proof: ProofUse) -> Row | None:
@@ -70,7 +70,7 @@ def _earlier_use(transaction: Transaction, proof: ProofUse) -> Row | None:
     Raises:
         ReplayedProofError: The nonce was used, and not for this request.
     """
-    row = transaction.one(_PROOF, nonce=proof.nonce)
+    row = transaction.one(_PROOF, issued_ms=proof.issued_ms, nonce=proof.nonce)
     if row is None:
         return None
     audience, caller, request_digest, _ = row

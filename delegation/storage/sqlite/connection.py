@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BUSY_TIMEOUT_MS: Final = 5000
 _CACHE_KIB: Final = 32 * 1024
+_CHECKPOINT_PAGES: Final = 2000  # 8 MiB: one commit in some hundreds pays for copying the log back
 _JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024  # a longer write-ahead log is cut back when it is done with
 
 
@@ -41,6 +42,7 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
         # FULL syncs the log at every commit: what was acknowledged survives a power loss.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_LIMIT_BYTES}")
         connection.execute(f"PRAGMA query_only={int(not writes)}")
     except sqlite3.Error:

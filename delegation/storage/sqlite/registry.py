@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from delegation.errors import Conflict
 from delegation.storage import queries
-from delegation.storage.port import NotRecordedError
+from delegation.storage.port import PROOF_KEPT_MS, NotRecordedError
 from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
 from delegation.storage.schema import agents, offers, proofs, responses, revocations
 from delegation.storage.sqlite.compiled import Compiled, compiled
@@ -97,18 +97,14 @@ class PutDocument(Operation[None]):
         transaction.insert(_ADD_DOCUMENT, [DOCUMENTS.to_row(self.document)])
 
 
-def _forget(table: sa.Table) -> Compiled:
-    keys = sa.tuple_(*table.primary_key.columns)
-    expired = (
-        sa.select(*table.primary_key.columns)
-        .where(table.c.expires_ms <= sa.bindparam("now_ms"))
-        .order_by(table.c.expires_ms)
-        .limit(sa.bindparam("at_most"))
-    )
-    return compiled(sa.delete(table).where(keys.in_(expired)))
+def _forget(table: sa.Table, end: sa.Column[Any]) -> Compiled:
+    key = sa.tuple_(*table.primary_key.columns)
+    ended = sa.select(*table.primary_key.columns).where(end <= sa.bindparam("ended_ms"))
+    return compiled(sa.delete(table).where(key.in_(ended.order_by(end).limit(sa.bindparam("at_most")))))
 
 
-_FORGET: Final = tuple(_forget(table) for table in (proofs, responses, revocations, offers))
+_FORGET_PROOFS: Final = _forget(proofs, proofs.c.issued_ms)
+_FORGET: Final = tuple(_forget(table, table.c.expires_ms) for table in (responses, revocations, offers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +116,7 @@ class PurgeExpired(Operation[int]):
 
     def apply(self, transaction: Transaction) -> int:
         """Delete what expired longest ago, from each table."""
-        values: dict[str, Any] = {"now_ms": self.now_ms, "at_most": self.limit}
-        return sum(transaction.change(statement, **values) for statement in _FORGET)
+        gone = transaction.change(_FORGET_PROOFS, ended_ms=self.now_ms - PROOF_KEPT_MS, at_most=self.limit)
+        for statement in _FORGET:
+            gone += transaction.change(statement, ended_ms=self.now_ms, at_most=self.limit)
+        return gone

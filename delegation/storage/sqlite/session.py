@@ -1,8 +1,9 @@
 """The writing thread's session: one group of operations is one transaction.
 
-Operations that only insert are tried together, one `executemany` a table. If anything stands
-against one of them, the whole attempt is undone and every operation runs by itself between
-savepoints, so that each gets its own answer and none spoils another's.
+Operations that only insert are tried together, one `executemany` a table; others follow, each
+behind a savepoint. If anything stands against the common insert it is undone, and every
+operation of the group runs behind a savepoint of its own: each gets its own answer and none
+spoils another's.
 """
 
 from __future__ import annotations
@@ -126,10 +127,10 @@ class SqliteSession:
     def run(self, operations: Sequence[Operation[Any]]) -> list[object]:
         """Commit a group; each operation's result or exception, in order."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(self._connection)
-            results = self._together(transaction, operations) if len(operations) > 1 else None
+            results = self._together(operations)
             if results is None:
+                self._connection.execute("ROLLBACK")
+                transaction = self._begin()
                 results = [self._alone(transaction, operation) for operation in operations]
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -139,9 +140,13 @@ class SqliteSession:
             return [unavailable(error) for _ in operations]
         return results
 
-    def _together(self, transaction: Transaction, operations: Sequence[Operation[Any]]) -> list[object] | None:
-        """Insert for all that only insert, then run the others; None if that did not go through."""
-        self._connection.execute("SAVEPOINT together")
+    def _begin(self) -> Transaction:
+        self._connection.execute("BEGIN IMMEDIATE")
+        return Transaction(self._connection)
+
+    def _together(self, operations: Sequence[Operation[Any]]) -> list[object] | None:
+        """Insert for all that only insert, then run the others; None if something stood against it."""
+        transaction = self._begin()
         results: dict[int, object] = {}
         inserts: dict[str, tuple[Compiled, list[Row]]] = {}
         try:
@@ -153,9 +158,7 @@ class SqliteSession:
         except Exception as error:
             if _fails_all(error):
                 raise
-            self._undo(transaction, "together")
             return None
-        self._connection.execute("RELEASE together")
         return [
             results[place] if place in results else self._alone(transaction, operation)
             for place, operation in enumerate(operations)
@@ -168,15 +171,12 @@ class SqliteSession:
         except Exception as error:
             if _fails_all(error):
                 raise
-            self._undo(transaction, "alone")
+            self._connection.execute("ROLLBACK TO alone")
+            self._connection.execute("RELEASE alone")
+            transaction.forget()
             return _refusal(error)
         self._connection.execute("RELEASE alone")
         return result
-
-    def _undo(self, transaction: Transaction, savepoint: str) -> None:
-        self._connection.execute(f"ROLLBACK TO {savepoint}")
-        self._connection.execute(f"RELEASE {savepoint}")
-        transaction.forget()
 
 
 def _planned(

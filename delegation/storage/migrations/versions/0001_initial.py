@@ -125,16 +125,15 @@ def _create_outcomes() -> None:
 def _create_proofs() -> None:
     op.create_table(
         "proofs",
+        sa.Column("issued_ms", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("nonce", sa.LargeBinary, autoincrement=False, nullable=False),
         sa.Column("audience", sa.Text, nullable=False),
         sa.Column("caller", sa.Text, nullable=False),
-        sa.Column("expires_ms", sa.BigInteger, nullable=False),
         sa.Column("request_digest", sa.LargeBinary, nullable=False),
         sa.Column("call_id", sa.LargeBinary, nullable=True),
-        sa.PrimaryKeyConstraint("nonce", name="pk_proofs"),
+        sa.PrimaryKeyConstraint("issued_ms", "nonce", name="pk_proofs"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_proofs__expires_ms", "proofs", ["expires_ms"])
 
 
 def _create_recorders() -> None:
