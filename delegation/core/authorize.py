@@ -55,21 +55,21 @@ def _arguments_permitted(capability: Capability, arguments: Arguments, steps: St
     values = arguments.values
     steps.take(len(permitted) + len(values))
     given = 0
-    for name, argument in permitted.items():
+    for name, (constraint, optional) in permitted.items():
         if name in values:
             given += 1
-            if not argument.constraint.allows(values[name], steps):
+            if not constraint.allows(values[name], steps):
                 raise refusal(
                     Reason.ARGUMENT_REFUSED,
                     field=f"{capability.tool}.{name}",
-                    parent=argument.constraint.describe(),
+                    parent=constraint.describe(),
                     child="another value",
                 )
-        elif not argument.optional:
+        elif not optional:
             raise refusal(
                 Reason.ARGUMENT_MISSING,
                 field=f"{capability.tool}.{name}",
-                parent=argument.constraint.describe(),
+                parent=constraint.describe(),
                 child="no value",
             )
     if given != len(values):

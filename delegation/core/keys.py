@@ -50,8 +50,8 @@ class Purpose(Enum):
     OUTCOME = b"delegation/v1/outcome"
     BREAK_GLASS = b"delegation/v1/break-glass"
 
-
-_PREFIX: Final = {p: bytes((len(p.value),)) + p.value for p in Purpose}
+    def __init__(self, tag: bytes) -> None:
+        self.prefix = bytes((len(tag),)) + tag
 
 
 class Signer(Protocol):
@@ -130,7 +130,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
 
 def signing_input(purpose: Purpose, payload: bytes, parent_id: bytes = b"") -> bytes:
     """Give the bytes that are signed: length-prefixed domain tag, parent's link id, payload."""
-    return _PREFIX[purpose] + parent_id + payload
+    return purpose.prefix + parent_id + payload
 
 
 def link_id(signed: bytes) -> bytes:

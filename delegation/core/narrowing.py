@@ -35,15 +35,16 @@ def scope_within(child: Scope, parent: Scope) -> None:
     Raises:
         ScopeGrew: SCOPE_GREW, naming the capability and argument.
     """
-    for capability in child.capabilities:
-        permitted = parent.find(capability.audience, capability.tool)
+    for pair, capability in child.by_pair.items():
+        permitted = parent.by_pair.get(pair)
         if permitted is None:
             _grew(_name(capability), "no such tool", capability.describe())
         _capability_within(capability, permitted)
 
 
 def _capability_within(child: Capability, parent: Capability) -> None:
-    _conditions_within(child, parent)
+    if parent.conditions:
+        _conditions_within(child, parent)
     if parent.arguments is None:
         return
     if child.arguments is None:

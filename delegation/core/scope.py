@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from delegation.core import limits
 from delegation.core.constraints.build import arguments_of
@@ -41,8 +41,7 @@ class ApprovalRequirement:
 Condition = CallCount | Budget | ApprovalRequirement
 
 
-@dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(NamedTuple):
     """Permission to call one tool at one audience.
 
     Attributes:
@@ -72,33 +71,34 @@ class Scope:
         Malformed: FIELD_INVALID for two capabilities of one pair, TOO_MANY_CAPABILITIES past 128.
     """
 
-    __slots__ = ("_by_pair",)
+    __slots__ = ("by_pair",)
     EMPTY: ClassVar[Scope]
-    _by_pair: dict[tuple[str, str], Capability]
+    by_pair: Mapping[tuple[str, str], Capability]
+    """The capabilities by (audience, tool), in that order."""
 
     def __init__(self, *capabilities: Capability) -> None:
         if len(capabilities) > limits.CAPABILITIES:
             raise refusal(Reason.TOO_MANY_CAPABILITIES)
         ordered = sorted(capabilities, key=lambda c: (c.audience.encode(), c.tool.encode()))
-        self._by_pair = {(c.audience, c.tool): c for c in ordered}
-        if len(self._by_pair) != len(capabilities):
+        self.by_pair = {(c.audience, c.tool): c for c in ordered}
+        if len(self.by_pair) != len(capabilities):
             raise refusal(Reason.FIELD_INVALID, detail="two capabilities for one tool")
 
     @classmethod
-    def _of_sorted(cls, by_pair: dict[tuple[str, str], Capability]) -> Scope:
-        """Take capabilities that the codec has already found sorted and unique."""
+    def of_sorted(cls, by_pair: dict[tuple[str, str], Capability]) -> Scope:
+        """Take capabilities that the codec has found to be sorted, unique and few enough."""
         scope = cls.__new__(cls)
-        scope._by_pair = by_pair  # noqa: SLF001 - its own
+        scope.by_pair = by_pair
         return scope
 
     @property
     def capabilities(self) -> tuple[Capability, ...]:
         """The capabilities, sorted by audience, then tool."""
-        return tuple(self._by_pair.values())
+        return tuple(self.by_pair.values())
 
     def find(self, audience: str, tool: str) -> Capability | None:
         """Give the capability for a tool, or None."""
-        return self._by_pair.get((audience, tool))
+        return self.by_pair.get((audience, tool))
 
     def only(self, audience: str, tool: str) -> Scope:
         """Give the part of this scope that is about one tool.
@@ -119,21 +119,21 @@ class Scope:
         Raises:
             Malformed: FIELD_INVALID unless there is exactly one capability.
         """
-        if len(self._by_pair) != 1:
+        if len(self.by_pair) != 1:
             raise refusal(Reason.FIELD_INVALID, detail="where() needs a scope of exactly one tool; use only() first")
-        (capability,) = self._by_pair.values()
+        (capability,) = self.by_pair.values()
         merged = {**(capability.arguments or {}), **arguments_of(constraints)}
         return Scope(Capability(capability.audience, capability.tool, arguments_of(merged), capability.conditions))
 
     def describe(self) -> str:
         """Say in words what is permitted."""
-        return "; ".join(c.describe() for c in self._by_pair.values()) or "nothing"
+        return "; ".join(c.describe() for c in self.by_pair.values()) or "nothing"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scope) and self._by_pair == other._by_pair
+        return isinstance(other, Scope) and self.by_pair == other.by_pair
 
     def __hash__(self) -> int:
-        return hash(tuple(self._by_pair))
+        return hash(tuple(self.by_pair))
 
     def __repr__(self) -> str:
         return f"Scope({self.describe()})"

@@ -24,10 +24,12 @@ agent ids of holders without a binding stay the delegator's assertion (`Verified
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from delegation.core import limits
 from delegation.core.attest import open_binding, open_receipt
 from delegation.core.chain import Frame, GrantClaims, Link, SignedLink, UnverifiedChain, VerifiedChain
-from delegation.core.codec import decode_link, issuer_of, parse_link, parse_token
+from delegation.core.codec import LinkMessage, decode_link, issuer_of, parse_canonical_links, parse_link, parse_token
 from delegation.core.keys import Purpose, link_id, signing_input, verify
 from delegation.core.narrowing import narrower
 from delegation.core.prefix_cache import PrefixCache
@@ -94,9 +96,9 @@ class Verifier:
             grant = links[0].link.grant
             step_3_issuer_is_trusted(None if grant is None else grant.issuer_key_id, self.trust, now_ms)
         start = len(links)
-        for index, frame in enumerate(unverified.frames[start:], start):
+        for index, (frame, message) in enumerate(_parsed(unverified, start), start):
             try:
-                links = (*links, self._verify_link(frame, links, now_ms))
+                links = (*links, self._verify_link(frame, message, links, now_ms))
             except Refused as error:
                 raise error.at(index) from None
         self._prefixes.put(token[: unverified.frames[-1].end], links, links[-1].link.expires_at_ms)
@@ -111,10 +113,12 @@ class Verifier:
                     return known
         return ()
 
-    def _verify_link(self, frame: Frame, before: tuple[SignedLink, ...], now_ms: int) -> SignedLink:
+    def _verify_link(
+        self, frame: Frame, canonical: LinkMessage | None, before: tuple[SignedLink, ...], now_ms: int
+    ) -> SignedLink:
         # Parsed once, and before the signature only because a grant says itself which key signed it; what
         # the parse says counts from step 5 on.
-        message = parse_link(frame.payload)
+        message = parse_link(frame.payload) if canonical is None else canonical
         if before:
             parent = before[-1]
             public = parent.link.holder_key
@@ -124,7 +128,7 @@ class Verifier:
             public = step_3_issuer_is_trusted(issuer_of(message), self.trust, now_ms)
             signed = signing_input(Purpose.GRANT, frame.payload)
         step_4_signature(public, signed, frame.signature)
-        link = decode_link(message, frame.payload)  # steps 5 and 6
+        link = decode_link(message, frame.payload, canonical=canonical is not None)  # steps 5 and 6
         step_7_only_the_first_is_a_grant(link, parent)
         if parent is not None:
             step_8_handoff_permitted(parent.link)
@@ -132,6 +136,14 @@ class Verifier:
         if parent is not None:
             step_10_no_wider(link, parent.link)
         return SignedLink(frame.payload, frame.signature, link_id(signed), link)
+
+
+def _parsed(unverified: UnverifiedChain, start: int) -> Iterator[tuple[Frame, LinkMessage | None]]:
+    """Give the links from `start` on, each with its parse if all of them are canonical, else with None."""
+    frames = unverified.frames
+    begin = frames[start - 1].end if start else 0
+    messages = parse_canonical_links(unverified.token[begin : frames[-1].end])
+    return zip(frames[start:], messages or [None] * (len(frames) - start), strict=True)
 
 
 def step_1_size(token: bytes) -> None:
@@ -243,13 +255,14 @@ def step_14_not_revoked(chain: VerifiedChain, revocations: RevocationState) -> N
         raise
 
 
+_LINK_TAG = revocation_key(RevocationKind.LINK, b"")
+_HOLDER_TAG = revocation_key(RevocationKind.HOLDER_KEY, b"")
+_AGENT_TAG = revocation_key(RevocationKind.AGENT, b"")
+
+
 def _link_keys(signed: SignedLink) -> tuple[bytes, bytes, bytes]:
     link = signed.link
-    return (
-        revocation_key(RevocationKind.LINK, signed.link_id),
-        revocation_key(RevocationKind.HOLDER_KEY, link.holder_key),
-        revocation_key(RevocationKind.AGENT, link.holder_agent.encode()),
-    )
+    return _LINK_TAG + signed.link_id, _HOLDER_TAG + link.holder_key, _AGENT_TAG + link.holder_agent.encode()
 
 
 def _grant_keys(grant: GrantClaims) -> tuple[bytes, bytes, bytes]:

@@ -170,6 +170,60 @@ class SignedLink(_message.Message):
 Global___SignedLink: _TypeAlias = SignedLink  # noqa: Y015
 
 @_typing.final
+class ChainInPlace(_message.Message):
+    """The same bytes as Chain, typed so that one pass reads every payload. Never written: an aid for
+    readers, which must still refuse what is not canonical.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignedLinkInPlace]:
+        """The links, grant first."""
+
+    def __init__(
+        self,
+        *,
+        links: _abc.Iterable[Global___SignedLinkInPlace] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["links", b"links"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChainInPlace: _TypeAlias = ChainInPlace  # noqa: Y015
+
+@_typing.final
+class SignedLinkInPlace(_message.Message):
+    """The same bytes as SignedLink."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    signature: _builtins.bytes
+    """Ed25519 signature (64 bytes)."""
+    @_builtins.property
+    def payload(self) -> Global___Link:
+        """The payload, read."""
+
+    def __init__(
+        self,
+        *,
+        payload: Global___Link | None = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignedLinkInPlace: _TypeAlias = SignedLinkInPlace  # noqa: Y015
+
+@_typing.final
 class Link(_message.Message):
     """What one hop says: who may do what, until when."""
 

@@ -6,7 +6,14 @@ Encoders take values that the kernel made and give the canonical form.
 
 from delegation.core.codec.envelope import add_statements, join_token, parse_token
 from delegation.core.codec.feed import decode_feed_entry, encode_feed_entry
-from delegation.core.codec.links import decode_link, encode_link, issuer_of, parse_link
+from delegation.core.codec.links import (
+    LinkMessage,
+    decode_link,
+    encode_link,
+    issuer_of,
+    parse_canonical_links,
+    parse_link,
+)
 from delegation.core.codec.proofs import decode_proof, encode_proof, join_proof, split_proof
 from delegation.core.codec.records import (
     decode_batch,
@@ -32,6 +39,7 @@ from delegation.core.codec.statements import (
 from delegation.core.codec.trust import decode_bundle, decode_catalogue, encode_bundle, encode_catalogue
 
 __all__ = [
+    "LinkMessage",
     "add_statements",
     "decode_batch",
     "decode_binding",
@@ -62,6 +70,7 @@ __all__ = [
     "issuer_of",
     "join_proof",
     "join_token",
+    "parse_canonical_links",
     "parse_link",
     "parse_token",
     "scope_from_message",

@@ -19,6 +19,7 @@ M = TypeVar("M", bound=Message)
 
 _TRACE_ID_BYTES = 16
 _SPAN_ID_BYTES = 8
+_NO_TRACE = bytes(_TRACE_ID_BYTES)
 
 
 def parse(message_type: type[M], data: bytes, limit: int = limits.DOCUMENT_BYTES) -> M:
@@ -142,7 +143,7 @@ def trace_of(trace_id: bytes, span_id: bytes) -> TraceIds | None:
     """
     if not trace_id and not span_id:
         return None
-    if len(trace_id) != _TRACE_ID_BYTES or len(span_id) != _SPAN_ID_BYTES or not any(trace_id) or not any(span_id):
+    if len(trace_id) != _TRACE_ID_BYTES or len(span_id) != _SPAN_ID_BYTES or _NO_TRACE in (trace_id, span_id + span_id):
         invalid("trace and span id are not those of a W3C trace context")
     return TraceIds(trace_id, span_id)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any, Final
 
 from delegation.core import limits
@@ -27,7 +26,7 @@ from delegation.core.constraints.paths import is_normal_path
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
 
-ReadArguments = Callable[[list[pb.Argument], int], dict[str, Argument] | None]
+ReadArguments = Callable[[list[pb.Argument], int], dict[str, Argument]]
 WriteArgument = Callable[[str, Argument], pb.Argument]
 _SAFE: Final = limits.SAFE_INTEGER
 
@@ -55,7 +54,7 @@ def constraint_from_message(message: pb.Constraint, depth: int, arguments: ReadA
     if kind == "each":
         return Each(constraint_from_message(message.each, depth - 1, arguments))
     if kind == "fields":
-        return Fields(arguments(message.fields.fields[:], depth - 1) or {})
+        return Fields(arguments(message.fields.fields[:], depth - 1))
     raise refusal(
         Reason.CONSTRAINT_UNSUPPORTED, detail=f"{kind} is specified, but this version does not evaluate it yet"
     )
@@ -80,33 +79,39 @@ def _composite(message: pb.Value) -> Exact:
 
 
 def _one_of(message: pb.ScalarSet) -> OneOf:
-    strings, integers, decimals = message.strings[:], message.integers[:], message.decimals[:]
-    others = [
-        value
-        for value, present in ((True, message.has_true), (False, message.has_false), (None, message.has_null))
-        if present
-    ]
-    count = len(strings) + len(integers) + len(decimals) + len(others)
-    if not 0 < count <= limits.SET_VALUES:
-        raise refusal(Reason.TOO_MANY_VALUES if count else Reason.FIELD_INVALID)
+    strings = message.strings[:]
     numbers: list[int | Decimal] = []
-    if integers:
-        _ascending(integers)
-        numbers += map(_integer, integers)
-    if decimals:
-        fractions = [_fraction(text) for text in decimals]
-        _ascending(fractions)
-        numbers += fractions
-    if strings:
-        _ascending(strings)
-        for text in strings:
-            check_string(text)
+    others: list[bool | None] = []
+    for descriptor, value in message.ListFields():
+        match descriptor.name:
+            case "strings":
+                pass
+            case "integers":
+                numbers += _ascending(list(map(_integer, value)))
+            case "decimals":
+                numbers += _ascending(list(map(_fraction, value)))
+            case flag:
+                others.append(_FLAGS[flag])
+    if not 0 < len(strings) + len(numbers) + len(others) <= limits.SET_VALUES:
+        raise refusal(Reason.TOO_MANY_VALUES if strings or numbers or others else Reason.FIELD_INVALID)
+    _check_strings(_ascending(strings))
     return OneOf(frozenset(strings), frozenset(numbers), frozenset(others))
 
 
-def _ascending(values: list[Any]) -> None:
-    if len(values) > 1 and any(a >= b for a, b in pairwise(values)):
+_FLAGS: Final = {"has_true": True, "has_false": False, "has_null": None}
+
+
+def _ascending(values: list[Any]) -> list[Any]:
+    if len(values) > 1 and (sorted(values) != values or len(set(values)) != len(values)):
         invalid("a set is not sorted and unique")
+    return values
+
+
+def _check_strings(strings: list[str]) -> None:
+    # One look at all of them spares a look at each: a character has at most four bytes.
+    if len("".join(strings)) > limits.TEXT_BYTES // 4:
+        for text in strings:
+            check_string(text)
 
 
 def _integer_range(message: pb.IntegerRange) -> IntegerRange:

@@ -52,6 +52,13 @@ def parse_token(token: bytes) -> UnverifiedChain:
 
 def _length(token: bytes, position: int) -> tuple[int, int]:
     """Read a length in its shortest form and give start and end of what it measures."""
+    # Nearly every length in a token takes two bytes.
+    if position + 1 < len(token):
+        low, high = token[position], token[position + 1]
+        if low > 0x7F and 0 < high < 0x80:  # noqa: PLR2004 - continuation bits of a varint
+            end = position + 2 + (low & 0x7F | high << 7)
+            if end <= len(token):
+                return position + 2, end
     length = shift = 0
     for offset in range(position, min(position + 3, len(token))):
         byte = token[offset]

@@ -27,33 +27,29 @@ def scope_from_message(message: pb.Scope) -> Scope:
     if len(capabilities) > limits.CAPABILITIES:
         raise refusal(Reason.TOO_MANY_CAPABILITIES)
     by_pair: dict[tuple[str, str], Capability] = {}
-    last: tuple[str, str] | None = None
+    last = ("", "")
     for item in capabilities:
-        capability = _capability(item)
-        pair = (capability.audience, capability.tool)
-        if last is not None and pair <= last:  # code point order is UTF-8 byte order
+        audience, tool = pair = item.audience, item.tool
+        if pair <= last:  # code point order is UTF-8 byte order
             invalid("capabilities are not sorted and unique")
-        by_pair[pair] = capability
+        check_name(audience, "an audience")
+        check_name(tool, "a tool")
+        by_pair[pair] = _capability(item, audience, tool)
         last = pair
-    return Scope._of_sorted(by_pair)  # noqa: SLF001 - the constructor would sort them again
+    return Scope.of_sorted(by_pair)
 
 
-def _capability(message: pb.Capability) -> Capability:
-    arguments = arguments_from_messages(message.arguments[:], _TOP)
+def _capability(message: pb.Capability, audience: str, tool: str) -> Capability:
+    arguments: dict[str, Argument] | None = arguments_from_messages(message.arguments[:], _TOP)
     if message.any_arguments:
         if arguments:
             invalid("any arguments, and some")
         arguments = None
-    conditions = message.conditions[:]
-    return Capability(
-        check_name(message.audience, "an audience"),
-        check_name(message.tool, "a tool"),
-        arguments,
-        _conditions(conditions) if conditions else (),
-    )
+    conditions = message.conditions
+    return Capability(audience, tool, arguments, _conditions(conditions) if conditions else ())
 
 
-def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str, Argument] | None:
+def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str, Argument]:
     """Take named arguments, sorted and unique."""
     if len(messages) > limits.ARGUMENTS:
         raise refusal(Reason.TOO_MANY_ARGUMENTS)
@@ -63,9 +59,9 @@ def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str
         name = message.name
         if name <= last:
             invalid("arguments are not sorted, unique and named")
-        arguments[check_name(name, "an argument's name")] = Argument(
-            constraint_from_message(message.constraint, depth, arguments_from_messages), message.optional
-        )
+        check_name(name, "an argument's name")
+        constraint = constraint_from_message(message.constraint, depth, arguments_from_messages)
+        arguments[name] = Argument(constraint, message.optional)
         last = name
     return arguments
 

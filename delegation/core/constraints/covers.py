@@ -26,11 +26,11 @@ def covers(parent: Constraint, child: Constraint) -> str | None:
     Returns:
         None when every value that the child allows is allowed by the parent, else one sentence.
     """
-    if type(parent) is Anything or parent == child:
-        return None
     rule = _RULES.get((type(parent), type(child)))
     if rule is not None:
         return rule(parent, child)
+    if type(parent) is Anything or parent == child:
+        return None
     members = _members(child)
     if members is not None:
         return _every_member(parent, members)
@@ -41,17 +41,17 @@ def covers(parent: Constraint, child: Constraint) -> str | None:
 
 def arguments_covered(parent: Mapping[str, Argument], child: Mapping[str, Argument]) -> tuple[str, str] | None:
     """Tell which argument of a closed-world child grew, and why; None if none did."""
-    for name, asked in child.items():
+    for name, (constraint, optional) in child.items():
         permitted = parent.get(name)
         if permitted is None:
             return name, "the parent does not permit this argument"
-        if asked.optional and not permitted.optional:
+        if optional and not permitted.optional:
             return name, "the parent requires this argument"
-        why = covers(permitted.constraint, asked.constraint)
+        why = covers(permitted.constraint, constraint)
         if why is not None:
             return name, why
-    for name, permitted in parent.items():
-        if not permitted.optional and name not in child:
+    for name in parent.keys() - child.keys():
+        if not parent[name].optional:
             return name, "the parent requires this argument"
     return None
 
@@ -78,10 +78,17 @@ def _every_member(parent: Constraint, members: list[Any]) -> str | None:
     return None
 
 
+def _sets(parent: OneOf, child: OneOf) -> str | None:
+    if child.strings <= parent.strings and child.numbers <= parent.numbers and child.others <= parent.others:
+        return None
+    return _every_member(parent, list(child.members()))
+
+
 def _integers(parent: IntegerRange, child: IntegerRange) -> str | None:
-    if parent.minimum is not None and (child.minimum is None or child.minimum < parent.minimum):
+    low, high = parent.minimum, parent.maximum
+    if low is not None and (child.minimum is None or child.minimum < low):
         return "the lower bound is lower"
-    if parent.maximum is not None and (child.maximum is None or child.maximum > parent.maximum):
+    if high is not None and (child.maximum is None or child.maximum > high):
         return "the upper bound is higher"
     return None
 
@@ -103,7 +110,8 @@ def _decimals(parent: DecimalRange, child: DecimalRange | IntegerRange) -> str |
 
 
 def _paths(parent: SubPath, child: SubPath) -> str | None:
-    if parent.allows(child.root, Steps()):
+    inner, outer = child.root, parent.root
+    if outer in (inner, "/") or inner.startswith(outer + "/"):  # both are in normal form
         return None
     return f"{child.root} is not under {parent.root}"
 
@@ -118,6 +126,7 @@ def _fields(parent: Fields, child: Fields) -> str | None:
 
 
 _RULES: Final[dict[tuple[type, type], Callable[[Any, Any], str | None]]] = {
+    (OneOf, OneOf): _sets,
     (IntegerRange, IntegerRange): _integers,
     (DecimalRange, DecimalRange): _decimals,
     (DecimalRange, IntegerRange): _decimals,

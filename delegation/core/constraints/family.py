@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from delegation.core import limits
 from delegation.core.arguments import Value
@@ -39,8 +38,7 @@ class Constraint(Protocol):
         """Say in words what is allowed: "at most 50"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """A constraint on one named argument or field.
 
     Attributes:
