@@ -129,7 +129,7 @@ class RevocationFeed:
                 await self._load()
             except StorageError:
                 await asyncio.sleep(_RETRY_SECONDS)
-            except Exception as error:  # following must go on, whatever happens
+            except Exception as error:  # noqa: BLE001 - following must go on, whatever happens
                 log_unexpected("following the revocation feed", error)
                 await asyncio.sleep(_RETRY_SECONDS)
 

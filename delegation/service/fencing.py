@@ -8,6 +8,7 @@ from typing import Final
 
 from delegation.core.chain import VerifiedChain
 from delegation.core.revocation import RevocationKind, refuse_revoked, split_revocation_key
+from delegation.errors import Refused
 from delegation.storage.port import Fence, RevokedMeanwhileError
 
 _REMEMBERED_CHAINS: Final = 4096
@@ -28,9 +29,11 @@ def fence_of_keys(keys: frozenset[bytes], position: int) -> Fence:
     return Fence(position, _rests_on(keys))
 
 
-def refusal_of(error: RevokedMeanwhileError) -> Exception:
+def refusal_of(error: RevokedMeanwhileError) -> Refused:
     """Make the refusal that a revocation would have led to, had it come a moment earlier."""
-    return refuse_revoked(RevocationKind(error.kind))
+    refused = refuse_revoked(RevocationKind(error.kind))
+    assert isinstance(refused, Refused)  # noqa: S101 - it is made by `refusal`
+    return refused
 
 
 @lru_cache(maxsize=_REMEMBERED_CHAINS)

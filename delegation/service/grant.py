@@ -51,10 +51,10 @@ class Grant:
     def __init__(
         self,
         storage: Storage,
+        *,
         keys: ServiceKeys,
         feed: RevocationFeed,
         recorded: RecordedLinks,
-        *,
         trust_domain: str,
         now_ms: Clock,
         random: Random,
@@ -155,7 +155,7 @@ class Grant:
             statement_key=self._keys.statement,
         )
         granted = Granted(join_token([signed], [receipt]), claims.task_id)
-        keep = key and Idempotency(key, pack(granted.token, granted.task_id), now_ms + ANSWERS_KEPT_MS)
+        keep = Idempotency(key, pack(granted.token, granted.task_id), now_ms + ANSWERS_KEPT_MS) if key else None
         try:
             earlier = await self._storage.add_grant(
                 _task_record(caller, principal, signed, record),

@@ -215,6 +215,8 @@ class Offers:
         if kept is None:
             if self._now_ms() >= self._ask_storage_until_ms:
                 return False
+        elif kept.taken_by == link_id.hex():
+            return True
         else:
             _check_fits(kept.record, link, delegator)
         try:

@@ -1,0 +1,254 @@
+"""Authorize: decide one call, and record the decision before it is answered.
+
+Whatever goes wrong on the way to a decision is a denial, and is recorded, too. Only a caller that may
+not ask for this audience, and a database that takes no record, get no decision at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from delegation import telemetry
+from delegation.core import limits
+from delegation.core.arguments import Arguments
+from delegation.core.authorize import authorize
+from delegation.core.call import Proof
+from delegation.core.chain import TraceIds, VerifiedChain
+from delegation.core.proof import check_proof
+from delegation.core.verify import Verifier
+from delegation.errors import Reason, Refused, refusal
+from delegation.identity.port import Caller
+from delegation.service.attribution import attributed, attribution
+from delegation.service.decision_span import describe
+from delegation.service.feed import RevocationFeed
+from delegation.service.fencing import fence_of, refusal_of
+from delegation.service.ids import Clock, Random, time_ordered_id
+from delegation.service.packing import digest_of
+from delegation.service.recorded_links import RecordedLinks
+from delegation.service.unexpected import log_unexpected
+from delegation.storage.port import ProofUse, ReplayedProofError, RevokedMeanwhileError, Storage
+from delegation.storage.records import CallRecord
+from delegation.telemetry import names
+
+DECIDED_BY_SERVICE: Final = "service"
+REMEMBERED_DENIALS: Final = 10_000
+"""Who repeats a question does so within seconds."""
+
+_NO_TRACE: Final = TraceIds(b"", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call to be decided, as the guard received it; `attempt` is the guard's, the rest its caller's."""
+
+    audience: str
+    tool: str
+    token: bytes = field(repr=False)
+    proof: bytes = field(repr=False)
+    arguments_json: bytes = field(repr=False)
+    attempt: bytes
+    trace: TraceIds | None = None
+
+    def digest(self) -> bytes:
+        """Give the SHA-256 by which the same question is known again."""
+        return digest_of(
+            self.audience.encode(),
+            self.tool.encode(),
+            self.token,
+            self.proof,
+            self.arguments_json,
+            self.attempt,
+            *(self.trace or _NO_TRACE),
+        )
+
+
+class Decision(NamedTuple):
+    """A decision; `refusal` is None if and only if the call is permitted."""
+
+    call_id: bytes
+    decided_at_ms: int
+    refusal: Refused | None
+
+
+class _Judged(NamedTuple):
+    """How far judging a call came: everything that was established before it ended."""
+
+    refusal: Refused | None
+    chain: VerifiedChain | None
+    proof: Proof | None
+    arguments_digest: bytes
+
+
+class Authorize:
+    """Decides calls for tools."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        feed: RevocationFeed,
+        verifier: Verifier,
+        recorded: RecordedLinks,
+        now_ms: Clock,
+        random: Random,
+        catalogue_digest: bytes = b"",
+    ) -> None:
+        self._storage = storage
+        self._feed = feed
+        self._verifier = verifier
+        self._recorded = recorded
+        self._now_ms = now_ms
+        self._random = random
+        self._catalogue_digest = catalogue_digest or None
+        self._denials: OrderedDict[tuple[str, bytes], Decision] = OrderedDict()
+
+    async def __call__(self, caller: Caller, question: Question) -> Decision:
+        """Decide a call.
+
+        The same caller asking the same question again, byte for byte, gets the same decision.
+
+        Raises:
+            PermissionDenied, PolicyDenied: the caller does not speak for the audience. Nothing is recorded.
+            StorageError: the decision could not be recorded, so there is none.
+        """
+        caller.require_audience(question.audience)
+        started = time.monotonic()
+        digest = question.digest()
+        if (earlier := self._denials.get((caller.id, digest))) is not None:
+            return earlier
+        with telemetry.span(f"{names.AUTHORIZE} {question.tool}") as span:
+            position = self._feed.position
+            now_ms = self._now_ms()
+            judged = await self._judge(question, now_ms)
+            call = await self._call(caller, question, judged, now_ms, position)
+            standing, refused = await self._enter(call, judged, digest, position)
+            if span.recording:
+                describe(span, question.audience, question.tool, judged.chain, refused)
+        telemetry.count_decision(
+            audience=question.audience,
+            reason=refused.reason if refused else None,
+            duration_ms=(time.monotonic() - started) * 1000,
+        )
+        decision = Decision(standing.call_id, standing.decided_ms, refused)
+        return self._remember((caller.id, digest), decision)
+
+    # -- judging -----------------------------------------------------------------------------------------
+
+    async def _judge(self, question: Question, now_ms: int) -> _Judged:
+        """Verify, then authorize; say how far that came. Raises only `StorageError`."""
+        chain: VerifiedChain | None = None
+        proof: Proof | None = None
+        digest = b""
+        try:
+            chain = await self._verified(question.token, now_ms)
+            arguments = Arguments.parse(question.arguments_json)
+            digest = arguments.digest
+            proof = check_proof(
+                question.proof,
+                chain,
+                audience=question.audience,
+                tool=question.tool,
+                arguments_digest=digest,
+                now_ms=now_ms,
+            )
+            authorize(chain, audience=question.audience, tool=question.tool, arguments=arguments)
+        except Refused as error:
+            refused = error
+        except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
+            log_unexpected("deciding a call", error)
+            refused = refusal(Reason.INTERNAL)
+        else:
+            return _Judged(None, chain, proof, digest)
+        return _Judged(refused, chain, proof, digest or hashlib.sha256(question.arguments_json).digest())
+
+    async def _verified(self, token: bytes, now_ms: int) -> VerifiedChain:
+        """Verify a chain; where its receipt is missing, the service's own memory will do."""
+        if not token:
+            raise refusal(Reason.CHAIN_MISSING)
+        try:
+            return self._verifier.verify(token, now_ms=now_ms, revocations=self._feed.state)
+        except Refused as error:
+            if error.reason is not Reason.RECEIPT_MISSING:
+                raise
+            chain = self._verifier.verify(token, now_ms=now_ms, revocations=self._feed.state, require_receipt=False)
+            if await self._recorded.find(chain.digest) is None:
+                raise
+            return chain
+
+    # -- recording ---------------------------------------------------------------------------------------
+
+    async def _call(
+        self, caller: Caller, question: Question, judged: _Judged, now_ms: int, position: int
+    ) -> CallRecord:
+        chain, proof, refused = judged.chain, judged.proof, judged.refusal
+        trace = question.trace or (proof.trace if proof else None)
+        about = await attribution(question.token, self._recorded) if chain is None else attributed(chain)
+        return CallRecord(
+            call_id=time_ordered_id(now_ms, self._random),
+            task_id=about.task_id,
+            leaf_link_id=about.leaf_link_id,
+            leaf_agent=about.agent,
+            principal_subject=about.principal_subject,
+            audience=question.audience,
+            tool=question.tool,
+            allowed=refused is None,
+            reason=refused.reason if refused else "",
+            layer=refused.layer if refused else "",
+            link_index=refused.link_index if refused else None,
+            arguments_digest=judged.arguments_digest,
+            proof_nonce=proof.nonce if proof else b"",
+            decided_ms=now_ms,
+            decided_by=DECIDED_BY_SERVICE,
+            recorded_ms=now_ms,
+            feed_position=position,
+            caller=caller.id,
+            proof=question.proof[: limits.PROOF_BYTES],
+            catalogue_digest=self._catalogue_digest,
+            trace_id=trace.trace_id if trace else None,
+            span_id=trace.span_id if trace else None,
+        )
+
+    async def _enter(
+        self, call: CallRecord, judged: _Judged, digest: bytes, position: int
+    ) -> tuple[CallRecord, Refused | None]:
+        """Enter the decision; return the one that stands, which may be a denial after all."""
+        proof, refused = judged.proof, judged.refusal
+        # A nonce that nobody's key has signed for is not used up: it could be another call's.
+        use = proof and ProofUse(proof.nonce, proof.issued_at_ms, call.audience, call.caller, digest)
+        fence = fence_of(judged.chain, position) if judged.chain and call.allowed else None
+        try:
+            standing = await self._storage.decide(call, proof=use, fence=fence)
+        except ReplayedProofError:
+            refused = refusal(Reason.PROOF_REPLAYED)
+            standing = await self._storage.decide(_denied(call, refused))
+        except RevokedMeanwhileError as error:
+            refused = refusal_of(error)
+            standing = await self._storage.decide(_denied(call, refused), proof=use)
+        if standing.call_id != call.call_id:  # the same question was answered before
+            refused = _same_refusal(standing, refused)
+        return standing, refused
+
+    def _remember(self, asked: tuple[str, bytes], decision: Decision) -> Decision:
+        """Keep a denial for whoever asks again: the database knows questions by their proofs only."""
+        if decision.refusal is not None:
+            self._denials[asked] = decision
+            if len(self._denials) > REMEMBERED_DENIALS:
+                self._denials.popitem(last=False)
+        return decision
+
+
+def _denied(call: CallRecord, refused: Refused) -> CallRecord:
+    return call.denied(refused.reason, refused.layer, refused.link_index)
+
+
+def _same_refusal(standing: CallRecord, refused: Refused | None) -> Refused | None:
+    """Give the refusal of the decision that stands; the words of this time's, if it is the same."""
+    if standing.allowed:
+        return None
+    if refused is not None and (refused.reason, refused.link_index) == (standing.reason, standing.link_index):
+        return refused
+    return refusal(Reason(standing.reason), link_index=standing.link_index)

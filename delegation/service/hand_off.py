@@ -1,0 +1,204 @@
+"""HandOff: record links that delegating agents have signed, and give receipts for them.
+
+The service signs nothing for an agent. It verifies the new chain, refuses what is wider, revoked or
+built on something unknown, and says that it has recorded it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from delegation.core.attest import sign_binding
+from delegation.core.chain import VerifiedChain
+from delegation.core.codec import add_statements, decode_statement, encode_statement
+from delegation.core.statement import Binding, SignedStatement
+from delegation.core.verify import Verifier
+from delegation.errors import InvalidRequest, Overloaded, Reason, refusal
+from delegation.identity.port import Caller, Role
+from delegation.service.feed import RevocationFeed
+from delegation.service.fencing import fence_of_all, refusal_of
+from delegation.service.ids import Clock
+from delegation.service.offers import Offers
+from delegation.service.packing import digest_of, pack, unpack
+from delegation.service.recorded_links import RecordedLinks, link_record
+from delegation.signing.port import ServiceKeys
+from delegation.storage.port import Fence, Idempotency, IdempotencyKey, RevokedMeanwhileError, Storage
+from delegation.storage.records import LinkRecord
+
+MAX_HANDOFFS: Final = 64
+ANSWERS_KEPT_MS: Final = 24 * 60 * 60 * 1000
+_METHOD: Final = "HandOff"
+_LEAST_LINKS: Final = 2
+
+
+class RecordedHandOff(NamedTuple):
+    """A recorded handoff, and what the service says of it.
+
+    Attributes:
+        link_id: the new leaf.
+        receipt: that it is recorded, with all links before it.
+        binding: whose the new holder key is, if the service knows.
+    """
+
+    link_id: bytes
+    receipt: SignedStatement
+    binding: SignedStatement | None
+
+
+_NewLinks = dict[bytes, tuple[LinkRecord, SignedStatement]]
+
+
+class HandOff:
+    """Records handoffs, all of a request or none."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        keys: ServiceKeys,
+        feed: RevocationFeed,
+        verifier: Verifier,
+        recorded: RecordedLinks,
+        offers: Offers,
+        now_ms: Clock,
+    ) -> None:
+        self._storage = storage
+        self._keys = keys
+        self._feed = feed
+        self._verifier = verifier
+        self._recorded = recorded
+        self._offers = offers
+        self._now_ms = now_ms
+
+    async def __call__(
+        self, caller: Caller, tokens: Sequence[bytes], *, idempotency_key: str = ""
+    ) -> tuple[RecordedHandOff, ...]:
+        """Record the last link of each token.
+
+        Args:
+            caller: who submits them; any agent or orchestrator may, since the links are signed.
+            tokens: each with one new link at its end; more, where the grant needs no receipts.
+            idempotency_key: the same request with the same key gets the same answer for 24 h.
+
+        Raises:
+            PermissionDenied: the caller has no part in handing off.
+            Refused: the subclass of the layer that refused, with the link at fault.
+            InvalidRequest: too many tokens, or one without a handoff.
+            Conflict: the idempotency key was used for another request.
+        """
+        caller.require_role(Role.AGENT, Role.ORCHESTRATOR)
+        if not 0 < len(tokens) <= MAX_HANDOFFS:
+            raise InvalidRequest(f"between 1 and {MAX_HANDOFFS} handoffs at a time, these are {len(tokens)}")
+        key = IdempotencyKey(caller.id, _METHOD, idempotency_key, digest_of(*tokens)) if idempotency_key else None
+        if key and (earlier := await self._storage.earlier_response(key)) is not None:
+            return _kept(earlier)
+        now_ms = self._now_ms()
+        position = self._feed.position
+        chains = [self._verified(token, now_ms) for token in tokens]
+        new = await self._new_links(caller, chains, now_ms)
+        bindings = [await self._binding(chain, now_ms) for chain in chains]
+        handoffs = [
+            RecordedHandOff(chain.digest, new[chain.digest][1], binding)
+            for chain, binding in zip(chains, bindings, strict=True)
+        ]
+        keep = Idempotency(key, _answer(handoffs), now_ms + ANSWERS_KEPT_MS) if key else None
+        records = [record for record, _ in new.values()]
+        recorded = await self._record(chains, records, fence_of_all(chains, position), keep)
+        # A link that was recorded before keeps its first receipt.
+        handoffs = [
+            handoff._replace(receipt=decode_statement(recorded[handoff.link_id].receipt))
+            if recorded[handoff.link_id] is not new[handoff.link_id][0]
+            else handoff
+            for handoff in handoffs
+        ]
+        self._deliver(chains, handoffs)
+        return tuple(handoffs)
+
+    def _verified(self, token: bytes, now_ms: int) -> VerifiedChain:
+        chain = self._verifier.verify(token, now_ms=now_ms, revocations=self._feed.state, require_receipt=False)
+        if len(chain.links) < _LEAST_LINKS:
+            raise InvalidRequest("a token holds a grant and no handoff: the service has recorded it already")
+        return chain
+
+    async def _new_links(self, caller: Caller, chains: Sequence[VerifiedChain], now_ms: int) -> _NewLinks:
+        """Make records, with receipts, of each chain's last link and of earlier ones not recorded yet."""
+        new: _NewLinks = {}
+        for chain in chains:
+            first = len(chain.links) - 1
+            while first > 0 and not await self._is_recorded(chain.links[first - 1].link_id, new):
+                first -= 1
+            _check_gap(chain, first)
+            for index in range(first, len(chain.links)):
+                signed = chain.links[index]
+                new[signed.link_id] = new.get(signed.link_id) or link_record(
+                    signed,
+                    task_id=chain.task_id,
+                    parent_link_id=chain.links[index - 1].link_id,
+                    index=index,
+                    recorded_ms=now_ms,
+                    caller_id=caller.id,
+                    statement_key=self._keys.statement,
+                )
+        return new
+
+    async def _is_recorded(self, link_id: bytes, new: _NewLinks) -> bool:
+        return link_id in new or await self._recorded.find(link_id) is not None
+
+    async def _binding(self, chain: VerifiedChain, now_ms: int) -> SignedStatement | None:
+        leaf = chain.leaf
+        delegator = chain.links[-2].link.holder_agent
+        if not await self._offers.take(chain.digest, leaf, delegator=delegator):
+            return None
+        binding = Binding(leaf.holder_key, leaf.holder_agent, now_ms, leaf.expires_at_ms)
+        return sign_binding(binding, self._keys.statement)
+
+    async def _record(
+        self,
+        chains: Sequence[VerifiedChain],
+        records: Sequence[LinkRecord],
+        fence: Fence,
+        keep: Idempotency | None,
+    ) -> dict[bytes, LinkRecord]:
+        try:
+            recorded = await self._storage.add_handoffs(records, fence=fence, idempotency=keep)
+        except RevokedMeanwhileError as error:
+            raise refusal_of(error) from None
+        subjects = {chain.task_id: chain.principal.subject for chain in chains}
+        for record in recorded:
+            self._recorded.note(record, subjects[record.task_id])
+        return {record.link_id: record for record in recorded}
+
+    def _deliver(self, chains: Sequence[VerifiedChain], handoffs: Sequence[RecordedHandOff]) -> None:
+        for chain, handoff in zip(chains, handoffs, strict=True):
+            if handoff.binding is None:
+                continue
+            token = add_statements(chain.token, [handoff.receipt, handoff.binding])
+            try:
+                self._offers.deliver(chain.digest, chain.leaf.holder_key, token)
+            except Overloaded:
+                continue  # the handoff stands; the delegator has the token, too
+
+
+def _check_gap(chain: VerifiedChain, first_new: int) -> None:
+    """Refuse what is built on handoffs that were kept from the service, unless the grant waives receipts."""
+    if first_new == 0:
+        raise refusal(Reason.CHAIN_UNKNOWN, link_index=0, detail="the grant is not recorded here")
+    if first_new < len(chain.links) - 1 and not chain.grant.unrecorded_handoffs:
+        raise refusal(Reason.RECEIPT_MISSING, link_index=first_new, detail="the handoff before was not recorded")
+
+
+def _answer(handoffs: Sequence[RecordedHandOff]) -> bytes:
+    parts: list[bytes] = []
+    for handoff in handoffs:
+        binding = encode_statement(handoff.binding) if handoff.binding else b""
+        parts += handoff.link_id, encode_statement(handoff.receipt), binding
+    return pack(*parts)
+
+
+def _kept(response: bytes) -> tuple[RecordedHandOff, ...]:
+    parts = iter(unpack(response))
+    return tuple(
+        RecordedHandOff(link_id, decode_statement(receipt), decode_statement(binding) if binding else None)
+        for link_id, receipt, binding in zip(parts, parts, parts, strict=True)
+    )

@@ -1,0 +1,91 @@
+"""Handoffs made offline, as a guard reports them: recorded late, where the grant allows that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from delegation.core.chain import VerifiedChain
+from delegation.core.records import DecisionRecord
+from delegation.core.revocation import RevocationState
+from delegation.core.verify import Verifier
+from delegation.errors import Refused
+from delegation.identity.port import Caller
+from delegation.service.attribution import NOBODY, Attribution, attributed, leaf_of
+from delegation.service.ids import Clock
+from delegation.service.recorded_links import RecordedLinks, link_record
+from delegation.signing.port import ServiceKeys
+from delegation.storage.port import Storage
+from delegation.storage.records import LinkRecord
+
+
+class LateLinks:
+    """Tells whose calls a guard decided, from what is recorded and from tokens that it sends along."""
+
+    def __init__(
+        self, storage: Storage, *, keys: ServiceKeys, verifier: Verifier, recorded: RecordedLinks, now_ms: Clock
+    ) -> None:
+        self._storage = storage
+        self._keys = keys
+        self._verifier = verifier
+        self._recorded = recorded
+        self._now_ms = now_ms
+
+    async def attribute(
+        self, caller: Caller, records: Sequence[DecisionRecord], tokens: Sequence[bytes]
+    ) -> dict[bytes, Attribution]:
+        """Attribute each chain digest among the records; record what the tokens show and may be late.
+
+        A token that does not verify, at the time of the calls made with it, says nothing.
+        """
+        decided: dict[bytes, int] = {}
+        for record in records:
+            decided.setdefault(record.chain_digest, record.decided_at_ms)
+        shown: dict[bytes, VerifiedChain] = {}
+        for token in tokens:
+            digest = leaf_of(token)
+            chain = self._verified(token, decided[digest]) if digest in decided else None
+            if chain is not None:
+                shown[chain.digest] = chain
+        for digest in decided.keys() & shown.keys():
+            await self._record(caller, shown[digest])
+        return {digest: await self._attribution(digest, shown) for digest in decided}
+
+    def _verified(self, token: bytes, at_ms: int) -> VerifiedChain | None:
+        # What was revoked when is not known for times gone by, and is not asked: this is history, and a
+        # link that is recorded here is no less revoked for it.
+        try:
+            return self._verifier.verify(token, now_ms=at_ms, revocations=RevocationState(), require_receipt=False)
+        except Refused:
+            return None
+
+    async def _attribution(self, digest: bytes, shown: dict[bytes, VerifiedChain]) -> Attribution:
+        if not digest:
+            return NOBODY
+        if (chain := shown.get(digest)) is not None:
+            return attributed(chain)
+        known = await self._recorded.find(digest)
+        if known is None:
+            return NOBODY._replace(leaf_link_id=digest)
+        return Attribution(known.task_id, digest, known.agent, known.principal_subject)
+
+    async def _record(self, caller: Caller, chain: VerifiedChain) -> None:
+        first = len(chain.links)
+        while first > 0 and await self._recorded.find(chain.links[first - 1].link_id) is None:
+            first -= 1
+        if first == 0 or not chain.grant.unrecorded_handoffs:
+            return
+        late: list[LinkRecord] = []
+        for index in range(first, len(chain.links)):
+            record, _ = link_record(
+                chain.links[index],
+                task_id=chain.task_id,
+                parent_link_id=chain.links[index - 1].link_id,
+                index=index,
+                recorded_ms=self._now_ms(),
+                caller_id=caller.id,
+                statement_key=self._keys.statement,
+            )
+            late.append(record)
+        if late:
+            for record in await self._storage.add_handoffs(late):
+                self._recorded.note(record, chain.principal.subject)

@@ -1,0 +1,205 @@
+"""Looking back: tasks, chains and calls, for those who may see them.
+
+An agent sees the tasks in which it has a part, a tool the calls of its audiences, an auditor or
+operator all. What a caller may not see does not exist for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from delegation.core.chain import Principal, PrincipalBasis, TraceIds
+from delegation.core.codec import add_statements, decode_statement
+from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink, RecordedTask
+from delegation.errors import NotFound, PermissionDenied, Reason, refusal
+from delegation.identity.port import Caller, Role
+from delegation.service.feed import RevocationFeed
+from delegation.service.ids import Clock
+from delegation.service.recorded_links import payload_and_signature
+from delegation.service.revoked_links import revoked_links
+from delegation.storage.port import CallFilter, Storage, TaskFilter
+from delegation.storage.records import CallRecord, LinkRecord, TaskRecord
+
+_SEES_ALL = (Role.AUDITOR, Role.OPERATOR)
+
+
+class TaskView(NamedTuple):
+    """A task with all its links, each after its parent."""
+
+    task: RecordedTask
+    links: tuple[RecordedLink, ...]
+
+
+class TaskPage(NamedTuple):
+    """Part of a list of tasks, newest first; `next_cursor` is None at its end."""
+
+    tasks: tuple[RecordedTask, ...]
+    next_cursor: bytes | None
+
+
+class CallPage(NamedTuple):
+    """Part of a list of calls, newest first; `next_cursor` is None at its end."""
+
+    calls: tuple[RecordedCall, ...]
+    next_cursor: bytes | None
+
+
+class Lineage:
+    """Answers questions about what is recorded."""
+
+    def __init__(self, storage: Storage, feed: RevocationFeed, *, now_ms: Clock) -> None:
+        self._storage = storage
+        self._feed = feed
+        self._now_ms = now_ms
+
+    async def task(self, caller: Caller, task_id: bytes) -> TaskView:
+        """Give a task with its links. Raises `NotFound`."""
+        task = await self._storage.task(task_id)
+        links = await self._storage.links_of_task(task_id)
+        if task is None or not (_sees_all(caller) or _has_part(caller, links)):
+            raise NotFound("no such task, or none that the caller has a part in")
+        return TaskView(_task(task), self._links(task, links))
+
+    async def tasks(
+        self,
+        caller: Caller,
+        *,
+        active_only: bool = False,
+        holder_agent: str | None = None,
+        cursor: bytes | None = None,
+        limit: int,
+    ) -> TaskPage:
+        """List the tasks that the caller may see, newest first."""
+        which = TaskFilter(
+            holder_agent=holder_agent,
+            member=None if _sees_all(caller) else caller.id,
+            active_at_ms=self._now_ms() if active_only else None,
+        )
+        page = await self._storage.tasks(which, cursor=cursor, limit=limit)
+        return TaskPage(tuple(map(_task, page.items)), page.next_cursor)
+
+    async def chain(self, caller: Caller, link_id: bytes) -> bytes:
+        """Give the token of the chain that ends in a link, with its receipt. Raises `NotFound`."""
+        chain = await self._storage.chain(link_id)
+        if not chain or not (
+            _sees_all(caller) or _has_part(caller, await self._storage.links_of_task(chain[0].task_id))
+        ):
+            raise NotFound("no such link, or none of a task that the caller has a part in")
+        token = b"".join(link.signed for link in chain)
+        return add_statements(token, [decode_statement(chain[-1].receipt)])
+
+    async def calls(
+        self,
+        caller: Caller,
+        *,
+        task_id: bytes | None = None,
+        audience: str | None = None,
+        tool: str | None = None,
+        agent: str | None = None,
+        allowed: bool | None = None,
+        cursor: bytes | None = None,
+        limit: int,
+    ) -> CallPage:
+        """Find calls that the caller may see, newest first. Raises `PermissionDenied`, `NotFound`."""
+        audiences = (audience,) if audience else None
+        if not (_sees_all(caller) or await self._has_part_in(caller, task_id)):
+            audiences, agent = _own_calls(caller, audience, agent)
+        which = CallFilter(task_id=task_id, audiences=audiences, tool=tool, agent=agent, allowed=allowed)
+        page = await self._storage.calls(which, cursor=cursor, limit=limit)
+        return CallPage(await self._calls(page.items), page.next_cursor)
+
+    async def explain(self, caller: Caller, call_id: bytes) -> CallExplanation:
+        """Give a call with its task and chain. Raises `NotFound`."""
+        record = await self._storage.call(call_id)
+        if record is None or not await self._sees(caller, record):
+            raise NotFound("no such call, or none that the caller may see")
+        task = await self._storage.task(record.task_id) if record.task_id else None
+        chain = await self._storage.chain(record.leaf_link_id) if task and record.leaf_link_id else ()
+        (call,) = await self._calls([record])
+        return CallExplanation(call, _task(task) if task else None, self._links(task, chain) if task else ())
+
+    # -- who sees what -----------------------------------------------------------------------------------
+
+    async def _sees(self, caller: Caller, call: CallRecord) -> bool:
+        return (
+            _sees_all(caller)
+            or (caller.has_role(Role.TOOL) and (caller.any_audience or call.audience in caller.audiences))
+            or call.leaf_agent == caller.id
+            or await self._has_part_in(caller, call.task_id)
+        )
+
+    async def _has_part_in(self, caller: Caller, task_id: bytes | None) -> bool:
+        return task_id is not None and _has_part(caller, await self._storage.links_of_task(task_id))
+
+    # -- values ------------------------------------------------------------------------------------------
+
+    def _links(self, task: TaskRecord, links: Sequence[LinkRecord]) -> tuple[RecordedLink, ...]:
+        revoked = revoked_links(task, links, self._feed.state)
+        return tuple(_link(link, revoked=link.link_id in revoked) for link in links)
+
+    async def _calls(self, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
+        outcomes = await self._storage.outcomes([record.call_id for record in records if record.allowed])
+        return tuple(
+            _call(record, outcomes[record.call_id].status if record.call_id in outcomes else "") for record in records
+        )
+
+
+def _sees_all(caller: Caller) -> bool:
+    return not caller.roles.isdisjoint(_SEES_ALL)
+
+
+def _has_part(caller: Caller, links: Iterable[LinkRecord]) -> bool:
+    return any(link.holder_agent == caller.id for link in links)
+
+
+def _own_calls(caller: Caller, audience: str | None, agent: str | None) -> tuple[tuple[str, ...] | None, str | None]:
+    """Narrow a search to what a caller without a part in the task may see: audiences and agent."""
+    if caller.has_role(Role.TOOL):
+        if caller.any_audience:
+            return ((audience,) if audience else None), agent
+        return tuple(sorted(caller.audiences & {audience} if audience else caller.audiences)), agent
+    if not (caller.has_role(Role.AGENT) or caller.has_role(Role.ORCHESTRATOR)):
+        raise PermissionDenied("calls are seen by the agents and tools that they concern, and by auditors")
+    if agent not in (None, caller.id):
+        raise NotFound("another agent's calls are seen with the task that both have a part in")
+    return ((audience,) if audience else None), caller.id
+
+
+def _task(record: TaskRecord) -> RecordedTask:
+    return RecordedTask(
+        task_id=record.task_id,
+        purpose=record.purpose,
+        principal=Principal(record.principal_subject, record.principal_issuer, PrincipalBasis(record.principal_basis)),
+        holder_agent=record.holder_agent,
+        created_at_ms=record.created_ms,
+        expires_at_ms=record.expires_ms,
+        completed_at_ms=record.completed_ms,
+        completed_by=record.completed_by or "",
+    )
+
+
+def _link(record: LinkRecord, *, revoked: bool) -> RecordedLink:
+    payload, signature = payload_and_signature(record)
+    return RecordedLink(
+        record.link_id, record.parent_link_id, record.index, payload, signature, record.recorded_ms, revoked
+    )
+
+
+def _call(record: CallRecord, outcome: str) -> RecordedCall:
+    return RecordedCall(
+        call_id=record.call_id,
+        task_id=record.task_id,
+        leaf_link_id=record.leaf_link_id,
+        agent=record.leaf_agent,
+        principal_subject=record.principal_subject,
+        audience=record.audience,
+        tool=record.tool,
+        refusal=None if record.allowed else refusal(Reason(record.reason), link_index=record.link_index),
+        arguments_digest=record.arguments_digest,
+        decided_at_ms=record.decided_ms,
+        decided_by=record.decided_by,
+        feed_position=record.feed_position,
+        trace=TraceIds(record.trace_id, record.span_id) if record.trace_id and record.span_id else None,
+        outcome=outcome,
+    )

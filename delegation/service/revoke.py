@@ -1,0 +1,134 @@
+"""Revoke: a link with its subtree, a holder key, an agent, a task, a principal or an issuer key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.core import limits
+from delegation.core.arguments import Arguments
+from delegation.core.keys import check_public_key
+from delegation.core.proof import SERVICE_AUDIENCE, check_holder_proof
+from delegation.core.revocation import RevocationKind
+from delegation.errors import BadProof, InvalidRequest, NotFound, PermissionDenied, Reason, refusal
+from delegation.identity.port import Caller, Role
+from delegation.service.feed import RevocationFeed
+from delegation.service.ids import Clock
+from delegation.storage.port import Storage
+from delegation.storage.records import RevocationRecord
+
+TOOL: Final = "revoke"
+NEVER_MS: Final = 253_402_300_799_999
+"""The end of the year 9999: an agent that was revoked does not come back by itself."""
+
+_ID_BYTES: Final = {
+    RevocationKind.LINK: limits.LINK_ID_BYTES,
+    RevocationKind.HOLDER_KEY: limits.KEY_BYTES,
+    RevocationKind.TASK: limits.TASK_ID_BYTES,
+    RevocationKind.PRINCIPAL: 32,
+    RevocationKind.ISSUER_KEY: limits.KEY_ID_BYTES,
+}
+
+
+class Revoke:
+    """Revokes. A link falls by its signer, an ancestor's holder or an operator; all else by operators."""
+
+    def __init__(self, storage: Storage, feed: RevocationFeed, *, now_ms: Clock) -> None:
+        self._storage = storage
+        self._feed = feed
+        self._now_ms = now_ms
+
+    async def __call__(
+        self, caller: Caller, *, kind: RevocationKind, id: bytes, proof: bytes = b"", justification: str = ""
+    ) -> int:
+        """Revoke something; return the position of the feed from which it holds.
+
+        Args:
+            caller: an operator; or, for a link, anybody who brings the proof.
+            kind: what kind of thing.
+            id: which one, as `core.revocation.Revocation.id`.
+            proof: by a holder key above the link, for (service, "revoke", {"kind": …, "id": hex}).
+            justification: why, for the record.
+
+        Raises:
+            InvalidRequest: the id is not one of this kind.
+            PermissionDenied: only an operator may do this.
+            NotFound: no such link or task.
+            BadProof: the proof is not by a key above the link.
+        """
+        _check_id(kind, id)
+        now_ms = self._now_ms()
+        operator = caller.has_role(Role.OPERATOR)
+        if not operator and (kind is not RevocationKind.LINK or not proof):
+            raise PermissionDenied("only an operator revokes this; the holders above a link prove their key")
+        if kind is RevocationKind.LINK:
+            expires_ms = await self._link(id, b"" if operator else proof, now_ms)
+        elif kind is RevocationKind.TASK:
+            expires_ms = await self._task(id)
+        else:
+            expires_ms = NEVER_MS
+        position = await self._storage.revoke(
+            [
+                RevocationRecord(
+                    kind=str(kind),
+                    id=id,
+                    revoked_ms=now_ms,
+                    expires_ms=max(expires_ms, now_ms + 1),
+                    revoked_by=caller.id,
+                    why=justification,
+                )
+            ]
+        )
+        await self._feed.catch_up(position)
+        return position
+
+    async def _link(self, link_id: bytes, proof: bytes, now_ms: int) -> int:
+        """Check the proof against every holder key above a link; return when the link expires."""
+        chain = await self._storage.chain(link_id)
+        if not chain:
+            raise NotFound("no such link is recorded")
+        if proof:
+            _check_proof(proof, link_id, [link.holder_key for link in chain[:-1]], now_ms)
+        return chain[-1].expires_ms
+
+    async def _task(self, task_id: bytes) -> int:
+        task = await self._storage.task(task_id)
+        if task is None:
+            raise NotFound("no such task is recorded")
+        return task.expires_ms
+
+
+def _check_id(kind: RevocationKind, id: bytes) -> None:
+    if kind is RevocationKind.AGENT:
+        try:
+            text = id.decode()
+        except UnicodeDecodeError:
+            text = ""
+        if not text or len(id) > limits.NAME_BYTES:
+            raise InvalidRequest("an agent is named by its id in UTF-8")
+        return
+    if len(id) != _ID_BYTES[kind]:
+        raise InvalidRequest(f"the id of a {kind} has {_ID_BYTES[kind]} bytes, not {len(id)}")
+    if kind is RevocationKind.HOLDER_KEY:
+        check_public_key(id)
+
+
+def _check_proof(proof: bytes, link_id: bytes, holder_keys: list[bytes], now_ms: int) -> None:
+    """Require that one of these keys signed the proof. The link's own holder is not among them."""
+    digest = Arguments.of({"kind": str(RevocationKind.LINK), "id": link_id.hex()}).digest
+    refused = refusal(Reason.PROOF_INVALID, detail="nobody but an operator revokes a grant's own link")
+    for holder_key in reversed(holder_keys):
+        try:
+            check_holder_proof(
+                proof,
+                holder_key,
+                chain_digest=link_id,
+                audience=SERVICE_AUDIENCE,
+                tool=TOOL,
+                arguments_digest=digest,
+                now_ms=now_ms,
+            )
+        except BadProof as error:
+            refused = error
+        else:
+            return
+    raise refused
