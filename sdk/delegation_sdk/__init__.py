@@ -6,11 +6,75 @@ Names are loaded on first use (PEP 562): importing this package, or `delegation_
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-# Public name to the module that defines it; the same names are imported for type checkers below.
-_HOME: dict[str, str] = {}
+if TYPE_CHECKING:
+    from delegation.core.constraints import anything as anything
+    from delegation.core.constraints import at_least as at_least
+    from delegation.core.constraints import at_most as at_most
+    from delegation.core.constraints import between as between
+    from delegation.core.constraints import each as each
+    from delegation.core.constraints import exactly as exactly
+    from delegation.core.constraints import fields as fields
+    from delegation.core.constraints import one_of as one_of
+    from delegation.core.constraints import optional as optional
+    from delegation.core.constraints import under as under
+    from delegation.core.records import OutcomeStatus as OutcomeStatus
+    from delegation.core.scope import Capability as Capability
+    from delegation.core.scope import Scope as Scope
+    from delegation.core.scope import any_call as any_call
+    from delegation.core.scope import tool as tool
+    from delegation.errors import ConfigError as ConfigError
+    from delegation.errors import DelegationError as DelegationError
+    from delegation.errors import Reason as Reason
+    from delegation.errors import Refused as Refused
+    from delegation.errors import RequestFailed as RequestFailed
+    from delegation.errors import ScopeGrew as ScopeGrew
+    from delegation.errors import ServiceUnavailable as ServiceUnavailable
+    from delegation_sdk.aio import AsyncClient as AsyncClient
+    from delegation_sdk.authorized_call import AuthorizedCall as AuthorizedCall
+    from delegation_sdk.carriage import Carriage as Carriage
+    from delegation_sdk.client import Client as Client
+    from delegation_sdk.delegation import Call as Call
+    from delegation_sdk.delegation import Delegation as Delegation
+    from delegation_sdk.guard import Guard as Guard
+    from delegation_sdk.profile import Profile as Profile
 
-__all__: list[str] = []
+# Public name to the module that defines it; the same names are imported for type checkers above.
+_HOME = {
+    "AsyncClient": "delegation_sdk.aio",
+    "AuthorizedCall": "delegation_sdk.authorized_call",
+    "Call": "delegation_sdk.delegation",
+    "Capability": "delegation.core.scope",
+    "Carriage": "delegation_sdk.carriage",
+    "Client": "delegation_sdk.client",
+    "ConfigError": "delegation.errors",
+    "Delegation": "delegation_sdk.delegation",
+    "DelegationError": "delegation.errors",
+    "Guard": "delegation_sdk.guard",
+    "OutcomeStatus": "delegation.core.records",
+    "Profile": "delegation_sdk.profile",
+    "Reason": "delegation.errors",
+    "Refused": "delegation.errors",
+    "RequestFailed": "delegation.errors",
+    "Scope": "delegation.core.scope",
+    "ScopeGrew": "delegation.errors",
+    "ServiceUnavailable": "delegation.errors",
+    "any_call": "delegation.core.scope",
+    "anything": "delegation.core.constraints",
+    "at_least": "delegation.core.constraints",
+    "at_most": "delegation.core.constraints",
+    "between": "delegation.core.constraints",
+    "each": "delegation.core.constraints",
+    "exactly": "delegation.core.constraints",
+    "fields": "delegation.core.constraints",
+    "one_of": "delegation.core.constraints",
+    "optional": "delegation.core.constraints",
+    "tool": "delegation.core.scope",
+    "under": "delegation.core.constraints",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - a list of names, from one source
 
 
 def __getattr__(name: str) -> object:

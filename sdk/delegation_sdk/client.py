@@ -1,0 +1,360 @@
+"""The blocking client: what an orchestrator and an agent use.
+
+A thin driver of `flows`; `aio` is its twin for asyncio, and a test compares their surfaces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from delegation.core.keys import SigningKey
+from delegation.core.scope import Scope
+from delegation.core.statement import Offer
+from delegation.errors import DelegationError, Overloaded, ServiceUnavailable
+from delegation_sdk import context, flows, tracing
+from delegation_sdk.backoff import Backoff
+from delegation_sdk.delegation import Delegation
+from delegation_sdk.flows.grant import grant_wanted
+from delegation_sdk.flows.hand_off import hand_off_wanted
+from delegation_sdk.flows.listen import ANSWER_OFFER
+from delegation_sdk.lifetimes import Lifetime
+from delegation_sdk.profile import Profile, ProfilePath
+from delegation_sdk.sources import Sources
+from delegation_sdk.transport import Stream, Transport, run
+
+
+class Client:
+    """An agent's connection to the service.
+
+    Args:
+        transport: How to reach the service; `Client.connect` makes the real one.
+        agent: The caller's own agent id.
+        sources: Clock and randomness.
+    """
+
+    def __init__(self, transport: Transport, *, agent: str, sources: Sources | None = None) -> None:
+        self.agent = agent
+        self._transport = transport
+        self._sources = sources or Sources.system()
+
+    @classmethod
+    def connect(cls, profile: ProfilePath | Profile | None = None) -> Self:
+        """Connect as the profile says: the one given, else `$DELEGATION_PROFILE`, else `./.delegation/profile.toml`.
+
+        The connection is made when it is first needed.
+
+        Raises:
+            ConfigError: There is no profile, or it cannot be used.
+        """
+        from delegation_sdk.channel import open_channel
+        from delegation_sdk.transport_grpc import GrpcTransport
+
+        found = profile if isinstance(profile, Profile) else Profile.find(profile)
+        return cls(GrpcTransport(open_channel(found)), agent=found.agent())
+
+    @contextlib.contextmanager
+    def task(
+        self,
+        purpose: str,
+        *,
+        scope: Scope,
+        on_behalf_of: str | bytes | None = None,
+        ttl: Lifetime | None = None,
+        max_depth: int | None = None,
+        unrecorded_handoffs: bool = False,
+    ) -> Iterator[Task]:
+        """Do one task: get a grant, and complete it when the block is left, however it is left.
+
+        Args:
+            purpose: Why the work is done, in a sentence.
+            scope: What it needs.
+            on_behalf_of: A token that shows for whom; None: for the caller itself.
+            ttl: How long it may take, "10m"; None: the service's default.
+            max_depth: How many handoffs may follow one another; None: the service's default.
+            unrecorded_handoffs: Whether handoffs may be made while the service is unreachable.
+
+        Raises:
+            ScopeGrew, PolicyDenied: The caller may not have this much.
+            RequestFailed: The service did not do it, at the beginning or at the end.
+        """
+        with tracing.invoking(self.agent):
+            task = self.begin_task(
+                purpose,
+                scope=scope,
+                on_behalf_of=on_behalf_of,
+                ttl=ttl,
+                max_depth=max_depth,
+                unrecorded_handoffs=unrecorded_handoffs,
+            )
+            with context.working_under(task):
+                try:
+                    yield task
+                except BaseException as error:
+                    task.complete_after(error)
+                    raise
+                task.complete()
+
+    def begin_task(
+        self,
+        purpose: str,
+        *,
+        scope: Scope,
+        on_behalf_of: str | bytes | None = None,
+        ttl: Lifetime | None = None,
+        max_depth: int | None = None,
+        unrecorded_handoffs: bool = False,
+    ) -> Task:
+        """Begin a task that `Task.complete` ends; as `task`, for programs that cannot use a block."""
+        wanted = grant_wanted(
+            purpose,
+            scope,
+            on_behalf_of=on_behalf_of,
+            ttl=ttl,
+            max_depth=max_depth,
+            unrecorded_handoffs=unrecorded_handoffs,
+            trace=tracing.current_trace(),
+        )
+        return Task(self, run(flows.grant(wanted, self._sources), self._transport))
+
+    def hand_off(
+        self,
+        parent: Delegation,
+        agent: str,
+        *,
+        scope: Scope | None = None,
+        ttl: Lifetime | None = None,
+        purpose: str = "",
+        max_depth: int | None = None,
+        offer: Offer | None = None,
+    ) -> ConnectedDelegation:
+        """Hand on part of a delegation; `ConnectedDelegation.hand_off` says it in full."""
+        with tracing.delegating(agent, parent.task_id) as span:
+            trace = tracing.trace_of(span)
+            wanted = hand_off_wanted(
+                agent, scope, ttl=ttl, purpose=purpose, max_depth=max_depth, offer=offer, trace=trace
+            )
+            child = run(flows.hand_off(parent, wanted, self._sources), self._transport)
+            tracing.describe_handoff(span, child)
+        return ConnectedDelegation(self, child)
+
+    def record(self, delegation: Delegation) -> ConnectedDelegation:
+        """Have a handoff recorded that was made while the service was unreachable.
+
+        Returns:
+            The delegation with the service's receipt.
+
+        Raises:
+            PolicyDenied, Revoked, …: The service refuses the handoff.
+            RequestFailed: The service did not do it.
+        """
+        return ConnectedDelegation(self, run(flows.record(delegation, self._sources), self._transport))
+
+    def revoke(self, holder: Delegation, handed_on: Delegation, *, justification: str = "") -> None:
+        """Revoke what was handed on, and all below it.
+
+        Args:
+            holder: The delegation that it was handed on from, or one before that.
+            handed_on: What to revoke.
+            justification: Why, for the record.
+
+        Raises:
+            RequestFailed: The service did not do it.
+        """
+        flow = flows.revoke_link(holder, handed_on, self._sources, justification=justification)
+        run(flow, self._transport)
+
+    def complete(self, task: Delegation) -> None:
+        """End a task; when this returns, everything handed on in it is revoked.
+
+        Raises:
+            RequestFailed: The service did not do it.
+        """
+        run(flows.complete_task(task, self._sources), self._transport)
+
+    def register(self, owner: str) -> None:
+        """Make this agent known, with the person or team that answers for it.
+
+        Raises:
+            RequestFailed: The service did not do it.
+        """
+        run(flows.register_agent(self.agent, owner), self._transport)
+
+    def request_offer(self, agent: str) -> Offer:
+        """Ask a live instance of an agent to receive work from this agent.
+
+        Raises:
+            NotFound: No instance of it is listening.
+            BadStatement: OFFER_INVALID.
+            RequestFailed: The service did not do it.
+        """
+        return run(flows.request_offer(agent, self.agent, self._sources), self._transport)
+
+    def listen(self, agent: str | None = None) -> Listener:
+        """Receive work: the delegations handed off to this agent, as they arrive."""
+        return Listener(self, self._transport, agent or self.agent, self._sources)
+
+    def load(self, exported: str, key: SigningKey | None = None) -> ConnectedDelegation:
+        """Read what `Delegation.export` or `export_with_key` gave in another process.
+
+        Raises:
+            Malformed: It is no delegation, or the key is another's.
+        """
+        return ConnectedDelegation(self, Delegation.load(exported, key, sources=self._sources))
+
+    def close(self) -> None:
+        """Let go of the connection. Tasks that were begun go on."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.agent})"
+
+
+class ConnectedDelegation(Delegation):
+    """A delegation that can be handed on through the client it came from."""
+
+    def __init__(self, client: Client, held: Delegation) -> None:
+        self.__dict__.update(held.__dict__)
+        self._client = client
+
+    def hand_off(
+        self,
+        agent: str,
+        *,
+        scope: Scope | None = None,
+        ttl: Lifetime | None = None,
+        purpose: str = "",
+        max_depth: int | None = None,
+        offer: Offer | None = None,
+    ) -> ConnectedDelegation:
+        """Hand on part of what this delegation permits.
+
+        Args:
+            agent: The agent id that receives.
+            scope: What it may do; None: all of this.
+            ttl: How long, "2m"; None: 5 minutes or what is left, if that is less.
+            purpose: Why, as an annotation.
+            max_depth: How many further handoffs may follow; None: as many as are left.
+            offer: The receiving agent's, from `Client.request_offer`; None: it runs in this process.
+
+        Returns:
+            The child's delegation; with the holder key only if it runs in this process. `recorded` is False if the
+            service could not be reached and the grant allows that.
+
+        Raises:
+            ScopeGrew: It asks for more than this permits; the field is named.
+            BadStatement: OFFER_INVALID.
+            PolicyDenied, Revoked, …: The service refuses.
+            RequestFailed: The service did not do it.
+        """
+        return self._client.hand_off(
+            self, agent, scope=scope, ttl=ttl, purpose=purpose, max_depth=max_depth, offer=offer
+        )
+
+    def revoke(self, handed_on: Delegation, *, justification: str = "") -> None:
+        """Revoke what was handed on from here, and all below it. Raises `RequestFailed`."""
+        self._client.revoke(self, handed_on, justification=justification)
+
+
+class Task(ConnectedDelegation):
+    """The grant of one task, and its end."""
+
+    def __init__(self, client: Client, held: Delegation) -> None:
+        super().__init__(client, held)
+        self._completed = False
+
+    def complete(self) -> None:
+        """End the task; when this returns, everything handed on in it is revoked. Again: nothing happens.
+
+        Raises:
+            RequestFailed: The service did not do it: the grant lives until it expires.
+        """
+        if not self._completed:
+            self._client.complete(self)
+            self._completed = True
+
+    def complete_after(self, error: BaseException) -> None:
+        """End the task because of an error, which is never masked: a failure to do so becomes a note on it."""
+        try:
+            self.complete()
+        except DelegationError as failed:
+            error.add_note(f"the task could not be completed, it ends when it expires: {failed}")
+
+
+class Listener:
+    """The delegations handed off to an agent, as they arrive. Lost connections are made again.
+
+    Iterating waits; `close`, from any thread, ends it.
+    """
+
+    def __init__(self, client: Client, transport: Transport, agent: str, sources: Sources) -> None:
+        self._client = client
+        self._transport = transport
+        self._listening = flows.Listening(agent, sources)
+        self._backoff = Backoff(sources.random)
+        self._stream: Stream | None = None
+        self._closed = threading.Event()
+
+    def open(self) -> None:
+        """Connect and wait until the service knows that this instance listens.
+
+        Raises:
+            Unauthenticated, PermissionDenied: This caller is not that agent.
+            ServiceUnavailable: The service cannot be reached.
+        """
+        while not self._listening.confirmed:
+            self._receive()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._closed.set()
+        if self._stream is not None:
+            self._stream.cancel()
+
+    def __iter__(self) -> Iterator[ConnectedDelegation]:
+        return self
+
+    def __next__(self) -> ConnectedDelegation:
+        while not self._closed.is_set():
+            try:
+                if received := self._receive():
+                    self._backoff.reset()
+                    return ConnectedDelegation(self._client, received)
+            except (ServiceUnavailable, Overloaded):
+                self._closed.wait(self._backoff.next_s())
+        raise StopIteration
+
+    def _receive(self) -> Delegation | None:
+        """Take one message of the service, over a new stream if the last one broke."""
+        if self._stream is None:
+            self._stream = self._transport.duplex(ANSWER_OFFER)
+            self._stream.send(self._listening.hello())
+        try:
+            heard = self._listening.hear(self._stream.receive())
+        except DelegationError:
+            self._stream = None
+            raise
+        if heard is None or isinstance(heard, Delegation):
+            return heard
+        self._stream.send(heard)
+        return None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

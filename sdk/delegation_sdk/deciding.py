@@ -1,0 +1,273 @@
+"""Deciding one call: in process where the catalogue says so, by the service otherwise. No I/O here.
+
+`Decider.decide` is a generator: where the service must be asked it yields the question and is sent the answer. Every
+failure to decide is a denial; every denial that was taken here is recorded like a permission.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from delegation.core import limits
+from delegation.core.arguments import Arguments
+from delegation.core.authorize import authorize
+from delegation.core.chain import TraceIds, VerifiedChain
+from delegation.core.codec.canonical import check_name
+from delegation.core.proof import check_proof
+from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
+from delegation.errors import (
+    DelegationError,
+    Malformed,
+    Overloaded,
+    Reason,
+    Refused,
+    ServiceUnavailable,
+    StorageError,
+    refusal,
+)
+from delegation.telemetry import Span
+from delegation_sdk import tracing
+from delegation_sdk.authorized_call import AuthorizedCall
+from delegation_sdk.carriage import Carriage
+from delegation_sdk.feed import FeedWatcher
+from delegation_sdk.recorder import Recorder
+from delegation_sdk.replay import ReplayStore
+from delegation_sdk.sources import Sources
+from delegation_sdk.trust import TrustKeeper
+
+if TYPE_CHECKING:
+    from delegation.wire.authorization import CallToDecide, Decision
+
+MAX_STALENESS_READ_MS: Final = 60_000
+"""How old the revocation feed may be for a tool that only reads."""
+
+_NO_DIGEST: Final = bytes(32)
+_UNNAMEABLE: Final = "(invalid name)"
+_log = logging.getLogger("delegation_sdk.guard")
+
+
+@dataclass(slots=True)
+class _Question:
+    """A call to be decided, and what has become known of it."""
+
+    carriage: Carriage
+    tool: str
+    call_id: bytes
+    trace: TraceIds | None
+    sent: Arguments | None = None
+    chain: VerifiedChain | None = None
+    decided_by_service: bool = False
+
+
+class Decider:
+    """Decides the calls of one audience's tools.
+
+    Args:
+        audience: Whom the tools speak for.
+        trust: The trust bundle and the catalogue.
+        feed: The revocation feed.
+        recorder: Where decisions and outcomes go.
+        replay: The proofs that were used.
+        sources: Clock and randomness.
+    """
+
+    def __init__(
+        self,
+        audience: str,
+        *,
+        trust: TrustKeeper,
+        feed: FeedWatcher,
+        recorder: Recorder,
+        replay: ReplayStore,
+        sources: Sources,
+    ) -> None:
+        self._audience = audience
+        self._trust = trust
+        self._feed = feed
+        self._recorder = recorder
+        self._replay = replay
+        self._sources = sources
+
+    def decide(
+        self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any], span: Span
+    ) -> Generator[CallToDecide, Decision, AuthorizedCall]:
+        """Decide one call.
+
+        Args:
+            carriage: What came with the call.
+            tool: What is called.
+            arguments: As the caller sent them.
+            defaults: What the tool will use for arguments that were not sent.
+            span: The decision's span.
+
+        Raises:
+            Refused: The call is denied.
+        """
+        question = _Question(carriage, tool, self._sources.new_id(), tracing.trace_of(span))
+        try:
+            call = yield from self._decide(question, arguments, defaults)
+        except Refused as refused:
+            self._deny(question, refused, span)
+            raise
+        except Exception as error:  # noqa: BLE001 - deciding failed, which is a denial
+            _log.error("deciding a call failed for a defect: %s", type(error).__qualname__)
+            failed = refusal(Reason.INTERNAL)
+            self._deny(question, failed, span)
+            raise failed from None
+        tracing.describe_chain(span, call.chain)
+        tracing.describe_decision(span, call.call_id, None)
+        return call
+
+    def report(self, call_id: bytes, status: OutcomeStatus, impacts: tuple[tuple[str, str], ...] = ()) -> None:
+        """Queue what came of a call."""
+        self._recorder.report(Outcome(call_id, status, self._sources.now_ms(), impacts))
+
+    def _decide(
+        self, question: _Question, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> Generator[CallToDecide, Decision, AuthorizedCall]:
+        if not _nameable(question.tool):
+            question.tool = _UNNAMEABLE
+            raise refusal(Reason.TOOL_NOT_PERMITTED, detail="that is no name of a tool")
+        question.sent = sent = Arguments.of(arguments)
+        if not question.carriage.token:
+            raise refusal(Reason.CHAIN_MISSING)
+        if not question.carriage.proof:
+            raise refusal(Reason.PROOF_MISSING)
+        if self._trust.catalogue.is_local(self._audience, question.tool):
+            return self._decide_here(question, sent, arguments, defaults)
+        return (yield from self._ask(question, sent, arguments, defaults))
+
+    def _decide_here(
+        self, question: _Question, sent: Arguments, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> AuthorizedCall:
+        """Verify, check the proof, authorize, record: all in process, for tools that only read."""
+        self._recorder.require_room()
+        now_ms = self._sources.now_ms()
+        self._feed.state.require_fresh(MAX_STALENESS_READ_MS, now_ms=now_ms, monotonic_ms=self._sources.monotonic_ms())
+        chain = self._verify(question, now_ms)
+        proof = check_proof(
+            question.carriage.proof,
+            chain,
+            audience=self._audience,
+            tool=question.tool,
+            arguments_digest=sent.digest,
+            now_ms=now_ms,
+            accept_from_ms=self._replay.horizon_ms,
+        )
+        self._replay.use(proof.nonce, proof.issued_at_ms, now_ms)
+        missing = self._missing(chain, question.tool, sent, defaults)
+        used = Arguments.of({**arguments, **missing}) if missing else sent
+        authorize(chain, audience=self._audience, tool=question.tool, arguments=used)
+        self._recorder.append(self._record(question, now_ms, None), chain.token)
+        return self._authorized(question.call_id, chain, question.tool, used)
+
+    def _ask(
+        self, question: _Question, sent: Arguments, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> Generator[CallToDecide, Decision, AuthorizedCall]:
+        """Have the service decide and record, before the tool runs."""
+        from delegation.wire.authorization import CallToDecide
+
+        try:
+            decision = yield CallToDecide(
+                token=question.carriage.token,
+                proof=question.carriage.proof,
+                audience=self._audience,
+                tool=question.tool,
+                arguments_json=sent.canonical,
+                attempt=self._sources.random(16),
+                trace=question.trace,
+            )
+        except DelegationError as error:
+            raise _undecided(error) from None
+        question.call_id = decision.call_id
+        if decision.refusal is not None:
+            question.decided_by_service = True
+            with suppress(Refused):  # whose chain it is, for the span alone
+                self._verify(question, self._sources.now_ms())
+            raise decision.refusal
+        try:
+            chain = self._verify(question, self._sources.now_ms())
+            used = sent
+            if missing := self._missing(chain, question.tool, sent, defaults):  # what the service did not see
+                used = Arguments.of({**arguments, **missing})
+                authorize(chain, audience=self._audience, tool=question.tool, arguments=used)
+        except Refused:
+            self.report(decision.call_id, OutcomeStatus.FAILED)  # permitted there, refused here: it will not run
+            question.call_id = self._sources.new_id()
+            raise
+        return self._authorized(decision.call_id, chain, question.tool, used)
+
+    def _verify(self, question: _Question, now_ms: int) -> VerifiedChain:
+        chain = self._trust.verify(question.carriage.token, now_ms=now_ms, revocations=self._feed.state)
+        question.chain = chain
+        return chain
+
+    def _missing(self, chain: VerifiedChain, tool: str, sent: Arguments, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the tool's defaults for what was not sent, where the leaf says what the argument may be.
+
+        What is used is what is checked. An argument that the leaf does not list is the tool's own affair as long as
+        nobody sends it.
+        """
+        capability = chain.leaf.scope.find(self._audience, tool)
+        listed = capability.arguments if capability is not None else None
+        return {name: defaults[name] for name in listed or () if name in defaults and name not in sent.values}
+
+    def _authorized(self, call_id: bytes, chain: VerifiedChain, tool: str, used: Arguments) -> AuthorizedCall:
+        return AuthorizedCall(call_id, chain, self._audience, tool, used.values, self.report)
+
+    def _deny(self, question: _Question, refused: Refused, span: Span) -> None:
+        if question.chain is not None:
+            tracing.describe_chain(span, question.chain)
+        tracing.describe_decision(span, question.call_id, refused)
+        if question.decided_by_service:
+            return
+        token = question.chain.token if question.chain else b""
+        try:
+            self._recorder.append(self._record(question, self._sources.now_ms(), refused), token)
+        except Refused:
+            _log.warning("a denial could not be recorded: the queue is full")
+
+    def _record(self, question: _Question, now_ms: int, refused: Refused | None) -> DecisionRecord:
+        proof = question.carriage.proof
+        return DecisionRecord(
+            call_id=question.call_id,
+            chain_digest=question.chain.digest if question.chain else b"",
+            audience=self._audience,
+            tool=question.tool,
+            arguments_digest=question.sent.digest if question.sent else _NO_DIGEST,
+            decided_at_ms=now_ms,
+            allowed=refused is None,
+            reason=refused.reason if refused else "",
+            link_index=_link_index(refused),
+            feed_position=self._feed.state.position or 0,
+            proof=proof if len(proof) <= limits.PROOF_BYTES else b"",
+            trace=question.trace,
+        )
+
+
+def _nameable(tool: str) -> bool:
+    try:
+        check_name(tool, "a tool")
+    except Malformed:
+        return False
+    return True
+
+
+def _link_index(refused: Refused | None) -> int | None:
+    """The link at fault, unless it is one past those that a record can name."""
+    if refused is None or refused.link_index is None or refused.link_index >= limits.LINKS:
+        return None
+    return refused.link_index
+
+
+def _undecided(error: DelegationError) -> Refused:
+    """Turn a failure to get a decision into the denial that it is."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, (ServiceUnavailable, Overloaded, StorageError)):
+        return refusal(Reason.SERVICE_UNAVAILABLE)
+    return refusal(Reason.INTERNAL, detail="the service did not answer the question")

@@ -1,0 +1,148 @@
+"""Keeping the revocation feed: what a guard knows to be revoked, and how old that knowledge is.
+
+A watcher thread reads a stream of signed entries, notices when it falls silent, and reconnects. Whatever is wrong with
+an entry, the watcher begins anew with a snapshot; until that is whole nothing is decided in process. There is no gRPC
+here: a `FeedSource` is (see `feed_grpc`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from delegation.core.attest import open_feed_entry
+from delegation.core.revocation import RevocationState
+from delegation.core.statement import SignedStatement
+from delegation.core.trust import TrustBundle
+from delegation.errors import DelegationError, Refused, ServiceUnavailable
+from delegation_sdk.backoff import Backoff
+from delegation_sdk.sources import Sources
+
+SILENCE_S: Final = 15.0
+"""A stream that says nothing for so long is dead: the service sends heartbeats far more often."""
+
+_POLL_S: Final = 0.5
+_REFRESH_MS: Final = 60_000
+_log = logging.getLogger("delegation_sdk.feed")
+
+
+class FeedStream(Protocol):
+    """One open stream of the feed."""
+
+    def next(self, timeout_s: float) -> SignedStatement | None:
+        """Give the next entry, or None if none came in time. Raises a `DelegationError` when the stream ends."""
+
+    def cancel(self) -> None:
+        """Close the stream, from any thread."""
+
+
+class FeedSource(Protocol):
+    """Where the feed comes from."""
+
+    def open(self, after_position: int) -> FeedStream:
+        """Open a stream that goes on after a position; 0 begins with a snapshot."""
+
+
+class FeedWatcher:
+    """Holds the state of the feed and keeps it young.
+
+    Args:
+        source: Where the feed comes from.
+        trust: Gives the current trust bundle; it names the keys that may sign entries.
+        refresh_trust: Called before each connection and every minute, so that an entry under a new key finds it known.
+        sources: Clock and randomness.
+        silence_s: After how long without an entry a stream is dead, seconds.
+    """
+
+    def __init__(
+        self,
+        source: FeedSource,
+        trust: Callable[[], TrustBundle],
+        *,
+        refresh_trust: Callable[[], None],
+        sources: Sources,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._source = source
+        self._trust = trust
+        self._refresh_trust = refresh_trust
+        self._sources = sources
+        self._silence_s = silence_s
+        self._state = RevocationState()
+        self._begin_anew = True
+        self._refreshed_ms = 0
+        self._backoff = Backoff(sources.random)
+        self._known = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="delegation-feed", daemon=True)
+
+    @property
+    def state(self) -> RevocationState:
+        """What is known to be revoked; it says itself whether it is whole and fresh."""
+        return self._state
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def wait_until_known(self, timeout_s: float) -> bool:
+        """Wait for the first complete snapshot; tell whether it came."""
+        return self._known.wait(timeout_s)
+
+    def close(self) -> None:
+        """Stop watching. The state stays, and grows old."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2 * _POLL_S + 1)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._refreshed_ms = self._sources.monotonic_ms()
+                self._refresh_trust()
+                self._follow()
+            except DelegationError as error:
+                if isinstance(error, Refused):  # an entry that does not fit: begin anew with a snapshot
+                    self._begin_anew = True
+                if not self._closing.is_set():
+                    _log.warning("revocation feed interrupted, trying again: %s", error)
+            except Exception as error:  # noqa: BLE001 - without this thread the guard would deny for ever
+                _log.error("revocation feed interrupted by a defect, trying again: %s", type(error).__qualname__)
+                self._begin_anew = True
+            self._closing.wait(self._backoff.next_s())
+
+    def _refresh_if_due(self) -> None:
+        if self._sources.monotonic_ms() - self._refreshed_ms >= _REFRESH_MS:
+            self._refreshed_ms = self._sources.monotonic_ms()
+            try:
+                self._refresh_trust()
+            except DelegationError as error:  # the bundle at hand is good until it expires
+                _log.warning("trust bundle not refreshed: %s", error)
+
+    def _follow(self) -> None:
+        """Follow one stream until it fails."""
+        stream = self._source.open(0 if self._begin_anew else self._state.position or 0)
+        try:
+            quiet_s = 0.0
+            while not self._closing.is_set():
+                self._refresh_if_due()
+                statement = stream.next(_POLL_S)
+                if statement is not None:
+                    self._take(statement)
+                    quiet_s = 0.0
+                    continue
+                quiet_s += _POLL_S
+                if quiet_s >= self._silence_s:
+                    raise ServiceUnavailable("the stream fell silent")
+        finally:
+            stream.cancel()
+
+    def _take(self, statement: SignedStatement) -> None:
+        entry = open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
+        self._state.apply(entry, monotonic_ms=self._sources.monotonic_ms())
+        self._backoff.reset()
+        if not entry.more:
+            self._begin_anew = False
+            self._known.set()

@@ -1,0 +1,27 @@
+"""What the SDK does with the service, step by step and without I/O: each flow asks for RPCs and is given their answers.
+
+A flow is a generator. The drivers in `client` and `aio` are the only ones that run them.
+"""
+
+from delegation_sdk.flows.complete import complete_task, revoke_link
+from delegation_sdk.flows.grant import GrantWanted, grant
+from delegation_sdk.flows.hand_off import HandOffWanted, hand_off, record
+from delegation_sdk.flows.listen import Listening
+from delegation_sdk.flows.offer import register_agent, request_offer
+from delegation_sdk.flows.rpc import Duplex, Flow, Rpc
+
+__all__ = [
+    "Duplex",
+    "Flow",
+    "GrantWanted",
+    "HandOffWanted",
+    "Listening",
+    "Rpc",
+    "complete_task",
+    "grant",
+    "hand_off",
+    "record",
+    "register_agent",
+    "request_offer",
+    "revoke_link",
+]

@@ -1,0 +1,41 @@
+"""Reaching another agent: being known to the service, and asking for an offer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.core.attest import open_offer
+from delegation.core.statement import Offer
+from delegation.errors import Reason, refusal
+from delegation.v1 import trust_service_pb2 as pb
+from delegation.wire.trust import read_request_offer_response
+from delegation_sdk.flows.rpc import Flow, Rpc
+from delegation_sdk.sources import Sources
+
+_REGISTER: Final = "delegation.v1.TrustService/RegisterAgent"
+_REQUEST: Final = "delegation.v1.TrustService/RequestOffer"
+
+
+def register_agent(agent: str, owner: str) -> Flow[None]:
+    """Make oneself known as an agent, with the person or team that answers for it."""
+    yield Rpc(_REGISTER, pb.RegisterAgentRequest(agent=agent, owner=owner), pb.RegisterAgentResponse)
+
+
+def request_offer(agent: str, delegator: str, sources: Sources) -> Flow[Offer]:
+    """Ask a live instance of an agent for an offer.
+
+    Args:
+        agent: The agent that is to receive work.
+        delegator: The agent id under which it will be handed off; empty if that is not known yet.
+        sources: Clock and randomness.
+
+    Raises:
+        NotFound: No instance of it is listening.
+        BadStatement: OFFER_INVALID.
+    """
+    answer = yield Rpc(_REQUEST, pb.RequestOfferRequest(agent=agent), pb.RequestOfferResponse)
+    statement = read_request_offer_response(answer)
+    offer = open_offer(statement, now_ms=sources.now_ms(), delegator=delegator)
+    if offer.agent != agent:
+        raise refusal(Reason.OFFER_INVALID, detail="it is another agent's")
+    return offer

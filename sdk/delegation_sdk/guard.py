@@ -1,0 +1,328 @@
+"""The tool side: no call without a verified chain, a fresh proof and permission by every link.
+
+Tools that the operator's catalogue marks local are decided in process; for all others the service decides and records
+before the tool runs. Importing this loads neither gRPC nor OpenTelemetry.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, Self, TypeVar
+
+from delegation import telemetry
+from delegation.core.keys import SigningKey
+from delegation.core.trust import Effect
+from delegation.errors import ConfigError, Reason, Refused, ServiceUnavailable, refusal
+from delegation_sdk import tracing
+from delegation_sdk.authorized_call import AuthorizedCall
+from delegation_sdk.carriage import Carriage
+from delegation_sdk.deciding import Decider
+from delegation_sdk.feed import FeedSource, FeedWatcher
+from delegation_sdk.guarded_tool import DeclaredTool, guarded
+from delegation_sdk.recorder import MAX_WAITING, Recorder, RecordSink
+from delegation_sdk.replay import ReplayStore
+from delegation_sdk.sources import Sources
+from delegation_sdk.trust import TrustKeeper, TrustSource
+
+if TYPE_CHECKING:
+    from delegation.wire.authorization import CallToDecide, Decision
+    from delegation_sdk.profile import Profile, ProfilePath
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OPEN_TIMEOUT_S: Final = 10.0
+_NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class OnlineAuthority(Protocol):
+    """The service, deciding calls. Raises `DelegationError`s only."""
+
+    def authorize(self, call: CallToDecide) -> Decision:
+        """Decide and record."""
+
+    async def authorize_async(self, call: CallToDecide) -> Decision:
+        """Decide and record, without blocking the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPorts:
+    """What a guard needs of the service.
+
+    Attributes:
+        trust: Trust bundle and catalogue.
+        feed: The revocation feed.
+        records: Takes decisions and outcomes.
+        online: Decides what is not decided in process.
+        close: Lets go of the connection.
+    """
+
+    trust: TrustSource
+    feed: FeedSource
+    records: RecordSink
+    online: OnlineAuthority
+    close: Callable[[], None] = lambda: None
+
+
+class Guard:
+    """Guards the tools of one audience.
+
+    Args:
+        audience: Whom the tools speak for.
+        ports: The service; `Guard.connect` makes the real ones.
+        trust_root: The root public key that signs the trust bundle, 32 bytes.
+        sources: Clock and randomness.
+        max_waiting: How many decision records may wait for the service; one more denies.
+    """
+
+    def __init__(
+        self,
+        audience: str,
+        ports: GuardPorts,
+        *,
+        trust_root: bytes,
+        sources: Sources | None = None,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
+        self.audience = audience
+        self.declared: dict[str, DeclaredTool] = {}
+        self._ports = ports
+        sources = sources or Sources.system()
+        self._sources = sources
+        self._process = os.getpid()
+        self._trust = TrustKeeper(ports.trust, trust_root, sources=sources)
+        self._feed = FeedWatcher(
+            ports.feed, lambda: self._trust.bundle, refresh_trust=self._trust.refresh, sources=sources
+        )
+        self._recorder = Recorder(
+            ports.records, SigningKey.generate(sources.random), sources=sources, capacity=max_waiting
+        )
+        self._decider = Decider(
+            audience,
+            trust=self._trust,
+            feed=self._feed,
+            recorder=self._recorder,
+            replay=ReplayStore(sources.now_ms()),
+            sources=sources,
+        )
+        self.aio = AsyncGuard(self)
+
+    @classmethod
+    def connect(
+        cls, audience: str, profile: ProfilePath | Profile | None = None, *, timeout_s: float = OPEN_TIMEOUT_S
+    ) -> Self:
+        """Make a guard that is connected as the profile says (see `Client.connect`), and open it.
+
+        Args:
+            audience: Whom the tools speak for; the service must know it as the caller's own.
+            profile: The profile or its path.
+            timeout_s: How long to wait for trust bundle and revocation feed, seconds.
+
+        Raises:
+            ConfigError: There is no profile, or it cannot be used.
+            ServiceUnavailable: The service cannot be reached.
+            BadStatement: Its trust bundle is not signed by the profile's root.
+        """
+        # By name: importing a guard must not load gRPC, and connecting one must.
+        from importlib import import_module
+
+        from delegation_sdk.profile import Profile
+
+        found = profile if isinstance(profile, Profile) else Profile.find(profile)
+        ports: GuardPorts = import_module("delegation_sdk.guard_grpc").connect_ports(found)
+        guard = cls(audience, ports, trust_root=found.trust_root)
+        guard.open(timeout_s=timeout_s)
+        return guard
+
+    def open(self, *, timeout_s: float = OPEN_TIMEOUT_S) -> None:
+        """Fetch the trust bundle, begin to watch the feed and to deliver records. Closed at exit, if not before.
+
+        Raises:
+            ServiceUnavailable: The service cannot be reached.
+            BadStatement: Its trust bundle is not signed by the root.
+        """
+        self._trust.refresh()
+        self._feed.start()
+        self._recorder.start()
+        atexit.register(_close_at_exit, weakref.ref(self))
+        if not self._feed.wait_until_known(timeout_s):
+            raise ServiceUnavailable("the revocation feed did not come in time")
+
+    def close(self) -> None:
+        """Deliver what waits, then stop.
+
+        Raises:
+            ServiceUnavailable: Decision records could not be delivered.
+        """
+        try:
+            self._recorder.close()
+        finally:
+            self._feed.close()
+            self._ports.close()
+
+    def authorize(
+        self,
+        carriage: Carriage,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        defaults: Mapping[str, Any] = _NO_DEFAULTS,
+    ) -> AuthorizedCall:
+        """Decide one call. If this returns, the tool may run, with just these arguments.
+
+        Args:
+            carriage: What came with the call (`context.from_metadata`, `from_headers`, `from_mcp_meta`).
+            tool: What is called.
+            arguments: As the caller sent them.
+            defaults: What the tool will use for arguments that were not sent.
+
+        Raises:
+            Refused: The call is denied; `reason`, `layer` and `link_index` say why.
+        """
+        started_ms = self._sources.monotonic_ms()
+        with tracing.authorizing(self.audience, tool) as span, self._counted(started_ms):
+            self._require_same_process()
+            deciding = self._decider.decide(carriage, tool, arguments, defaults, span)
+            try:
+                question = next(deciding)
+                try:
+                    decision = self._ports.online.authorize(question)
+                except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
+                    deciding.throw(error)
+                else:
+                    deciding.send(decision)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+            raise refusal(Reason.INTERNAL)
+
+    def tool(
+        self, name: str, *, effects: Iterable[str] = (), labels: Iterable[str] = ()
+    ) -> Callable[[Callable[P, R]], Callable[..., R]]:
+        """Guard a function: it runs only for calls that are authorized.
+
+        What came with the call is taken from the context (`context.received`, which framework adapters set). The
+        function's own defaults are applied before its arguments are checked. If it has a keyword-only parameter
+        `caller`, it is given the `AuthorizedCall`. Its outcome is reported when it ends.
+
+        Args:
+            name: The tool's name.
+            effects: What it does: read, write, external, destructive, spends, privilege.
+            labels: Of its results.
+
+        Raises:
+            ConfigError: An effect is unknown, or the function takes arguments that cannot be named.
+        """
+        try:
+            declared = DeclaredTool(name, frozenset(map(Effect, effects)), frozenset(labels))
+        except ValueError as error:
+            raise ConfigError(f"tool {name}: {error}; effects are {', '.join(Effect)}") from None
+
+        def decorate(function: Callable[P, R]) -> Callable[..., R]:
+            wrapped = guarded(self, declared, function)
+            self.declared[name] = declared.of(function)
+            return wrapped
+
+        return decorate
+
+    def is_listed(self, tool: str) -> bool:
+        """Tell whether the operator's catalogue lists a tool of this audience."""
+        return self._trust.catalogue.find(self.audience, tool) is not None
+
+    def only_reads(self, tool: str) -> bool:
+        """Tell whether a tool only reads: by the catalogue, or for an unlisted one by its declaration."""
+        listed = self._trust.catalogue.find(self.audience, tool)
+        declared = self.declared.get(tool)
+        effects = listed.effects if listed else declared.effects if declared else frozenset()
+        return effects == {Effect.READ}
+
+    @property
+    def pending_records(self) -> int:
+        """How many decision records and outcomes are not yet delivered."""
+        return self._recorder.pending
+
+    def _require_same_process(self) -> None:
+        # A forked child has no threads, and would number its own records as its parent's.
+        if os.getpid() != self._process:
+            raise refusal(Reason.INTERNAL, detail="this guard was made before a fork: make one in each process")
+
+    def _counted(self, started_ms: int) -> _Counted:
+        return _Counted(self.audience, started_ms, self._sources)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Guard({self.audience})"
+
+
+class AsyncGuard:
+    """The guard for asyncio: `guard.aio`."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    async def authorize(
+        self,
+        carriage: Carriage,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        defaults: Mapping[str, Any] = _NO_DEFAULTS,
+    ) -> AuthorizedCall:
+        """Decide one call without blocking the event loop; as `Guard.authorize`.
+
+        Raises:
+            Refused: The call is denied.
+        """
+        guard = self._guard
+        started_ms = guard._sources.monotonic_ms()  # noqa: SLF001 - the guard's other face
+        with tracing.authorizing(guard.audience, tool) as span, guard._counted(started_ms):  # noqa: SLF001
+            guard._require_same_process()  # noqa: SLF001
+            deciding = guard._decider.decide(carriage, tool, arguments, defaults, span)  # noqa: SLF001
+            try:
+                question = next(deciding)
+                try:
+                    decision = await guard._ports.online.authorize_async(question)  # noqa: SLF001
+                except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
+                    deciding.throw(error)
+                else:
+                    deciding.send(decision)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+            raise refusal(Reason.INTERNAL)
+
+
+class _Counted:
+    """Counts a decision when it is taken."""
+
+    def __init__(self, audience: str, started_ms: int, sources: Sources) -> None:
+        self._audience = audience
+        self._started_ms = started_ms
+        self._sources = sources
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        reason = None if error is None else str(error.reason) if isinstance(error, Refused) else "cancelled"
+        duration_ms = self._sources.monotonic_ms() - self._started_ms
+        telemetry.count_decision(audience=self._audience, reason=reason, duration_ms=duration_ms)
+
+
+def _close_at_exit(guard: weakref.ref[Guard]) -> None:
+    if (open_guard := guard()) is not None:
+        with suppress(ServiceUnavailable):  # the recorder has said so
+            open_guard.close()

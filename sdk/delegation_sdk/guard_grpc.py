@@ -1,0 +1,45 @@
+"""The ports of a guard over one gRPC channel. Loaded when a guard is connected, not before."""
+
+from __future__ import annotations
+
+import grpc
+
+from delegation.v1 import trust_service_pb2 as pb
+from delegation.v1.trust_service_pb2_grpc import TrustServiceStub
+from delegation.wire.trust import TrustDocuments, read_trust_bundle
+from delegation_sdk.authority_grpc import GrpcAuthority
+from delegation_sdk.channel import DEADLINE_S, error_of, open_channel
+from delegation_sdk.feed_grpc import GrpcFeed
+from delegation_sdk.guard import GuardPorts
+from delegation_sdk.profile import Profile
+from delegation_sdk.recorder_grpc import GrpcRecords
+
+
+class GrpcTrust:
+    """Trust bundle and catalogue from the service.
+
+    Args:
+        channel: The channel.
+    """
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._stub = TrustServiceStub(channel)
+
+    def fetch(self) -> TrustDocuments:
+        """Fetch both, unverified. Raises a `DelegationError`."""
+        try:
+            return read_trust_bundle(self._stub.GetTrustBundle(pb.GetTrustBundleRequest(), timeout=DEADLINE_S))
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+
+
+def connect_ports(profile: Profile) -> GuardPorts:
+    """Connect as a profile says. Raises `ConfigError` if it cannot be used."""
+    channel = open_channel(profile)
+    return GuardPorts(
+        trust=GrpcTrust(channel),
+        feed=GrpcFeed(channel),
+        records=GrpcRecords(channel),
+        online=GrpcAuthority(channel),
+        close=channel.close,
+    )

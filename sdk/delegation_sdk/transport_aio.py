@@ -1,0 +1,83 @@
+"""The asyncio transport over gRPC."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from delegation import telemetry
+from delegation.errors import ServiceUnavailable
+from delegation_sdk import tracing
+from delegation_sdk.channel import DEADLINE_S, error_of
+from delegation_sdk.flows.rpc import Duplex, Rpc
+
+_EOF: Final = grpc.aio.EOF  # type: ignore[attr-defined]
+
+
+class AioTransport:
+    """The service over a `grpc.aio` channel.
+
+    Args:
+        channel: The channel; closed with this.
+        deadline_s: How long a unary call may take, seconds.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, *, deadline_s: float = DEADLINE_S) -> None:
+        self.channel = channel
+        self._deadline_s = deadline_s
+
+    async def unary(self, rpc: Rpc) -> Any:
+        """Call and give the answer. Raises a `DelegationError`."""
+        call = self.channel.unary_unary(
+            f"/{rpc.method}",
+            request_serializer=type(rpc.request).SerializeToString,
+            response_deserializer=rpc.answer.FromString,
+        )
+        with tracing.calling(rpc.method):
+            try:
+                return await call(rpc.request, timeout=self._deadline_s, metadata=tuple(telemetry.outgoing().items()))
+            except grpc.RpcError as error:
+                raise error_of(error) from None
+
+    def duplex(self, rpc: Duplex) -> AioStream:
+        """Open a stream."""
+        return AioStream(self.channel, rpc)
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self.channel.close(None)
+
+
+class AioStream:
+    """An open RPC in which both sides stream."""
+
+    def __init__(self, channel: grpc.aio.Channel, rpc: Duplex) -> None:
+        method: Any = channel.stream_stream(
+            f"/{rpc.method}",
+            request_serializer=rpc.request.SerializeToString,
+            response_deserializer=rpc.answer.FromString,
+        )
+        self._call = method()
+
+    async def send(self, message: Any) -> None:
+        """Send a message. Raises a `DelegationError` if the stream has ended."""
+        try:
+            await self._call.write(message)
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+
+    async def receive(self) -> Any:
+        """Give the next message. Raises a `DelegationError` when the stream ends."""
+        try:
+            message = await self._call.read()
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+        if message is _EOF:
+            raise ServiceUnavailable("the service ended the stream")
+        return message
+
+    def cancel(self) -> None:
+        """Close it."""
+        self._call.cancel()
