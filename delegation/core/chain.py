@@ -156,7 +156,7 @@ class VerifiedChain:
         links: tuple[SignedLink, ...],
         revocation_keys: frozenset[bytes],
         receipt: int | None,
-        bindings: dict[bytes, int],
+        bindings: dict[tuple[bytes, str], int],
     ) -> None:
         self.token = token
         self.links = links
@@ -211,9 +211,11 @@ class VerifiedChain:
     def bound(self, index: int, now_ms: int) -> bool:
         """Tell whether the service vouches that a link's holder key is its agent's.
 
-        A grant's holder was authenticated by the service that signed it.
+        A grant's holder was authenticated by the service that signed it. A binding speaks of key and agent
+        together: two links may name one key under two names, and only one of them is vouched for.
         """
-        return index == 0 or self.bindings.get(self.links[index].link.holder_key, 0) > now_ms
+        link = self.links[index].link
+        return index == 0 or self.bindings.get((link.holder_key, link.holder_agent), 0) > now_ms
 
     def __repr__(self) -> str:
         return f"VerifiedChain({' -> '.join(self.agents)})"

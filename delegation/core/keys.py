@@ -122,6 +122,9 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
     Raises:
         BadSignature: SIGNATURE_INVALID.
     """
+    # The library takes signature and message in one piece: a longer signature would eat into the message.
+    if len(signature) != limits.SIGNATURE_BYTES:
+        raise refusal(Reason.SIGNATURE_INVALID)
     try:
         crypto_sign_open(signature + message, public)
     except (BadSignatureError, CryptoError, ValueError, TypeError):

@@ -196,18 +196,18 @@ def step_10_no_wider(link: Link, parent: Link) -> None:
 
 def step_11_statements_fit(
     unverified: UnverifiedChain, links: tuple[SignedLink, ...], trust: TrustBundle, now_ms: int
-) -> tuple[int | None, dict[bytes, int]]:
+) -> tuple[int | None, dict[tuple[bytes, str], int]]:
     """Step 11: each statement is signed by a statement key and is about this chain.
 
     Returns:
-        When the leaf was recorded, or None; and until when which holder key is bound to its agent.
+        When the leaf was recorded, or None; and until when which holder key is bound to which agent.
     """
     recorded_at_ms: int | None = None
-    bindings: dict[bytes, int] = {}
+    bindings: dict[tuple[bytes, str], int] = {}
     if not unverified.statements:
         return None, bindings
     ids = {signed.link_id for signed in links}
-    holders = {signed.link.holder_key: signed.link.holder_agent for signed in links}
+    holders = {(signed.link.holder_key, signed.link.holder_agent) for signed in links}
     for statement in unverified.statements:
         public = trust.statement_key(statement.key_id, now_ms)
         if statement.kind is StatementKind.RECEIPT:
@@ -218,9 +218,10 @@ def step_11_statements_fit(
                 recorded_at_ms = receipt.recorded_at_ms
         else:
             binding = open_binding(statement, public)
-            if holders.get(binding.holder_key) != binding.agent:
+            bound = (binding.holder_key, binding.agent)
+            if bound not in holders:
                 raise refusal(Reason.STATEMENT_INVALID, detail="a binding that no link of the chain bears out")
-            bindings[binding.holder_key] = binding.expires_at_ms
+            bindings[bound] = max(bindings.get(bound, 0), binding.expires_at_ms)
     return recorded_at_ms, bindings
 
 
