@@ -26,6 +26,8 @@ from delegation.storage.schema import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from delegation.storage.port import CallFilter, TaskFilter
 
 _AT_MOST: Final = sa.bindparam("at_most", type_=sa.Integer)
@@ -81,10 +83,9 @@ def _chain() -> sa.Select[Any]:
 CHAIN: Final = _chain()
 
 
-def outcomes_of(count: int) -> sa.Select[Any]:
-    """Select the outcomes of `count` calls, named call_0, call_1, …."""
-    names = [sa.bindparam(f"call_{place}", type_=sa.LargeBinary) for place in range(count)]
-    return OUTCOMES.select().where(outcomes.c.call_id.in_(names))
+def outcomes_of(call_ids: Sequence[bytes]) -> sa.Select[Any]:
+    """Select the outcomes of calls."""
+    return OUTCOMES.select().where(outcomes.c.call_id.in_(call_ids))
 
 
 def tasks_page(which: TaskFilter, *, cursor: bytes | None, at_most: int) -> sa.Select[Any]:

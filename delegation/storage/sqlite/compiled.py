@@ -34,7 +34,7 @@ class Compiled:
 
 def compiled(statement: sa.ClauseElement) -> Compiled:
     """Compile a statement whose parameters are `bindparam`s."""
-    result = statement.compile(dialect=_DIALECT)
+    result = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     names = tuple(result.positiontup or ())  # type: ignore[attr-defined]
     literals = {name: value for name, value in result.params.items() if value is not None}
     return Compiled(str(result), names, literals)

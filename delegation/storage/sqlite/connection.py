@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Final
 
-from delegation.errors import StorageError
+from delegation.errors import ConfigError, StorageError
+from delegation.private_files import create_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _BUSY_TIMEOUT_MS: Final = 5000
+_RETRY_S: Final = 0.01
 _CACHE_KIB: Final = 32 * 1024
 _CHECKPOINT_PAGES: Final = 2000  # 8 MiB: one commit in some hundreds pays for copying the log back
 _JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024  # a longer write-ahead log is cut back when it is done with
@@ -22,23 +24,24 @@ _JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024  # a longer write-ahead log is cu
 def create_file(path: Path) -> None:
     """Create the database file, readable by its owner alone; leave an existing one as it is.
 
-    SQLite gives its journal files the mode of the database.
+    SQLite gives its journal files the mode of the database. The file is never opened here:
+    closing it would drop the locks that this process's connections hold on it.
     """
+    if path.exists():
+        return
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise StorageError(
-            "storage_unavailable",
-            f"cannot open the database {path}: {error.strerror}; check the path and its permissions",
-        ) from error
+        create_private(path, b"")
+    except ConfigError as error:
+        if not path.exists():  # else another process was faster
+            raise StorageError("storage_unavailable", f"no database: {error}") from error
 
 
 def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
     """Open a connection without implicit transactions; one thread at a time may use it."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512, uri=False)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     try:
         connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_write_ahead_log(connection)
         # FULL syncs the log at every commit: what was acknowledged survives a power loss.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
@@ -49,6 +52,20 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Set the journal mode; waits by itself, because here SQLite does not."""
+    deadline_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+                raise
+            time.sleep(_RETRY_S)
+        else:
+            return
 
 
 def unavailable(error: Exception) -> StorageError:

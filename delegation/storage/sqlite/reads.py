@@ -95,9 +95,7 @@ class SqliteReads:
         def question(snapshot: Snapshot) -> dict[bytes, OutcomeRecord]:
             found: dict[bytes, OutcomeRecord] = {}
             for start in range(0, len(call_ids), _OUTCOMES_AT_ONCE):
-                part = call_ids[start : start + _OUTCOMES_AT_ONCE]
-                values = {f"call_{place}": call_id for place, call_id in enumerate(part)}
-                rows = snapshot.all(queries.outcomes_of(len(part)), **values)
+                rows = snapshot.all(queries.outcomes_of(call_ids[start : start + _OUTCOMES_AT_ONCE]))
                 found.update((record.call_id, record) for record in map(OUTCOMES.from_row, rows))
             return found
 

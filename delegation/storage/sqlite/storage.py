@@ -60,9 +60,13 @@ class SqliteStorage(SqliteReads):
     async def open(self) -> None:
         """Bring the schema up to date and begin to take work."""
         await asyncio.to_thread(_migrate, self._path)
-        await self._writer.start()
-        await asyncio.to_thread(self._readers.open)
-        self._moved_to(await self.head_position())
+        try:
+            await self._writer.start()
+            await asyncio.to_thread(self._readers.open)
+            self._moved_to(await self.head_position())
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Finish what was accepted, then let go of the file."""
