@@ -5,78 +5,102 @@ An error in `covers` alone therefore cannot widen anything: the grant's own word
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from delegation.core.arguments import Arguments
+from delegation.core.arguments import Arguments, Value
 from delegation.core.chain import VerifiedChain
 from delegation.core.constraints import Steps
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Reason, Refused, refusal
 
+_NO_DEFAULTS: Final[Mapping[str, Value]] = MappingProxyType({})
 
-def authorize(chain: VerifiedChain, *, audience: str, tool: str, arguments: Arguments) -> None:
+
+def authorize(
+    chain: VerifiedChain,
+    *,
+    audience: str,
+    tool: str,
+    arguments: Arguments,
+    defaults: Mapping[str, Value] = _NO_DEFAULTS,
+) -> None:
     """Require that every link of the chain permits the call.
 
     Args:
         chain: a verified chain, whose proof for this call was checked.
         audience: who serves the tool.
         tool: its name.
-        arguments: the arguments that the tool is about to run with.
+        arguments: the arguments that were sent, and that the proof is about.
+        defaults: what the tool will use for arguments that were not sent. Every link that speaks of such an
+            argument must permit its default; of what no link mentions, the tool is the master.
 
     Raises:
         NotPermitted: with reason, link and argument at fault.
         ConditionUnmet: CONDITION_UNMET for a condition, which needs state that is not here.
     """
+    asked = _Asked(audience, tool, arguments.values, defaults)
     steps = Steps()
     for index, signed in enumerate(chain.links):
         try:
-            _permitted_by(signed.link.scope, audience, tool, arguments, steps)
+            _permitted_by(signed.link.scope, asked, steps)
         except Refused as error:
             raise error.at(index) from None
 
 
-def _permitted_by(scope: Scope, audience: str, tool: str, arguments: Arguments, steps: Steps) -> None:
-    capability = scope.find(audience, tool)
+class _Asked(NamedTuple):
+    """What every link is asked."""
+
+    audience: str
+    tool: str
+    values: Mapping[str, Value]
+    defaults: Mapping[str, Value]
+
+
+def _permitted_by(scope: Scope, asked: _Asked, steps: Steps) -> None:
+    capability = scope.find(asked.audience, asked.tool)
     if capability is None:
-        raise refusal(Reason.TOOL_NOT_PERMITTED, field=f"{audience}.{tool}", parent=_tools(scope), child=tool)
+        name = f"{asked.audience}.{asked.tool}"
+        raise refusal(Reason.TOOL_NOT_PERMITTED, field=name, parent=_tools(scope), child=name)
     if capability.conditions:
-        raise refusal(Reason.CONDITION_UNMET, field=f"{audience}.{tool}")
-    _arguments_permitted(capability, arguments, steps)
+        raise refusal(Reason.CONDITION_UNMET, field=f"{asked.audience}.{asked.tool}")
+    _arguments_permitted(capability, asked.values, asked.defaults, steps)
 
 
 def _tools(scope: Scope) -> str:
     return ", ".join(f"{c.audience}.{c.tool}" for c in scope.capabilities)
 
 
-def _arguments_permitted(capability: Capability, arguments: Arguments, steps: Steps) -> None:
+def _arguments_permitted(
+    capability: Capability, values: Mapping[str, Value], defaults: Mapping[str, Value], steps: Steps
+) -> None:
     permitted = capability.arguments
     if permitted is None:
         return
-    values = arguments.values
     steps.take(len(permitted) + len(values))
     given = 0
     for name, (constraint, optional) in permitted.items():
         if name in values:
             given += 1
-            if not constraint.allows(values[name], steps):
-                raise refusal(
-                    Reason.ARGUMENT_REFUSED,
-                    field=f"{capability.tool}.{name}",
-                    parent=constraint.describe(),
-                    child="another value",
-                )
-        elif not optional:
-            raise refusal(
-                Reason.ARGUMENT_MISSING,
-                field=f"{capability.tool}.{name}",
-                parent=constraint.describe(),
-                child="no value",
-            )
+            value = values[name]
+        elif name in defaults:
+            value = defaults[name]
+        elif optional:
+            continue
+        else:
+            raise _refused(Reason.ARGUMENT_MISSING, capability, name, constraint.describe(), "no value")
+        if not constraint.allows(value, steps):
+            asked = "another value" if name in values else "the tool's default, which is another value"
+            raise _refused(Reason.ARGUMENT_REFUSED, capability, name, constraint.describe(), asked)
     if given != len(values):
         unexpected = min(values.keys() - permitted.keys())
-        raise refusal(
-            Reason.ARGUMENT_UNEXPECTED, field=f"{capability.tool}.{unexpected}", child="an argument that is not listed"
-        )
+        raise _refused(Reason.ARGUMENT_UNEXPECTED, capability, unexpected, "", "an argument that is not listed")
+
+
+def _refused(reason: Reason, capability: Capability, name: str, permitted: str, asked: str) -> Refused:
+    return refusal(reason, field=f"{capability.tool}.{name}", parent=permitted, child=asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +122,12 @@ class HopVerdict:
 
 def explain(chain: VerifiedChain, *, audience: str, tool: str, arguments: Arguments) -> list[HopVerdict]:
     """Ask every link by itself, for people who want to know why."""
+    asked = _Asked(audience, tool, arguments.values, _NO_DEFAULTS)
     verdicts = []
     for index, signed in enumerate(chain.links):
         scope = signed.link.scope
         try:
-            _permitted_by(scope, audience, tool, arguments, Steps())
+            _permitted_by(scope, asked, Steps())
         except Refused as error:
             verdicts.append(HopVerdict(index, signed.link.holder_agent, permitted=False, why=str(error)))
         else:

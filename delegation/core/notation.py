@@ -43,7 +43,7 @@ def scope_from_plain(capabilities: Sequence[Mapping[str, Any]]) -> Scope:
         Malformed: FIELD_INVALID, saying what is not understood.
         NotPermitted: ARGUMENTS_INVALID for a value that is not JSON.
     """
-    if not isinstance(capabilities, Sequence) or not all(isinstance(item, Mapping) for item in capabilities):
+    if not isinstance(capabilities, list | tuple) or not all(isinstance(item, Mapping) for item in capabilities):
         raise _wrong("a scope is a list of tables")
     return Scope(*map(_capability, capabilities))
 

@@ -26,8 +26,10 @@ def kind_from_number(number: int) -> RevocationKind:
     Raises:
         Malformed: FIELD_INVALID for an unknown one.
     """
-    kind = _KINDS.get(number)  # type: ignore[call-overload]  # proto3 enums are open
-    return invalid("an unknown kind of revocation") if kind is None else kind
+    for kind, known in _NUMBERS.items():
+        if known == number:
+            return kind
+    return invalid("an unknown kind of revocation")
 
 
 def kind_to_number(kind: RevocationKind) -> int:
