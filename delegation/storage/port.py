@@ -230,7 +230,8 @@ class Storage(Protocol):
     ) -> CallRecord:
         """Enter a decision and use up its proof; return the decision that stands.
 
-        That is an earlier one if the same caller made the same request before. Raises
+        That is an earlier one if the same caller made the same request before; but a denial is
+        entered and stands even so, where the earlier decision had permitted. Raises
         `ReplayedProofError`, `RevokedMeanwhileError`; nothing is entered then, and the caller enters
         the denial (`call.denied(...)`), which needs no fence and, for a replay, no proof.
         """

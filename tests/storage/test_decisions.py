@@ -184,6 +184,21 @@ async def test_even_a_retry_is_refused_after_a_revocation(storage):
         await storage.decide(call, proof=proof_of(call), fence=a_fence(0, link))
 
 
+async def test_a_denial_stands_over_an_earlier_permission_of_the_same_request(storage):
+    call = a_call()
+    await storage.decide(call, proof=proof_of(call))
+    denied = a_call(proof_nonce=call.proof_nonce).denied("task_ended", "revocation")
+    assert await storage.decide(denied, proof=proof_of(call)) == denied
+    assert set(await calls_entered(storage)) == {call, denied}
+
+
+async def test_an_earlier_denial_stands_over_a_later_permission_of_the_same_request(storage):
+    denied = a_call().denied("expired", "time")
+    await storage.decide(denied, proof=proof_of(denied))
+    assert await storage.decide(a_call(), proof=proof_of(denied)) == denied
+    assert await calls_entered(storage) == (denied,)
+
+
 async def test_nothing_is_decided_from_a_feed_that_the_database_has_lost(storage):
     with pytest.raises(StorageError):
         await storage.decide(a_call(), fence=a_fence(5))

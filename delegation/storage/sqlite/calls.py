@@ -108,7 +108,11 @@ class Decide(InsertOperation["CallRecord"]):
         decided = transaction.one(_CALL, call_id=earlier[3])
         if decided is None:  # used up, but not by a decision
             raise ReplayedProofError
-        return CALLS.from_row(decided)
+        standing = CALLS.from_row(decided)
+        if standing.allowed and not self.call.allowed:  # what was permitted then is not any more
+            transaction.insert(_ADD_CALL, [CALLS.to_row(self.call)])
+            return self.call
+        return standing
 
 
 @dataclass(frozen=True, slots=True)
