@@ -1,0 +1,127 @@
+"""Looking back: tasks, chains and calls as the service recorded them. Lists are read page by page, up to a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
+
+from delegation.core.codec import parse_token
+from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink, RecordedTask
+from delegation.errors import Refused, RequestFailed
+from delegation.v1 import lineage_service_pb2 as pb
+from delegation.wire.lineage import (
+    MAX_PAGE_SIZE,
+    CallsWanted,
+    PageRequest,
+    TasksWanted,
+    list_tasks_request_message,
+    read_calls_response,
+    read_explanation,
+    read_task_response,
+    read_tasks_response,
+    search_calls_request_message,
+)
+from delegation_sdk.flows.rpc import Flow, Rpc
+
+E = TypeVar("E")
+
+_SERVICE: Final = "delegation.v1.LineageService"
+DEFAULT_LIMIT: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[E]):
+    """Part of a list.
+
+    Attributes:
+        items: Newest first.
+        more: Whether there are older ones beyond the limit.
+    """
+
+    items: tuple[E, ...]
+    more: bool
+
+
+def get_task(task_id: bytes) -> Flow[tuple[RecordedTask, tuple[RecordedLink, ...]]]:
+    """Get a task (16 bytes) with its links, parents before children.
+
+    Raises:
+        NotFound: There is none, or not for this caller to see.
+        RequestFailed: The service did not do it.
+    """
+    answer = yield Rpc(f"{_SERVICE}/GetTask", pb.GetTaskRequest(task_id=task_id), pb.GetTaskResponse)
+    return read_task_response(answer)
+
+
+def list_tasks(
+    *, active_only: bool = False, holder_agent: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Flow[Found[RecordedTask]]:
+    """List tasks, newest first. Raises `RequestFailed`."""
+    wanted = TasksWanted(active_only=active_only, holder_agent=holder_agent)
+
+    def ask(page: PageRequest) -> Rpc:
+        request = list_tasks_request_message(replace(wanted, page=page))
+        return Rpc(f"{_SERVICE}/ListTasks", request, pb.ListTasksResponse)
+
+    return _pages(ask, read_tasks_response, limit)
+
+
+def search_calls(
+    *,
+    task_id: bytes | None = None,
+    audience: str | None = None,
+    tool: str | None = None,
+    agent: str | None = None,
+    allowed: bool | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Flow[Found[RecordedCall]]:
+    """Find calls, newest first; None does not restrict. Raises `RequestFailed`."""
+    wanted = CallsWanted(task_id=task_id, audience=audience, tool=tool, agent=agent, allowed=allowed)
+
+    def ask(page: PageRequest) -> Rpc:
+        request = search_calls_request_message(replace(wanted, page=page))
+        return Rpc(f"{_SERVICE}/SearchCalls", request, pb.SearchCallsResponse)
+
+    return _pages(ask, read_calls_response, limit)
+
+
+def explain_call(call_id: bytes) -> Flow[CallExplanation]:
+    """Get a call (16 bytes) with its task and the links of its chain.
+
+    Raises:
+        NotFound: There is none, or not for this caller to see.
+        RequestFailed: The service did not do it.
+    """
+    answer = yield Rpc(f"{_SERVICE}/ExplainCall", pb.ExplainCallRequest(call_id=call_id), pb.ExplainCallResponse)
+    return read_explanation(answer)
+
+
+def get_chain(link_id: bytes) -> Flow[bytes]:
+    """Get the token of the chain that ends in a link (32 bytes). It is not verified.
+
+    Raises:
+        NotFound: There is none, or not for this caller to see.
+        RequestFailed: The service did not do it, or gave something that is no token.
+    """
+    answer: pb.GetChainResponse = yield Rpc(
+        f"{_SERVICE}/GetChain", pb.GetChainRequest(link_id=link_id), pb.GetChainResponse
+    )
+    try:
+        return parse_token(answer.token).token
+    except Refused as error:
+        raise RequestFailed(f"the service's answer makes no sense: {error}") from None
+
+
+def _pages(
+    ask: Callable[[PageRequest], Rpc], read: Callable[..., tuple[tuple[E, ...], bytes | None]], limit: int
+) -> Flow[Found[E]]:
+    items: list[E] = []
+    cursor: bytes | None = None
+    while len(items) < limit:
+        answer = yield ask(PageRequest(min(limit - len(items), MAX_PAGE_SIZE), cursor))
+        page, cursor = read(answer)
+        items += page
+        if cursor is None:
+            break
+    return Found(tuple(items[:limit]), cursor is not None or len(items) > limit)

@@ -1,0 +1,96 @@
+"""Looking back through the service: the blocking and the asyncio driver of `flows.lineage`, side by side."""
+
+from __future__ import annotations
+
+from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink, RecordedTask
+from delegation_sdk.flows import lineage as flows
+from delegation_sdk.flows.lineage import DEFAULT_LIMIT, Found
+from delegation_sdk.transport import AsyncTransport, Transport, run, run_async
+
+__all__ = ["AsyncLineage", "Found", "Lineage"]
+
+
+class Lineage:
+    """What the service recorded, as far as this caller may see it. From `Client.lineage`.
+
+    Every method raises `NotFound` for what is not there or not to be seen, and otherwise `RequestFailed`.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get_task(self, task_id: bytes) -> tuple[RecordedTask, tuple[RecordedLink, ...]]:
+        """Get a task (16 bytes) with its links, parents before children."""
+        return run(flows.get_task(task_id), self._transport)
+
+    def list_tasks(
+        self, *, active_only: bool = False, holder_agent: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Found[RecordedTask]:
+        """List tasks, newest first."""
+        return run(flows.list_tasks(active_only=active_only, holder_agent=holder_agent, limit=limit), self._transport)
+
+    def get_chain(self, link_id: bytes) -> bytes:
+        """Get the token, unverified, of the chain that ends in a link (32 bytes)."""
+        return run(flows.get_chain(link_id), self._transport)
+
+    def search_calls(
+        self,
+        *,
+        task_id: bytes | None = None,
+        audience: str | None = None,
+        tool: str | None = None,
+        agent: str | None = None,
+        allowed: bool | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Found[RecordedCall]:
+        """Find calls, newest first; None does not restrict."""
+        flow = flows.search_calls(
+            task_id=task_id, audience=audience, tool=tool, agent=agent, allowed=allowed, limit=limit
+        )
+        return run(flow, self._transport)
+
+    def explain_call(self, call_id: bytes) -> CallExplanation:
+        """Get a call (16 bytes) with its task and the links of its chain."""
+        return run(flows.explain_call(call_id), self._transport)
+
+
+class AsyncLineage:
+    """The twin of `Lineage` for asyncio. From `AsyncClient.lineage`."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def get_task(self, task_id: bytes) -> tuple[RecordedTask, tuple[RecordedLink, ...]]:
+        """Get a task (16 bytes) with its links, parents before children."""
+        return await run_async(flows.get_task(task_id), self._transport)
+
+    async def list_tasks(
+        self, *, active_only: bool = False, holder_agent: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Found[RecordedTask]:
+        """List tasks, newest first."""
+        flow = flows.list_tasks(active_only=active_only, holder_agent=holder_agent, limit=limit)
+        return await run_async(flow, self._transport)
+
+    async def get_chain(self, link_id: bytes) -> bytes:
+        """Get the token, unverified, of the chain that ends in a link (32 bytes)."""
+        return await run_async(flows.get_chain(link_id), self._transport)
+
+    async def search_calls(
+        self,
+        *,
+        task_id: bytes | None = None,
+        audience: str | None = None,
+        tool: str | None = None,
+        agent: str | None = None,
+        allowed: bool | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Found[RecordedCall]:
+        """Find calls, newest first; None does not restrict."""
+        flow = flows.search_calls(
+            task_id=task_id, audience=audience, tool=tool, agent=agent, allowed=allowed, limit=limit
+        )
+        return await run_async(flow, self._transport)
+
+    async def explain_call(self, call_id: bytes) -> CallExplanation:
+        """Get a call (16 bytes) with its task and the links of its chain."""
+        return await run_async(flows.explain_call(call_id), self._transport)
