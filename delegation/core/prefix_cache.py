@@ -7,6 +7,7 @@ use out first. Time and revocation are never remembered: they are checked on eve
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import Lock
 from typing import Generic, TypeVar
 
 from delegation.core import limits
@@ -15,12 +16,13 @@ V = TypeVar("V")
 
 
 class PrefixCache(Generic[V]):
-    """A bounded map from exact bytes to what they were verified to be."""
+    """A bounded map from exact bytes to what they were verified to be. Threads may share it."""
 
     def __init__(self, entries: int = limits.CACHE_ENTRIES, size_bytes: int = limits.CACHE_BYTES) -> None:
         self._entries = entries
         self._size_bytes = size_bytes
         self._held_bytes = 0
+        self._lock = Lock()
         self._values: OrderedDict[bytes, tuple[V, int]] = OrderedDict()
 
     def get(self, key: bytes, now_ms: int) -> V | None:
@@ -29,25 +31,28 @@ class PrefixCache(Generic[V]):
         if found is None:
             return None
         value, expires_at_ms = found
-        if now_ms >= expires_at_ms:
+        with self._lock:
+            if now_ms < expires_at_ms:
+                if key in self._values:
+                    self._values.move_to_end(key)
+                return value
             self._drop(key)
-            return None
-        self._values.move_to_end(key)
-        return value
+        return None
 
     def put(self, key: bytes, value: V, expires_at_ms: int) -> None:
         """Remember what was verified until it expires."""
         if self._entries == 0 or len(key) > self._size_bytes:
             return
-        if key not in self._values:
-            self._held_bytes += len(key)
-        self._values[key] = (value, expires_at_ms)
-        while len(self._values) > self._entries or self._held_bytes > self._size_bytes:
-            self._drop(next(iter(self._values)))
+        with self._lock:
+            if key not in self._values:
+                self._held_bytes += len(key)
+            self._values[key] = (value, expires_at_ms)
+            while len(self._values) > self._entries or self._held_bytes > self._size_bytes:
+                self._drop(next(iter(self._values)))
 
     def _drop(self, key: bytes) -> None:
-        del self._values[key]
-        self._held_bytes -= len(key)
+        if self._values.pop(key, None) is not None:
+            self._held_bytes -= len(key)
 
     def __len__(self) -> int:
         return len(self._values)

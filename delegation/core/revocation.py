@@ -184,20 +184,16 @@ class RevocationState:
             if kind in kinds:
                 raise refuse_revoked(kind)
 
-    def holds_none(self, keys: Iterable[bytes]) -> bool:
-        """Tell whether none of these `revocation_key`s is revoked; to find the link at fault."""
-        return self._revoked.keys().isdisjoint(keys)
-
     def forget(self, now_ms: int) -> int:
         """Drop what nothing unexpired can depend on any more, and tell how much that was."""
-        over = [key for key, forget_at_ms in self._revoked.items() if forget_at_ms <= now_ms]
+        over = [key for key, forget_at_ms in list(self._revoked.items()) if forget_at_ms <= now_ms]
         for key in over:
-            del self._revoked[key]
+            self._revoked.pop(key, None)
         return len(over)
 
     def revocations(self) -> list[Revocation]:
         """List all that is known to be revoked."""
-        return [Revocation(*split_revocation_key(key), forget) for key, forget in self._revoked.items()]
+        return [Revocation(*split_revocation_key(key), forget) for key, forget in list(self._revoked.items())]
 
     def __len__(self) -> int:
         return len(self._revoked)

@@ -94,6 +94,11 @@ class TrustBundle:
         if now_ms >= self.expires_at_ms:
             raise refusal(Reason.BUNDLE_EXPIRED)
 
+    def settled_until_ms(self, now_ms: int) -> int:
+        """Tell until when the keys that count now go on counting."""
+        ends = [key.not_after_ms for key in self.keys if key.not_after_ms > now_ms]
+        return min([self.expires_at_ms, *ends])
+
     def grant_key(self, key_id: bytes, now_ms: int) -> TrustedKey:
         """Give the grant key of this id.
 

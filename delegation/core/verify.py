@@ -25,6 +25,7 @@ agent ids of holders without a binding stay the delegator's assertion (`Verified
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from delegation.core import limits
 from delegation.core.attest import open_binding, open_receipt
@@ -37,6 +38,14 @@ from delegation.core.revocation import RevocationKind, RevocationState, principa
 from delegation.core.statement import StatementKind
 from delegation.core.trust import TrustBundle
 from delegation.errors import Reason, Refused, refusal
+
+
+class _Known(NamedTuple):
+    """A trust bundle and what was verified by it: one value, so that no thread mixes two bundles."""
+
+    trust: TrustBundle
+    chains: PrefixCache[VerifiedChain]
+    prefixes: PrefixCache[tuple[SignedLink, ...]]
 
 
 class Verifier:
@@ -53,9 +62,12 @@ class Verifier:
 
     def update_trust(self, trust: TrustBundle) -> None:
         """Trust another bundle from now on; what was verified under the old one is forgotten."""
-        self.trust = trust
-        self._chains: PrefixCache[VerifiedChain] = PrefixCache(self._cache_entries)
-        self._prefixes: PrefixCache[tuple[SignedLink, ...]] = PrefixCache(self._cache_entries)
+        self._known = _Known(trust, PrefixCache(self._cache_entries), PrefixCache(self._cache_entries))
+
+    @property
+    def trust(self) -> TrustBundle:
+        """The trust bundle."""
+        return self._known.trust
 
     def verify(
         self,
@@ -76,66 +88,70 @@ class Verifier:
         Raises:
             Refused: the subclass of the layer that refused, with the index of the link at fault.
         """
-        chain = self._chains.get(token, now_ms)
+        step_1_size(token)
+        known = self._known
+        chain = known.chains.get(token, now_ms)
         if chain is None:
-            chain = self._verify_bytes(token, now_ms)
-            self._chains.put(token, chain, chain.expires_at_ms)
+            chain = _verify_bytes(token, known, now_ms)
+            known.chains.put(token, chain, min(chain.expires_at_ms, known.trust.settled_until_ms(now_ms)))
         else:
-            step_3_issuer_is_trusted(chain.grant.issuer_key_id, self.trust, now_ms)
+            step_3_issuer_is_trusted(chain.grant.issuer_key_id, known.trust, now_ms)
         if require_receipt:
             step_12_receipt_is_there(chain)
         step_13_valid_now(chain, now_ms)
         step_14_not_revoked(chain, revocations)
         return chain
 
-    def _verify_bytes(self, token: bytes, now_ms: int) -> VerifiedChain:
-        step_1_size(token)
-        unverified = step_2_envelope(token)
-        links = self._longest_known_prefix(unverified, now_ms)
-        if links:
-            grant = links[0].link.grant
-            step_3_issuer_is_trusted(None if grant is None else grant.issuer_key_id, self.trust, now_ms)
-        start = len(links)
-        for index, (frame, message) in enumerate(_parsed(unverified, start), start):
-            try:
-                links = (*links, self._verify_link(frame, message, links, now_ms))
-            except Refused as error:
-                raise error.at(index) from None
-        self._prefixes.put(token[: unverified.frames[-1].end], links, links[-1].link.expires_at_ms)
-        receipt, bindings = step_11_statements_fit(unverified, links, self.trust, now_ms)
-        return VerifiedChain(token, links, _revocation_keys(links), receipt, bindings)
 
-    def _longest_known_prefix(self, unverified: UnverifiedChain, now_ms: int) -> tuple[SignedLink, ...]:
-        if len(self._prefixes):
-            for frame in reversed(unverified.frames):
-                known = self._prefixes.get(unverified.token[: frame.end], now_ms)
-                if known is not None:
-                    return known
-        return ()
+def _verify_bytes(token: bytes, known: _Known, now_ms: int) -> VerifiedChain:
+    unverified = step_2_envelope(token)
+    links = _longest_known_prefix(unverified, known, now_ms)
+    if links:
+        grant = links[0].link.grant
+        step_3_issuer_is_trusted(None if grant is None else grant.issuer_key_id, known.trust, now_ms)
+    start = len(links)
+    for index, (frame, message) in enumerate(_parsed(unverified, start), start):
+        try:
+            links = (*links, _verify_link(frame, message, links, known.trust, now_ms))
+        except Refused as error:
+            raise error.at(index) from None
+    known.prefixes.put(token[: unverified.frames[-1].end], links, links[-1].link.expires_at_ms)
+    receipt, bindings = step_11_statements_fit(unverified, links, known.trust, now_ms)
+    return VerifiedChain(token, links, _revocation_keys(links), receipt, bindings)
 
-    def _verify_link(
-        self, frame: Frame, canonical: LinkMessage | None, before: tuple[SignedLink, ...], now_ms: int
-    ) -> SignedLink:
-        # Parsed once, and before the signature only because a grant says itself which key signed it; what
-        # the parse says counts from step 5 on.
-        message = parse_link(frame.payload) if canonical is None else canonical
-        if before:
-            parent = before[-1]
-            public = parent.link.holder_key
-            signed = signing_input(Purpose.HANDOFF, frame.payload, parent.link_id)
-        else:
-            parent = None
-            public = step_3_issuer_is_trusted(issuer_of(message), self.trust, now_ms)
-            signed = signing_input(Purpose.GRANT, frame.payload)
-        step_4_signature(public, signed, frame.signature)
-        link = decode_link(message, frame.payload, canonical=canonical is not None)  # steps 5 and 6
-        step_7_only_the_first_is_a_grant(link, parent)
-        if parent is not None:
-            step_8_handoff_permitted(parent.link)
-        step_9_lifetime(link)
-        if parent is not None:
-            step_10_no_wider(link, parent.link)
-        return SignedLink(frame.payload, frame.signature, link_id(signed), link)
+
+def _longest_known_prefix(unverified: UnverifiedChain, known: _Known, now_ms: int) -> tuple[SignedLink, ...]:
+    if len(known.prefixes):
+        for frame in reversed(unverified.frames):
+            links = known.prefixes.get(unverified.token[: frame.end], now_ms)
+            if links is not None:
+                return links
+    return ()
+
+
+def _verify_link(
+    frame: Frame, canonical: LinkMessage | None, before: tuple[SignedLink, ...], trust: TrustBundle, now_ms: int
+) -> SignedLink:
+    # Parsed once, and before the signature only because a grant says itself which key signed it; what
+    # the parse says counts from step 5 on.
+    message = parse_link(frame.payload) if canonical is None else canonical
+    if before:
+        parent = before[-1]
+        public = parent.link.holder_key
+        signed = signing_input(Purpose.HANDOFF, frame.payload, parent.link_id)
+    else:
+        parent = None
+        public = step_3_issuer_is_trusted(issuer_of(message), trust, now_ms)
+        signed = signing_input(Purpose.GRANT, frame.payload)
+    step_4_signature(public, signed, frame.signature)
+    link = decode_link(message, frame.payload, canonical=canonical is not None)  # steps 5 and 6
+    step_7_only_the_first_is_a_grant(link, parent)
+    if parent is not None:
+        step_8_handoff_permitted(parent.link)
+    step_9_lifetime(link)
+    if parent is not None:
+        step_10_no_wider(link, parent.link)
+    return SignedLink(frame.payload, frame.signature, link_id(signed), link)
 
 
 def _parsed(unverified: UnverifiedChain, start: int) -> Iterator[tuple[Frame, LinkMessage | None]]:
@@ -143,7 +159,8 @@ def _parsed(unverified: UnverifiedChain, start: int) -> Iterator[tuple[Frame, Li
     frames = unverified.frames
     begin = frames[start - 1].end if start else 0
     messages = parse_canonical_links(unverified.token[begin : frames[-1].end])
-    return zip(frames[start:], messages or [None] * (len(frames) - start), strict=True)
+    unparsed: list[LinkMessage | None] = [None] * (len(frames) - start)
+    return zip(frames[start:], messages or unparsed, strict=True)
 
 
 def step_1_size(token: bytes) -> None:
@@ -159,10 +176,13 @@ def step_2_envelope(token: bytes) -> UnverifiedChain:
 
 def step_3_issuer_is_trusted(issuer_key_id: bytes | None, trust: TrustBundle, now_ms: int) -> bytes:
     """Step 3: the bundle is current and lists the issuer key for grants, active, inside its window."""
-    trust.require_current(now_ms)
-    if issuer_key_id is None:
-        raise refusal(Reason.GRANT_MISSING)
-    return trust.grant_key(issuer_key_id, now_ms).public_key
+    try:
+        trust.require_current(now_ms)
+        if issuer_key_id is None:
+            raise refusal(Reason.GRANT_MISSING)
+        return trust.grant_key(issuer_key_id, now_ms).public_key
+    except Refused as error:
+        raise error.at(0) from None
 
 
 def step_4_signature(public: bytes, signed: bytes, signature: bytes) -> None:
@@ -250,9 +270,12 @@ def step_14_not_revoked(chain: VerifiedChain, revocations: RevocationState) -> N
     try:
         revocations.check(chain.revocation_keys)
     except Refused as error:
-        for index, signed in enumerate(chain.links):
-            if not revocations.holds_none(_link_keys(signed)):
-                raise error.at(index) from None
+        for index in range(len(chain.links)):
+            try:
+                revocations.check(_revocation_keys(chain.links[: index + 1]))
+            except Refused as first:
+                if first.reason is error.reason:
+                    raise error.at(index) from None
         raise
 
 
