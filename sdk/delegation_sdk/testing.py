@@ -1,10 +1,12 @@
 """An authority in memory for tests of your own agents and tools: real keys, chains and refusals, no network.
 
-authority = Authority(local={("files", "read")})
-guard = authority.guard_for("files")
-with authority.client("spiffe://test.example/agent/planner").task("Read", scope=Scope(tool("files", "read"))) as task:
-call = task.call("files", "read")
-guard.authorize(call.carriage, "read", call.arguments)
+```python
+with Authority(local={("files", "read")}) as authority:
+    guard = authority.guard_for("files")
+    with authority.client("spiffe://test.example/agent/planner").task("Read", scope=scope) as task:
+        call = task.call("files", "read", {"path": "/srv/a"})
+        guard.authorize(call.carriage, "read", call.arguments)
+```
 """
 
 from __future__ import annotations

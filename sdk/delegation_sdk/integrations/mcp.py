@@ -1,0 +1,136 @@
+"""Guarding the tools of a server written with the official MCP SDK (2.x), over any transport. Needs the extra `mcp`.
+
+The SDK coerces arguments after this has decided ("5" becomes 5, unknown ones are dropped), so constraints are strict
+about types on what was sent. `MCPServer.call_tool`, called in process, passes by every extension: it is not guarded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.extension import Extension
+from mcp.server.mcpserver import MCPServer
+from mcp_types import CallToolRequestParams, CallToolResult, TextContent
+
+from delegation.core.records import OutcomeStatus
+from delegation.errors import Reason, Refused, refusal
+from delegation_sdk import context
+from delegation_sdk.advice import advice
+from delegation_sdk.authorized_call import AuthorizedCall
+from delegation_sdk.guard import Guard
+from delegation_sdk.guarded_tool import reporting
+
+IDENTIFIER: Final = "io.github.delegation-chain/guard"
+_log = logging.getLogger("delegation_sdk.mcp")
+
+
+class GuardExtension(Extension):
+    """Lets a server's tools run only for authorized calls: `MCPServer("files", extensions=[GuardExtension(guard)])`.
+
+    Args:
+        guard: The guard of the audience that the server's tools speak for.
+        catalogue_only: Refuse tools that the operator's catalogue does not list, without asking the service.
+    """
+
+    identifier = IDENTIFIER
+
+    def __init__(self, guard: Guard, *, catalogue_only: bool = False) -> None:
+        self._guard = guard
+        self._catalogue_only = catalogue_only
+        self._server: MCPServer[Any] | None = None
+        self._defaults: dict[str, dict[str, Any]] = {}
+
+    def attach(self, server: MCPServer[Any]) -> None:
+        """Read the tools' defaults from this server, to check what a tool will use and not only what was sent."""
+        self._server = server
+
+    def settings(self) -> dict[str, Any]:
+        """Tell clients that calls need a delegation, for whom, and where it goes."""
+        return {"audience": self._guard.audience, "metaKey": context.META_KEY}
+
+    async def intercept_tool_call(
+        self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Decide the call; run the tool if it may run, and report what came of it."""
+        try:
+            call = await self._authorize(params)
+        except Refused as refused:
+            return denied(refused)
+        except Exception as error:  # noqa: BLE001 - its text would go to the client, and failing is a denial
+            _log.error("deciding a call failed for a defect: %s", type(error).__qualname__)
+            return denied(refusal(Reason.INTERNAL))
+        with context.serving(call), reporting(self._guard, call):
+            result = await call_next(_without_delegation(ctx))
+            if getattr(result, "is_error", False):
+                call.report(OutcomeStatus.FAILED if self._guard.only_reads(call.tool) else OutcomeStatus.UNKNOWN)
+        return result
+
+    async def _authorize(self, params: CallToolRequestParams) -> AuthorizedCall:
+        if self._catalogue_only and not self._guard.is_listed(params.name):
+            raise refusal(Reason.POLICY_DENIED, detail="the operator's catalogue does not list this tool")
+        carriage = context.from_mcp_meta(params.meta)
+        arguments = params.arguments or {}
+        return await self._guard.aio.authorize(
+            carriage, params.name, arguments, defaults=await self._defaults_of(params.name)
+        )
+
+    async def _defaults_of(self, tool: str) -> Mapping[str, Any]:
+        """Give what a tool uses for arguments that are not sent, from its schema."""
+        if self._server is None:
+            declared = self._guard.declared.get(tool)
+            return declared.defaults if declared else {}
+        if tool not in self._defaults:
+            tools = await self._server.list_tools()
+            self._defaults = {each.name: _schema_defaults(each.input_schema) for each in tools}
+        return self._defaults.get(tool, {})
+
+
+def guarded_server(guard: Guard, name: str | None = None, *, catalogue_only: bool = False, **options: Any) -> MCPServer:
+    """Make an MCP server all of whose tools are guarded.
+
+    Args:
+        guard: The guard of its audience.
+        name: The server's name; None: the audience.
+        catalogue_only: Refuse tools that the operator's catalogue does not list.
+        **options: As `MCPServer` takes them.
+    """
+    extension = GuardExtension(guard, catalogue_only=catalogue_only)
+    extensions = [extension, *(options.pop("extensions", None) or ())]
+    server: MCPServer = MCPServer(name or guard.audience, extensions=extensions, **options)
+    extension.attach(server)
+    return server
+
+
+def denied(refused: Refused) -> CallToolResult:
+    """Give the MCP answer of a refusal: a tool error with the reason for machines and a text for people."""
+    return CallToolResult(
+        is_error=True,
+        content=[TextContent(type="text", text=f"Refused: {refused}. {advice(refused)}")],
+        structured_content={
+            "reason": str(refused.reason),
+            "layer": str(refused.layer),
+            "link_index": refused.link_index,
+            "field": refused.field,
+            "parent": refused.parent,
+            "child": refused.child,
+            "detail": refused.detail,
+        },
+    )
+
+
+def _without_delegation(ctx: ServerRequestContext[Any, Any]) -> ServerRequestContext[Any, Any]:
+    """Hide chain and proof from the tool: it needs neither, and could only leak them."""
+    meta: Any = None if ctx.meta is None else context.without_mcp_meta(ctx.meta)
+    params = ctx.params
+    if params is not None and isinstance(params.get("_meta"), Mapping):
+        params = {**params, "_meta": context.without_mcp_meta(params["_meta"])}
+    return replace(ctx, meta=meta, params=params)
+
+
+def _schema_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    properties = schema.get("properties", {}).items()
+    return {name: each["default"] for name, each in properties if isinstance(each, Mapping) and "default" in each}

@@ -1,0 +1,69 @@
+"""Calling guarded MCP tools: chain and proof go along in `_meta`.
+
+Works with `mcp.Client` and `mcp.ClientSession`, and with whatever has their `call_tool`; it imports neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+from delegation.errors import Reason, Refused, refusal
+from delegation_sdk.delegation import Delegation
+
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class ToolCaller(Protocol[Result_co]):
+    """An MCP client or session."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any] | None = None, *, meta: Any = None, **options: Any
+    ) -> Result_co:
+        """Call a tool."""
+
+
+async def call_tool(
+    session: ToolCaller[Result_co],
+    delegation: Delegation,
+    audience: str,
+    tool: str,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    meta: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Result_co:
+    """Call a guarded tool under a delegation.
+
+    Args:
+        session: An `mcp.Client` or `mcp.ClientSession`.
+        delegation: Under which the call is made; its holder key must be here.
+        audience: Whom the tool speaks for; a guarded server tells it in its capabilities.
+        tool: What is called.
+        arguments: With what.
+        meta: More `_meta`.
+        **options: As the session takes them.
+
+    Returns:
+        What the session gives; `refusal_in` tells whether it is a denial.
+
+    Raises:
+        NotPermitted: ARGUMENTS_INVALID or ARGUMENTS_TOO_LARGE.
+        InvalidRequest: The holder key is not here.
+    """
+    async with delegation.call(audience, tool, arguments) as call:
+        return await session.call_tool(tool, call.arguments, meta={**(meta or {}), **call.mcp_meta()}, **options)
+
+
+def refusal_in(result: Any) -> Refused | None:
+    """Give the guard's refusal in a tool's result, or None if it is none."""
+    content = getattr(result, "structured_content", None)
+    if not getattr(result, "is_error", False) or not isinstance(content, Mapping) or "layer" not in content:
+        return None
+    try:
+        reason = Reason(str(content.get("reason")))
+    except ValueError:
+        reason = Reason.INTERNAL
+    link_index = content.get("link_index")
+    words = {name: str(content.get(name) or "") for name in ("field", "parent", "child", "detail")}
+    return refusal(reason, link_index=link_index if isinstance(link_index, int) else None, **words)
