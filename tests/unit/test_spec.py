@@ -1,0 +1,230 @@
+"""proto/SPEC.md against the code: whatever stands in both is compared, in both directions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+
+import pytest
+from google.rpc.code_pb2 import Code
+
+import spec_example
+from delegation.core import limits, narrowing, verify
+from delegation.core.arguments import Arguments
+from delegation.core.authorize import authorize
+from delegation.core.codec import scope_from_message
+from delegation.core.constraints import covers
+from delegation.core.keys import Purpose
+from delegation.core.proof import SERVICE_AUDIENCE, check_proof
+from delegation.core.revocation import RevocationKind, RevocationState
+from delegation.core.verify import Verifier
+from delegation.errors import Reason, Refused, layer_of
+from delegation.v1 import chain_pb2, errors_pb2, statement_pb2
+from delegation.wire.errors import _CODE_OF_LAYER
+from delegation_sdk import carriage
+
+SPEC = spec_example.SPEC.read_text()
+
+
+def rows(title: str) -> Iterator[list[str]]:
+    """Give the cells of the table whose header row begins so; code marks and requirement marks are taken off."""
+    head = SPEC.index(f"\n| {title}")
+    lines = SPEC[head + 1 :].split("\n\n")[0].splitlines()
+    for line in lines[2:]:
+        yield [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+
+
+def section(number: int) -> str:
+    return re.split(r"^## \d+\. .*$", SPEC, flags=re.MULTILINE)[number]
+
+
+# -- requirements --------------------------------------------------------------------------------------------
+
+DEFINED = re.findall(r"\[([A-Z]-\d+)\](?!\()", SPEC)
+
+
+def test_every_requirement_has_an_id_of_its_own():
+    assert len(DEFINED) > 100
+    assert sorted(DEFINED) == sorted(set(DEFINED))
+
+
+def test_ids_of_a_letter_count_up_without_gaps():
+    for letter in {each[0] for each in DEFINED}:
+        numbers = [int(each[2:]) for each in DEFINED if each[0] == letter]
+        assert numbers == list(range(1, len(numbers) + 1)), letter
+
+
+def test_every_must_stands_in_a_requirement_with_an_id():
+    blocks = re.split(r"\n(?=- )|\n\n|\n(?=\|)", "\n".join(section(number) for number in range(2, 16)))
+    bare = [block for block in blocks if "MUST" in block and not re.search(r"\[[A-Z]-\d+\]", block)]
+    assert [block for block in bare if "V-*n* is the requirement" not in block] == []
+
+
+def test_every_reference_to_a_requirement_leads_to_one():
+    referred = set(re.findall(r"(?<![\[\w-])([A-Z]-\d+)(?![\]\w])", SPEC))
+    assert referred <= set(DEFINED)
+
+
+def test_every_section_that_the_code_names_exists():
+    titles = re.findall(r"^## (\d+)\. ", SPEC, flags=re.MULTILINE)
+    assert titles == [str(number) for number in range(1, 16)]
+
+
+# -- verification --------------------------------------------------------------------------------------------
+
+
+def steps_of_the_code() -> dict[int, str]:
+    """Give number and layer of each step in the docstring of verify.py."""
+    lines = re.findall(r"^    (\d+) +(.+?) +(\w+)$", verify.__doc__ or "", flags=re.MULTILINE)
+    return {int(number): layer for number, _, layer in lines}
+
+
+def test_steps_of_verification_are_those_of_the_code():
+    spec = {int(row[0]): row for row in rows("step | id |") if row[0]}
+    assert list(spec) == list(range(1, 15))
+    assert {number: row[3] for number, row in spec.items()} == steps_of_the_code()
+    assert all(row[1] == f"[V-{number}]" for number, row in spec.items())
+
+
+def test_each_step_is_a_function_or_is_marked_where_it_is_done():
+    functions = {
+        int(match[1]): function
+        for name, function in inspect.getmembers(verify, inspect.isfunction)
+        if (match := re.match(r"step_(\d+)_", name))
+    }
+    for number, function in functions.items():
+        assert (function.__doc__ or "").startswith(f"Step {number}: ")
+    marked = re.findall(r"# steps (\d+) and (\d+)", inspect.getsource(verify))
+    assert {*functions, *(int(number) for pair in marked for number in pair)} == set(steps_of_the_code())
+
+
+def test_reasons_of_the_steps_exist():
+    for row in rows("step | id |"):
+        for reason in filter(None, (each.strip(" `") for each in row[4].split(","))):
+            assert reason in set(Reason)
+
+
+# -- tables --------------------------------------------------------------------------------------------------
+
+
+def test_limits_are_those_of_the_code():
+    code = {name: value for name, value in vars(limits).items() if name.isupper()}
+    assert {row[0]: int(row[1]) for row in rows("name | value | unit")} == code
+
+
+def test_domain_tags_are_those_of_the_code():
+    assert {row[0]: row[1].encode() for row in rows("purpose | domain tag")} == {
+        each.name: each.value for each in Purpose
+    }
+
+
+def test_reasons_numbers_and_layers_are_those_of_the_code_and_the_contract():
+    code = {
+        reason: (errors_pb2.ErrorReason.Value(f"ERROR_REASON_{reason.name}"), str(layer_of(reason)))
+        for reason in Reason
+    }
+    assert {row[1]: (int(row[0]), row[2]) for row in rows("no. | reason | layer")} == code
+
+
+def test_status_codes_are_those_of_the_code():
+    code = {str(layer): Code.Name(number) for layer, number in _CODE_OF_LAYER.items()}
+    assert {row[0]: row[1] for row in rows("layer | gRPC code")} == code
+
+
+def test_fields_of_a_link_and_their_rules_are_those_of_the_contract_and_the_code():
+    fields = [field.name for field in chain_pb2.Link.DESCRIPTOR.fields]
+    assert [row[0] for row in rows("field | rule")] == fields == list(narrowing.RULES)
+    described = [name.strip(" `") for row in rows("field | value |") for name in row[0].split(",")]
+    assert described == fields
+
+
+def test_kinds_of_revocation_are_those_of_the_code():
+    code = {str(kind): statement_pb2.RevocationKind.Value(f"REVOCATION_KIND_{kind.name}") for kind in RevocationKind}
+    assert {row[0]: int(row[1]) for row in rows("kind | no. | id")} == code
+
+
+def test_carriage_is_that_of_the_code():
+    names = {row[0]: (row[1], row[2]) for row in rows("where | chain | proof")}
+    assert names["gRPC metadata"] == (carriage.CHAIN_METADATA, carriage.PROOF_METADATA)
+    assert names["HTTP headers"] == (carriage.CHAIN_HEADER, carriage.PROOF_HEADER)
+    assert names["MCP `params._meta"][0].startswith(carriage.META_KEY)
+    assert f"{carriage.MAX_METADATA_BYTES:,} bytes" in section(11)
+    assert f"{carriage.MAX_HEADER_BYTES:,} characters" in section(11)
+    assert SERVICE_AUDIENCE in section(7)
+
+
+# -- constraints ---------------------------------------------------------------------------------------------
+
+KINDS = {field.name: field for field in chain_pb2.Constraint.DESCRIPTOR.fields}
+
+
+def evaluated(kind: str) -> bool:
+    """Tell whether the codec knows what to do with a kind of constraint, valid or not."""
+    constraint = chain_pb2.Constraint()
+    field = KINDS[kind]
+    if field.message_type is None:
+        setattr(constraint, kind, field.default_value)
+    else:
+        getattr(constraint, kind).SetInParent()
+    argument = chain_pb2.Argument(name="a", constraint=constraint)
+    scope = chain_pb2.Scope(capabilities=[chain_pb2.Capability(audience="x", tool="y", arguments=[argument])])
+    try:
+        scope_from_message(scope)
+    except Refused as refused:
+        # `each` of nothing fails for what is inside it.
+        return refused.reason is not Reason.CONSTRAINT_UNSUPPORTED or "unknown kind" in refused.detail
+    return True
+
+
+def test_every_kind_of_constraint_is_listed_with_its_number():
+    assert {row[0]: int(row[1]) for row in rows("kind | no. | this version")} == {
+        name: field.number for name, field in KINDS.items()
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_constraint_is_evaluated_or_refused_as_the_spec_says(kind):
+    said = {row[0]: row[2] for row in rows("kind | no. | this version")}
+    assert said[kind] == ("evaluated" if evaluated(kind) else "refused")
+
+
+def test_pairs_with_a_rule_of_covering_are_those_of_the_code():
+    # The package's `covers` is the function; its module holds the table of rules.
+    rules = inspect.getmodule(covers)._RULES
+    code = {(parent.__name__, child.__name__) for parent, child in rules}
+    spec = {tuple(cell.title().replace("_", "") for cell in row[:2]) for row in rows("parent | child | covered if")}
+    assert spec == code
+
+
+def test_conditions_are_refused_as_the_spec_says():
+    condition = chain_pb2.Condition(call_count=chain_pb2.CallCount(maximum=1))
+    scope = chain_pb2.Scope(capabilities=[chain_pb2.Capability(audience="x", tool="y", conditions=[condition])])
+    with pytest.raises(Refused, match="condition_unsupported"):
+        scope_from_message(scope)
+
+
+# -- the example ---------------------------------------------------------------------------------------------
+
+
+def test_example_is_what_the_code_makes():
+    assert spec_example.shown(SPEC) == spec_example.page()
+
+
+def test_example_verifies_and_permits_just_what_it_says():
+    example = spec_example.make()
+    now_ms = spec_example.T0_MS + 2_000
+    chain = Verifier(spec_example.TRUST).verify(example.token, now_ms=now_ms, revocations=RevocationState())
+    call = {"audience": spec_example.AUDIENCE, "tool": spec_example.TOOL}
+    check_proof(example.proof, chain, **call, arguments_digest=example.arguments.digest, now_ms=now_ms)
+    authorize(chain, **call, arguments=example.arguments)
+    with pytest.raises(Refused, match="argument_refused at link 1"):
+        authorize(chain, **call, arguments=Arguments.of({"path": "/srv/other.txt"}))
+
+
+def test_annotations_of_the_example_cover_every_byte():
+    example = spec_example.make()
+    for link in (example.grant, example.handoff):
+        lines = spec_example.dissect(link.payload, spec_example._LINK)
+        shown = [bytes.fromhex(line.strip().split("  ")[0]) for line in lines]
+        assert b"".join(shown) == link.payload
