@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from delegation.core.keys import SigningKey
+from delegation.core.revocation import RevocationKind
 from delegation.core.scope import Scope
 from delegation.core.statement import Offer
 from delegation.errors import DelegationError, Overloaded, ServiceUnavailable
@@ -22,6 +24,7 @@ from delegation_sdk.flows.grant import grant_wanted
 from delegation_sdk.flows.hand_off import hand_off_wanted
 from delegation_sdk.flows.listen import ANSWER_OFFER
 from delegation_sdk.lifetimes import Lifetime
+from delegation_sdk.lineage import Lineage
 from delegation_sdk.profile import Profile, ProfilePath
 from delegation_sdk.sources import Sources
 from delegation_sdk.transport import Stream, Transport, run
@@ -55,6 +58,11 @@ class Client:
 
         found = profile if isinstance(profile, Profile) else Profile.find(profile)
         return cls(GrpcTransport(open_channel(found)), agent=found.agent())
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """What the service recorded: tasks, chains and calls."""
+        return Lineage(self._transport)
 
     @contextlib.contextmanager
     def task(
@@ -166,6 +174,26 @@ class Client:
         """
         flow = flows.revoke_link(holder, handed_on, self._sources, justification=justification)
         run(flow, self._transport)
+
+    def revoke_id(
+        self, kind: RevocationKind, id: bytes, *, holder: Delegation | None = None, justification: str = ""
+    ) -> int:
+        """Revoke what an id names, as an operator; or a link, as one of the holders above it.
+
+        Args:
+            kind: What kind of thing it is.
+            id: As `core.revocation.Revocation` says for the kind.
+            holder: For a link: the delegation that it was handed on from, or one before that; None: as an operator.
+            justification: Why, for the record.
+
+        Returns:
+            The position of the revocation feed at which that is known.
+
+        Raises:
+            RequestFailed: The service did not do it.
+        """
+        flow = flows.revoke_id(kind, id, self._sources, holder=holder, justification=justification)
+        return run(flow, self._transport)
 
     def complete(self, task: Delegation) -> None:
         """End a task; when this returns, everything handed on in it is revoked.

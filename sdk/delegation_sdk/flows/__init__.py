@@ -8,6 +8,7 @@ from delegation_sdk.flows.grant import GrantWanted, grant
 from delegation_sdk.flows.hand_off import HandOffWanted, hand_off, record
 from delegation_sdk.flows.listen import Listening
 from delegation_sdk.flows.offer import register_agent, request_offer
+from delegation_sdk.flows.revoke import revoke_id
 from delegation_sdk.flows.rpc import Duplex, Flow, Rpc
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "record",
     "register_agent",
     "request_offer",
+    "revoke_id",
     "revoke_link",
 ]
