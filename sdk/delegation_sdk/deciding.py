@@ -16,7 +16,9 @@ from delegation.core import limits
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
 from delegation.core.chain import TraceIds, VerifiedChain
+from delegation.core.codec import parse_token
 from delegation.core.codec.canonical import check_name
+from delegation.core.keys import Purpose, link_id, signing_input
 from delegation.core.proof import check_proof
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
 from delegation.errors import (
@@ -235,7 +237,7 @@ class Decider:
         proof = question.carriage.proof
         return DecisionRecord(
             call_id=question.call_id,
-            chain_digest=question.chain.digest if question.chain else b"",
+            chain_digest=question.chain.digest if question.chain else _claimed_digest(question.carriage.token),
             audience=self._audience,
             tool=question.tool,
             arguments_digest=question.sent.digest if question.sent else _NO_DIGEST,
@@ -255,6 +257,20 @@ def _nameable(tool: str) -> bool:
     except Malformed:
         return False
     return True
+
+
+def _claimed_digest(token: bytes) -> bytes:
+    """Name the chain that a refused call claims, so that its task shows the attempt; empty if it cannot be read."""
+    if not token:
+        return b""
+    try:
+        frames = parse_token(token).frames
+    except Refused:
+        return b""
+    digest = b""
+    for frame in frames:
+        digest = link_id(signing_input(Purpose.HANDOFF if digest else Purpose.GRANT, frame.payload, digest))
+    return digest
 
 
 def _link_index(refused: Refused | None) -> int | None:

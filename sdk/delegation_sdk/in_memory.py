@@ -330,6 +330,7 @@ class InMemoryFeedStream:
         if self._cancelled.is_set():
             raise ServiceUnavailable("the stream was closed")
         statement = self._service.next_entry(self._position, snapshot=self._snapshot, timeout_s=timeout_s)
+        self._service.require_reachable()  # it may have died while this waited
         self._position = decode_feed_entry(statement.payload).to_position
         self._snapshot = False
         return statement
