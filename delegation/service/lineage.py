@@ -102,7 +102,7 @@ class Lineage:
         limit: int,
     ) -> CallPage:
         """Find calls that the caller may see, newest first. Raises `PermissionDenied`, `NotFound`."""
-        audiences = (audience,) if audience else None
+        audiences: tuple[str, ...] | None = (audience,) if audience else None
         if not (_sees_all(caller) or await self._has_part_in(caller, task_id)):
             audiences, agent = _own_calls(caller, audience, agent)
         which = CallFilter(task_id=task_id, audiences=audiences, tool=tool, agent=agent, allowed=allowed)

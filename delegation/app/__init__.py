@@ -1,0 +1,15 @@
+"""The composition root: the only room that picks adapters and puts the service together."""
+
+from delegation.app.application import Application, build, serve
+from delegation.app.development import issue_development_profile
+from delegation.app.key_files import create_root_key, create_service_keys, sign_bundle_file
+
+__all__ = [
+    "Application",
+    "build",
+    "create_root_key",
+    "create_service_keys",
+    "issue_development_profile",
+    "serve",
+    "sign_bundle_file",
+]

@@ -1,0 +1,90 @@
+"""Every use case, given its ports; and the handlers, given their use cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from delegation.core.verify import Verifier
+from delegation.server.authorization_rpcs import AuthorizationRpcs
+from delegation.server.config import ServerConfig
+from delegation.server.delegation_rpcs import DelegationRpcs
+from delegation.server.lineage_rpcs import LineageRpcs
+from delegation.server.services import Rpcs
+from delegation.server.trust_rpcs import TrustRpcs
+from delegation.service.agents import RegisterAgent
+from delegation.service.authorize import Authorize
+from delegation.service.complete_task import CompleteTask
+from delegation.service.consume_proof import ConsumeProof
+from delegation.service.feed import RevocationFeed
+from delegation.service.grant import Grant, GrantLifetimes
+from delegation.service.guard_keys import GuardKeys
+from delegation.service.hand_off import HandOff
+from delegation.service.late_links import LateLinks
+from delegation.service.lineage import Lineage
+from delegation.service.offers import Offers
+from delegation.service.record_decisions import RecordDecisions
+from delegation.service.recorded_links import RecordedLinks
+from delegation.service.report_outcome import ReportOutcome
+from delegation.service.revoke import Revoke
+from delegation.service.trust import Trust
+from delegation.signing.port import ServiceKeys
+from delegation.storage.port import Storage
+
+
+def handlers(
+    config: ServerConfig,
+    storage: Storage,
+    keys: ServiceKeys,
+    trust: Trust,
+    feed: RevocationFeed,
+    *,
+    now_ms: Callable[[], int],
+    random: Callable[[int], bytes],
+) -> Rpcs:
+    """Make the handlers of all RPCs."""
+    verifier = Verifier(trust.bundle)
+    recorded = RecordedLinks(storage)
+    offers = Offers(storage, now_ms=now_ms)
+    guard_keys = GuardKeys(storage, now_ms=now_ms)
+    late_links = LateLinks(storage, keys=keys, verifier=verifier, recorded=recorded, now_ms=now_ms)
+    return Rpcs(
+        delegation=DelegationRpcs(
+            grant=Grant(
+                storage,
+                keys=keys,
+                feed=feed,
+                recorded=recorded,
+                trust_domain=config.trust_domain,
+                now_ms=now_ms,
+                random=random,
+                lifetimes=GrantLifetimes(config.grants.default_lifetime_ms, config.grants.max_lifetime_ms),
+            ),
+            hand_off=HandOff(
+                storage,
+                keys=keys,
+                feed=feed,
+                verifier=verifier,
+                recorded=recorded,
+                offers=offers,
+                now_ms=now_ms,
+            ),
+            complete_task=CompleteTask(storage, feed, now_ms=now_ms),
+            revoke=Revoke(storage, feed, now_ms=now_ms),
+        ),
+        authorization=AuthorizationRpcs(
+            authorize=Authorize(
+                storage,
+                feed=feed,
+                verifier=verifier,
+                recorded=recorded,
+                now_ms=now_ms,
+                random=random,
+                catalogue_digest=trust.bundle.catalogue_digest,
+            ),
+            consume_proof=ConsumeProof(storage, now_ms=now_ms),
+            record_decisions=RecordDecisions(storage, guard_keys=guard_keys, late_links=late_links, now_ms=now_ms),
+            report_outcome=ReportOutcome(storage, guard_keys=guard_keys, now_ms=now_ms),
+        ),
+        trust=TrustRpcs(trust=trust, feed=feed, register_agent=RegisterAgent(storage, now_ms=now_ms), offers=offers),
+        lineage=LineageRpcs(Lineage(storage, feed, now_ms=now_ms)),
+    )

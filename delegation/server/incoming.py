@@ -1,0 +1,82 @@
+"""The requests of a stream, read ahead a little, until the client or the server ends them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class Incoming(AsyncIterator[Q], Generic[Q]):
+    """An iterator over requests that the server can end: what was read is still given out."""
+
+    def __init__(self, requests: AsyncIterator[Q], window: int) -> None:
+        self._waiting: asyncio.Queue[Q | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(window)
+        self._failure: BaseException | None = None
+        self._reader = asyncio.create_task(self._read(requests))
+
+    def end(self) -> None:
+        """Read no further."""
+        self._reader.cancel()
+
+    async def _read(self, requests: AsyncIterator[Q]) -> None:
+        try:
+            async for request in requests:
+                await self._room.acquire()
+                self._waiting.put_nowait(request)
+        except asyncio.CancelledError:
+            pass  # ended by the server, or the RPC was cancelled: there is nobody to tell
+        except Exception as error:  # noqa: BLE001 - raised where the requests are awaited
+            self._failure = error
+        finally:
+            self._waiting.put_nowait(None)
+
+    def __aiter__(self) -> Incoming[Q]:
+        return self
+
+    async def __anext__(self) -> Q:
+        request = await self._waiting.get()
+        if request is None:
+            self._waiting.put_nowait(None)
+            if self._failure is not None:
+                raise self._failure
+            raise StopAsyncIteration
+        self._room.release()
+        return request
+
+
+async def in_order(
+    requests: AsyncIterator[Q], answer: Callable[[Q], Coroutine[Any, Any, A]], *, window: int
+) -> AsyncIterator[A]:
+    """Answer requests side by side, at most `window` at a time; yield the answers in the requests' order."""
+    answers: asyncio.Queue[asyncio.Task[A] | None] = asyncio.Queue()
+    room = asyncio.Semaphore(window)
+    failure: list[Exception] = []
+
+    async def begin() -> None:
+        try:
+            async for request in requests:
+                await room.acquire()
+                answers.put_nowait(asyncio.create_task(answer(request)))
+        except Exception as error:  # noqa: BLE001 - raised after the answers before it
+            failure.append(error)
+        finally:
+            answers.put_nowait(None)
+
+    beginning = asyncio.create_task(begin())
+    try:
+        while (task := await answers.get()) is not None:
+            result = await task
+            room.release()
+            yield result
+        if failure:
+            raise failure[0]
+    finally:
+        beginning.cancel()
+        while not answers.empty():
+            if (task := answers.get_nowait()) is not None:
+                task.cancel()

@@ -1,0 +1,127 @@
+"""A gRPC server from its start to its end: bind, serve, tell its health, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from delegation.errors import ConfigError, StorageError
+from delegation.server.config_sections import LimitsConfig
+from delegation.server.door import Door
+from delegation.server.listen import ListenAddress
+from delegation.server.options import channel_options
+from delegation.server.services import Rpcs, add_services
+
+_LOG: Final = structlog.get_logger("delegation")
+_CHECK_EVERY_SECONDS: Final = 2.0
+_SERVING: Final = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where to listen, and with which credentials: called once, when binding."""
+
+    address: ListenAddress
+    credentials: Callable[[], grpc.ServerCredentials]
+
+
+class Server:
+    """One gRPC server. `start`, then `drain`; it does not begin again."""
+
+    def __init__(
+        self,
+        rpcs: Rpcs,
+        door: Door,
+        listener: Listener,
+        *,
+        limits: LimitsConfig,
+        check_storage: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._rpcs = rpcs
+        self._door = door
+        self._listener = listener
+        self._limits = limits
+        self._check_storage = check_storage
+        self._server: grpc.aio.Server | None = None
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # stubs lack it
+        self._services: Sequence[str] = ()
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> ListenAddress:
+        """Bind and serve; return the address, with the port that the system chose.
+
+        Raises:
+            ConfigError: the address is taken or cannot be bound.
+        """
+        address = self._listener.address
+        _refuse_taken_socket(address)
+        server = grpc.aio.server(options=channel_options(self._limits))
+        self._services = add_services(server, self._rpcs, self._door)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        try:
+            port = server.add_secure_port(str(address), self._listener.credentials())
+        except RuntimeError:
+            raise ConfigError(
+                f"cannot listen on {address}: it is taken or not of this machine; stop what uses it, or set listen"
+            ) from None
+        await server.start()
+        self._server = server
+        await self._report(_SERVING)
+        self._watching = asyncio.create_task(self._watch_storage())
+        return ListenAddress(address.host, port) if address.host else address
+
+    async def drain(self) -> None:
+        """Take no more, finish what was begun (for up to `limits.drain_ms`), then stop."""
+        if self._server is None:
+            return
+        if self._watching is not None:
+            self._watching.cancel()
+        await self._health.enter_graceful_shutdown()
+        stopping = asyncio.create_task(self._server.stop(self._limits.drain_ms / 1000))
+        self._door.close()
+        await stopping
+
+    async def _watch_storage(self) -> None:
+        """Tell those who balance load when the database takes no writes, and when it does again."""
+        healthy = True
+        while True:
+            await asyncio.sleep(_CHECK_EVERY_SECONDS)
+            try:
+                await self._check_storage()
+                now_healthy = True
+            except StorageError as error:
+                now_healthy = False
+                if healthy:
+                    _LOG.error("not ready: the database takes no writes", reason=error.reason)
+            if now_healthy is not healthy:
+                healthy = now_healthy
+                await self._report(_SERVING if healthy else _NOT_SERVING)
+
+    async def _report(self, status: Any) -> None:
+        for name in (health.OVERALL_HEALTH, *self._services):
+            await self._health.set(name, status)
+
+
+def _refuse_taken_socket(address: ListenAddress) -> None:
+    """Refuse a Unix socket that somebody serves: gRPC would take it away from them."""
+    if not address.unix_path:
+        return
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        try:
+            probe.connect(address.unix_path)
+        except OSError:
+            return
+    raise ConfigError(f"cannot listen on {address}: another server does; stop it, or set listen")

@@ -1,0 +1,86 @@
+"""TrustService: read the message, call the use case, write the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from delegation.core.statement import SignedStatement
+from delegation.errors import InvalidRequest
+from delegation.identity.port import Caller
+from delegation.service.agents import RegisterAgent
+from delegation.service.feed import RevocationFeed
+from delegation.service.offers import Instance, Offers, Wanted, Work
+from delegation.service.trust import Trust
+from delegation.v1 import trust_service_pb2 as pb
+from delegation.wire import trust as wire
+
+
+class TrustRpcs:
+    """The RPCs, by the contract's names."""
+
+    def __init__(self, *, trust: Trust, feed: RevocationFeed, register_agent: RegisterAgent, offers: Offers) -> None:
+        self._bundle = wire.trust_bundle_message(wire.TrustDocuments(trust.statement, trust.catalogue_bytes))
+        self._feed = feed
+        self._register_agent = register_agent
+        self._offers = offers
+
+    async def GetTrustBundle(self, caller: Caller, message: pb.GetTrustBundleRequest) -> pb.GetTrustBundleResponse:
+        """Give what is signed by the root key: it is for everybody who is known here."""
+        del caller, message
+        return self._bundle
+
+    async def WatchRevocations(
+        self, caller: Caller, message: pb.WatchRevocationsRequest
+    ) -> AsyncIterator[pb.WatchRevocationsResponse]:
+        """Stream the feed."""
+        del caller
+        async for entry in self._feed.watch(message.after_position):
+            yield wire.feed_entry_message(entry)
+
+    async def RegisterAgent(self, caller: Caller, message: pb.RegisterAgentRequest) -> pb.RegisterAgentResponse:
+        """Make the caller known."""
+        agent, owner = wire.read_register_agent_request(message)
+        await self._register_agent(caller, agent=agent, owner=owner)
+        return pb.RegisterAgentResponse()
+
+    async def RequestOffer(self, caller: Caller, message: pb.RequestOfferRequest) -> pb.RequestOfferResponse:
+        """Get an offer from a live instance."""
+        offer: SignedStatement = await self._offers.request(caller, wire.read_request_offer_request(message))
+        return wire.request_offer_response_message(offer)
+
+    async def AnswerOffer(
+        self, caller: Caller, messages: AsyncIterator[pb.AnswerOfferRequest]
+    ) -> AsyncIterator[pb.AnswerOfferResponse]:
+        """Keep an instance reachable until its stream ends."""
+        first = wire.read_from_instance(await anext(messages, pb.AnswerOfferRequest()))
+        if not isinstance(first, wire.Ready):
+            raise InvalidRequest("the first message says which agent is ready")
+        with self._offers.listening(caller, first.agent) as instance:
+            yield wire.to_instance_message(wire.Listening())
+            hearing = asyncio.create_task(self._hear(instance, messages))
+            telling: asyncio.Task[Wanted | Work] | None = None
+            try:
+                while not hearing.done():
+                    telling = asyncio.create_task(instance.next_message())
+                    await asyncio.wait((hearing, telling), return_when=asyncio.FIRST_COMPLETED)
+                    if telling.done():
+                        yield wire.to_instance_message(_said(telling.result()))
+                await hearing
+            finally:
+                hearing.cancel()
+                if telling is not None:
+                    telling.cancel()
+
+    async def _hear(self, instance: Instance, messages: AsyncIterator[pb.AnswerOfferRequest]) -> None:
+        async for message in messages:
+            said = wire.read_from_instance(message)
+            if not isinstance(said, wire.OfferAnswer):
+                raise InvalidRequest("after the first, every message answers a request")
+            await self._offers.answered(instance, said.request, said.offer)
+
+
+def _said(message: Wanted | Work) -> wire.ToInstance:
+    if isinstance(message, Wanted):
+        return wire.OfferWanted(message.request, message.delegator)
+    return wire.WorkHandedOff(message.token)
