@@ -10,6 +10,13 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 import pytest
+
+from delegation.core.arguments import Arguments
+from delegation.core.authorize import authorize
+from delegation.core.codec import join_token
+from delegation.core.proof import check_proof
+from delegation.core.verify import Verifier
+from delegation.errors import Refused
 from support.chains import BUNDLE, NOTHING_REVOKED, NOW_MS, READ_CALL, MadeChain, chain
 from support.mutations import (
     cuts,
@@ -21,13 +28,6 @@ from support.mutations import (
     splices,
     statement_swaps,
 )
-
-from delegation.core.arguments import Arguments
-from delegation.core.authorize import authorize
-from delegation.core.codec import join_token
-from delegation.core.proof import check_proof
-from delegation.core.verify import Verifier
-from delegation.errors import Refused
 
 PATHS = ["root", "root -> planner", "root -> planner -> tool", "root -> planner -> tool -> helper"]
 LEAST_MUTANTS = 8_000

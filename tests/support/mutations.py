@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from support.chains import MadeChain
-
 from delegation.core.chain import Frame
 from delegation.core.codec import join_token, parse_token
 from delegation.errors import Refused
+from support.chains import MadeChain
 
 
 def flips(token: bytes, random: Random) -> Iterator[bytes]:
