@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import secrets
+import threading
+
+import pytest
+
+from delegation.core.attest import open_batch, open_outcome, open_records
+from delegation.core.keys import SigningKey
+from delegation.core.records import GENESIS, DecisionRecord, Outcome, OutcomeStatus
+from delegation.errors import BadStatement, Reason, ServiceUnavailable, Undecided
+from delegation_sdk.recorder import MAX_BATCH, MAX_BATCH_TOKENS, Recorder, RecordQueue
+
+
+def record(number, chain=b"\x01" * 32):
+    call_id = number.to_bytes(16, "big")
+    return DecisionRecord(call_id, chain, "files", "read", bytes(32), 1_800_000_000_000, True, "", None, 7, b"p", None)
+
+
+@pytest.fixture
+def key():
+    return SigningKey(bytes(31) + b"\x01")
+
+
+@pytest.fixture
+def queue(key):
+    return RecordQueue(key)
+
+
+def test_records_are_numbered_without_gaps_chained_and_signed(queue, key):
+    for number in range(MAX_BATCH + 3):
+        queue.append(record(number), b"")
+    first = queue.take()
+    queue.acknowledge(first.next_sequence)
+    second = queue.take()
+
+    one, two = open_batch(first.batch), open_batch(second.batch)
+    assert one.guard_key == two.guard_key == key.public
+    assert (one.first_sequence, one.previous_hash) == (1, GENESIS)
+    assert (two.first_sequence, two.previous_hash) == (one.next_sequence, one.head)
+    taken = [each.call_id for each in (*open_records(one), *open_records(two))]
+    assert taken == [record(number).call_id for number in range(MAX_BATCH + 3)]
+
+
+def test_an_unacknowledged_batch_is_given_again_byte_for_byte(queue):
+    queue.append(record(1), b"token")
+    first = queue.take()
+    queue.append(record(2), b"token")
+
+    assert queue.take() is first
+    assert queue.pending == 2
+
+
+def test_a_service_that_counts_differently_is_not_believed(queue):
+    queue.append(record(1), b"")
+    queue.take()
+
+    with pytest.raises(BadStatement) as caught:
+        queue.acknowledge(5)
+    assert caught.value.reason is Reason.RECORDS_INVALID
+    assert queue.pending == 1
+
+
+def test_a_chain_goes_along_once(queue):
+    queue.append(record(1), b"token")
+    queue.append(record(2), b"token")
+    first = queue.take()
+    assert first.tokens == (b"token",)
+    queue.acknowledge(first.next_sequence)
+    queue.append(record(3), b"token")
+
+    assert queue.take().tokens == ()
+
+
+def test_a_batch_brings_no_more_chains_than_the_contract_allows(queue):
+    for number in range(MAX_BATCH_TOKENS + 1):
+        queue.append(record(number, number.to_bytes(32, "big")), b"token %d" % number)
+    shipment = queue.take()
+
+    assert len(shipment.tokens) == shipment.size == MAX_BATCH_TOKENS
+
+
+def test_a_full_queue_takes_nothing_more(key):
+    queue = RecordQueue(key, capacity=2)
+    queue.append(record(1), b"")
+    queue.take()
+    queue.append(record(2), b"")
+
+    with pytest.raises(Undecided) as caught:
+        queue.append(record(3), b"")
+    assert caught.value.reason is Reason.RECORD_BACKLOG
+
+
+class Sink:
+    """Takes records; can be made to fail, and tells when it was asked."""
+
+    def __init__(self):
+        self.batches, self.outcomes, self.failures = [], [], []
+        self.asked = threading.Semaphore(0)
+
+    def record(self, batch, tokens):
+        self.asked.release()
+        self.batches.append(batch)
+        if self.failures:
+            raise self.failures.pop(0)
+        return open_batch(batch).next_sequence
+
+    def report(self, outcomes, guard_key):
+        self.outcomes += [open_outcome(each, guard_key) for each in outcomes]
+
+
+@pytest.fixture
+def sink():
+    return Sink()
+
+
+@pytest.fixture
+def recorder(sink, key, clock):
+    return Recorder(sink, key, sources=clock.sources())
+
+
+def test_what_fails_is_sent_again_until_it_is_acknowledged(recorder, sink):
+    sink.failures = [ServiceUnavailable("gone"), ValueError("a defect")]
+    recorder.append(record(1), b"")
+    recorder.start()
+    recorder.close()
+
+    assert len(sink.batches) == 3
+    assert len(set(sink.batches)) == 1
+    assert recorder.pending == 0
+
+
+def test_an_outcome_follows_its_decision(recorder, sink):
+    sink.failures = [ServiceUnavailable("gone")]
+    recorder.append(record(1), b"")
+    recorder.report(Outcome(record(1).call_id, OutcomeStatus.OK, 1_800_000_000_000))
+    recorder.start()
+    for _ in range(2):
+        sink.asked.acquire(timeout=10)
+    recorder.close()
+
+    assert [each.call_id for each in sink.outcomes] == [record(1).call_id]
+
+
+def test_closing_says_what_could_not_be_delivered(recorder, sink):
+    sink.failures = [ServiceUnavailable("gone")] * 1000
+    recorder.append(record(1), b"")
+    recorder.start()
+
+    with pytest.raises(ServiceUnavailable, match="1 decision records"):
+        recorder.close(timeout_s=0.05)
+    sink.failures = []
+    recorder.close()
+
+
+def test_many_threads_record_without_a_gap(recorder, sink):
+    recorder.start()
+    ids = [secrets.token_bytes(16) for _ in range(400)]
+    threads = [
+        threading.Thread(target=lambda part=ids[start::4]: [recorder.append(record(0)._replace(call_id=i), b"") for i in part])
+        for start in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    recorder.close()
+
+    batches = [open_batch(batch) for batch in sink.batches]
+    head, number = GENESIS, 1
+    for batch in batches:
+        assert (batch.first_sequence, batch.previous_hash) == (number, head)
+        number, head = batch.next_sequence, batch.head
+    assert {each.call_id for batch in batches for each in open_records(batch)} == set(ids)
