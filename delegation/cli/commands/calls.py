@@ -1,0 +1,57 @@
+"""`delegation calls`: what was called, by whom, and how it was decided."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from delegation.cli.options import Json, ProfileFile
+
+
+def calls(
+    *,
+    task: Annotated[str, typer.Option(metavar="ID", help="Only calls of this task.", show_default=False)] = "",
+    audience: Annotated[str, typer.Option(help="Only calls at this audience.", show_default=False)] = "",
+    tool: Annotated[str, typer.Option(help="Only calls of this tool.", show_default=False)] = "",
+    agent: Annotated[str, typer.Option(help="Only calls by this agent.", show_default=False)] = "",
+    allowed: Annotated[
+        bool | None, typer.Option("--allowed/--refused", help="Only calls decided so.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")] = 20,
+    json: Json = False,
+    profile: ProfileFile = None,
+) -> None:
+    """List calls, newest first, allowed and refused. `delegation why` explains one."""
+    from delegation.cli.connection import connected
+    from delegation.cli.identifiers import parse_id
+    from delegation.core.limits import TASK_ID_BYTES
+
+    task_id = parse_id(task, TASK_ID_BYTES, "task") if task else None
+    with connected(profile) as client:
+        found = client.lineage.search_calls(
+            task_id=task_id,
+            audience=audience or None,
+            tool=tool or None,
+            agent=agent or None,
+            allowed=allowed,
+            limit=limit,
+        )
+    from delegation.cli.terminal import console, print_json
+
+    if json:
+        from delegation.cli.views.plain import plain_call
+
+        print_json({"calls": [plain_call(call) for call in found.items], "more": found.more})
+        return
+    from delegation.cli.views.call_table import print_call_records, print_calls
+
+    out = console()
+    if not found.items:
+        out.print("No such calls.", style="quiet")
+    elif out.is_terminal:
+        print_calls(out, found.items)
+    else:
+        print_call_records(out, found.items)
+    if found.more and out.is_terminal:
+        out.print(f"There are older ones; --limit {10 * limit} shows more.", style="quiet")

@@ -1,0 +1,57 @@
+"""`delegation serve`: runs the service until it is told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from delegation.app import Application
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", show_default=False, help="The configuration; else $DELEGATION_CONFIG."),
+]
+Development = Annotated[
+    bool, typer.Option("--dev", help="For this machine only: makes its own CA, keys and profiles in .delegation.")
+]
+Listen = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", show_default=False, help="host:port or unix:/path; port 0 takes a free one."),
+]
+StateDirectory = Annotated[
+    Path | None, typer.Option("--state-dir", metavar="DIR", show_default=False, help="Where keys and data are.")
+]
+
+
+def serve(
+    config: ConfigFile = None,
+    dev: Development = False,
+    listen: Listen = None,
+    state_dir: StateDirectory = None,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C, then finish what was begun."""
+    from delegation.cli.connection import quiet_grpc
+
+    quiet_grpc()
+    from delegation.app import serve as run
+    from delegation.server.config import load_config
+
+    run(load_config(config, dev=dev or None, listen=listen, state_dir=state_dir), ready=_announce)
+
+
+def _announce(application: Application) -> None:
+    """Say once what one needs to know; the log goes on on stderr."""
+    from delegation.cli.terminal import console
+    from delegation.cli.views.serving import print_serving
+
+    config = application.config
+    profile = _from_here(config.state_dir / "profile.toml") if config.dev else None
+    print_serving(console(), target=application.target, trust_domain=config.trust_domain, profile=profile)
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

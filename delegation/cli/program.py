@@ -1,0 +1,93 @@
+"""The commands of `delegation`, put together. Command modules are light; what is heavy they import when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from delegation.cli.commands import (
+    calls,
+    config_show,
+    demo,
+    inspect,
+    keys_init,
+    keys_issue,
+    keys_show,
+    keys_sign_bundle,
+    revoke,
+    serve,
+    trace,
+    verify,
+    version,
+    why,
+)
+from delegation.cli.exit_codes import MEANING
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+_COMMANDS: tuple[tuple[Callable[..., Any], str], ...] = (
+    (serve.serve, "Run the service."),
+    (demo.demo, "Watch it work, on real processes and files."),
+    (inspect.inspect, "What a token says; nothing is verified."),
+    (verify.verify, "Check a token as a tool would."),
+    (trace.trace, "A task as a tree of handoffs with its calls."),
+    (calls.calls, "List calls, allowed and refused."),
+    (why.why, "Why a call was allowed or refused."),
+    (revoke.revoke, "Take authority back, at once."),
+    (version.version, "The version of this program."),
+)
+_KEYS: tuple[tuple[Callable[..., Any], str], ...] = (
+    (keys_init.init, "Make root key, service keys and trust bundle."),
+    (keys_sign_bundle.sign_bundle, "Sign the next trust bundle."),
+    (keys_show.show, "The trust bundle and its keys."),
+    (keys_issue.issue, "Give an agent or tool its development identity."),
+)
+_CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
+
+
+def program() -> typer.Typer:
+    """Make the program."""
+    app = _group("Signed, attenuated delegation for agents.", epilog=_exit_codes())
+    app.callback()(_common)
+    for command, short in _COMMANDS:
+        context = _PASSED_ON if command is demo.demo else _HELP
+        app.command(short_help=short, context_settings=context)(command)
+    for name, commands, short in (
+        ("keys", _KEYS, "Keys, trust bundle and development identities."),
+        ("config", _CONFIG, "The service's configuration."),
+    ):
+        group = _group(short)
+        group.callback()(_nothing)
+        for command, command_short in commands:
+            group.command(command.__name__.replace("_", "-"), short_help=command_short)(command)
+        app.add_typer(group, name=name, short_help=short)
+    return app
+
+
+def _group(text: str, *, epilog: str | None = None) -> typer.Typer:
+    return typer.Typer(
+        help=text,
+        epilog=epilog,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=_HELP,
+    )
+
+
+def _exit_codes() -> str:
+    # \b keeps the lines as they are.
+    return "\b\nExit codes:\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANING.items())
+
+
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an unexpected failure came from.")] = False,
+) -> None:
+    del debug  # read in `outcome`, which must know it even when the command line makes no sense
+
+
+def _nothing() -> None:
+    """Keep a group a group, even with one command in it."""

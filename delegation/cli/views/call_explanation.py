@@ -1,0 +1,134 @@
+"""Why a call was decided as it was: who asked for what, what every hop says to it, who decided, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from delegation.cli.hops import Hop
+from delegation.cli.untrusted_text import visible
+from delegation.cli.views.call_lines import mark, refusal_words, tool_name
+from delegation.cli.views.chain_tree import print_fields
+from delegation.cli.views.reasons import meaning
+from delegation.cli.views.times import moment, relative
+from delegation.cli.views.tree import Line, wrapped
+from delegation.core.lineage import RecordedCall
+from delegation.errors import Layer, Refused
+
+_MOST_CHARACTERS: Final = 320
+
+
+class Verdict(StrEnum):
+    """What a hop has to do with the decision."""
+
+    PERMITS = "permits"
+    REFUSES = "refuses"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class HopVerdict:
+    """What one hop says to a call, in words."""
+
+    hop: Hop
+    verdict: Verdict
+    words: str
+
+
+_MARK: Final = {
+    Verdict.PERMITS: mark(allowed=True),
+    Verdict.REFUSES: mark(allowed=False),
+    Verdict.NOT_ASKED: ("·", "quiet"),
+}
+
+
+def verdicts(call: RecordedCall, hops: Sequence[Hop]) -> list[HopVerdict]:
+    """Tell hop by hop what led to the decision.
+
+    Hops are asked from the grant on, and the first that refuses ends it: those before it permitted the call,
+    those behind it were not asked.
+    """
+    return [_verdict(call, hop) for hop in hops]
+
+
+def print_explanation(console: Console, call: RecordedCall, hops: Sequence[Hop], now_ms: int) -> None:
+    """Print why a call was decided as it was."""
+    symbol, style = mark(allowed=call.allowed)
+    words = "allowed" if call.refusal is None else f"refused: {refusal_words(call.refusal)}"
+    console.print(Text.assemble((f"{symbol} {tool_name(call)} ", style), (words, style)), soft_wrap=True)
+    for each in verdicts(call, hops):
+        holder = (visible(each.hop.link.holder_agent), "agent")
+        text = Text.assemble("  ", _MARK[each.verdict], f" {each.hop.index} ", holder)
+        text.append(f"  {visible(each.words, limit=_MOST_CHARACTERS)}", "quiet")
+        for part in wrapped(console, Line(text, hang=6), console.width):
+            console.print(part, soft_wrap=True)
+    print_fields(console, _facts(call, now_ms))
+
+
+def plain_verdicts(found: Sequence[HopVerdict]) -> list[dict[str, Any]]:
+    """Write verdicts as plain data."""
+    return [
+        {
+            "index": each.hop.index,
+            "link_id": each.hop.link_id.hex(),
+            "agent": each.hop.link.holder_agent,
+            "verdict": str(each.verdict),
+            "why": each.words,
+        }
+        for each in found
+    ]
+
+
+def _verdict(call: RecordedCall, hop: Hop) -> HopVerdict:
+    refused = call.refusal
+    if refused is None:
+        return HopVerdict(hop, Verdict.PERMITS, _permits(call, hop))
+    if hop.index == refused.link_index:
+        return HopVerdict(hop, Verdict.REFUSES, _refuses(call, hop, refused))
+    if refused.layer is Layer.SCOPE and refused.link_index is not None and hop.index < refused.link_index:
+        return HopVerdict(hop, Verdict.PERMITS, _permits(call, hop))
+    return HopVerdict(hop, Verdict.NOT_ASKED, "was not asked")
+
+
+def _permits(call: RecordedCall, hop: Hop) -> str:
+    capability = hop.link.scope.find(call.audience, call.tool)
+    return f"permits {capability.describe()}" if capability else "permits it"
+
+
+def _refuses(call: RecordedCall, hop: Hop, refused: Refused) -> str:
+    if refused.layer is not Layer.SCOPE:
+        return str(refused.reason)
+    capability = hop.link.scope.find(call.audience, call.tool)
+    if capability is None:
+        return f"does not permit this tool, only {_tools(hop)}"
+    field = f" ({refused.field})" if refused.field else ""
+    return f"permits only {capability.describe()}{field}"
+
+
+def _tools(hop: Hop) -> str:
+    return ", ".join(f"{each.audience}.{each.tool}" for each in hop.link.scope.capabilities) or "nothing"
+
+
+def _facts(call: RecordedCall, now_ms: int) -> list[tuple[str, Text]]:
+    who = Text(visible(call.agent) or "somebody unknown", "agent")
+    if call.principal_subject and call.principal_subject != call.agent:
+        who.append(f" for {visible(call.principal_subject)}", "")
+    who.append(f", {moment(call.decided_at_ms)}, {relative(call.decided_at_ms, now_ms)}", "quiet")
+    decided = Text(f"by {_decider(call)}, knowing revocations up to {call.feed_position}")
+    if call.trace is not None:
+        decided.append(f", trace {call.trace.trace_id.hex()}", "quiet")
+    facts = [("asked", who), ("decided", decided)]
+    if call.refusal is not None:
+        facts.append(("means", Text(meaning(call.refusal))))
+    else:
+        facts.append(("outcome", Text(visible(call.outcome) or "none reported yet")))
+    return facts
+
+
+def _decider(call: RecordedCall) -> str:
+    return "the service" if call.decided_by == "service" else f"the tool's guard {visible(call.decided_by)}"
