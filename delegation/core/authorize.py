@@ -96,6 +96,7 @@ def _arguments_permitted(
             raise _refused(Reason.ARGUMENT_REFUSED, capability, name, constraint.describe(), asked)
     if given != len(values):
         unexpected = min(values.keys() - permitted.keys())
+        unexpected = unexpected if unexpected.isprintable() else ascii(unexpected)
         raise _refused(Reason.ARGUMENT_UNEXPECTED, capability, unexpected, "", "an argument that is not listed")
 
 

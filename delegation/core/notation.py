@@ -29,7 +29,7 @@ from delegation.core.constraints import (
     one_of,
     under,
 )
-from delegation.core.constraints.decimals import format_decimal
+from delegation.core.constraints.decimals import exact_number, format_decimal
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Reason, refusal
 
@@ -45,7 +45,10 @@ def scope_from_plain(capabilities: Sequence[Mapping[str, Any]]) -> Scope:
     """
     if not isinstance(capabilities, list | tuple) or not all(isinstance(item, Mapping) for item in capabilities):
         raise _wrong("a scope is a list of tables")
-    return Scope(*map(_capability, capabilities))
+    try:
+        return Scope(*map(_capability, capabilities))
+    except RecursionError:
+        raise _wrong("a constraint is nested too deep") from None
 
 
 def _wrong(detail: str) -> Exception:
@@ -62,7 +65,7 @@ def _capability(plain: Mapping[str, Any]) -> Capability:
 
 
 def _arguments(plain: object) -> dict[str, Argument]:
-    if not isinstance(plain, Mapping):
+    if not isinstance(plain, Mapping) or not all(isinstance(name, str) for name in plain):
         raise _wrong('arguments are "any" or a table')
     return {name: _argument(plain[name]) for name in sorted(plain)}
 
@@ -70,7 +73,9 @@ def _arguments(plain: object) -> dict[str, Argument]:
 def _argument(plain: object) -> Argument:
     if isinstance(plain, Mapping) and "optional" in plain:
         rest = {key: value for key, value in plain.items() if key != "optional"}
-        return Argument(constraint_from_plain(rest), optional=plain["optional"] is True)
+        if not isinstance(plain["optional"], bool):
+            raise _wrong("optional is true or false")
+        return Argument(constraint_from_plain(rest), optional=plain["optional"])
     return Argument(constraint_from_plain(plain))
 
 
@@ -90,17 +95,49 @@ def constraint_from_plain(plain: object) -> Constraint:
         raise _wrong(f"{kind} is not a kind of constraint; known: {', '.join(_READ)}")
     try:
         return read(value)
-    except TypeError:
+    except (TypeError, AttributeError):
         raise _wrong(f"{kind} does not take such a value") from None
 
 
+def _anything(value: object) -> Anything:
+    if value is not True:
+        raise _wrong("anything is true, or is not there")
+    return Anything()
+
+
+def _values(plain: object) -> Sequence[Any]:
+    if isinstance(plain, str) or not isinstance(plain, Sequence):
+        raise _wrong("several values are a list")
+    return plain
+
+
+def _bounds(plain: object) -> tuple[Any, Any]:
+    bounds = _values(plain)
+    if len(bounds) != 2 or None in bounds:  # noqa: PLR2004 - a lower and an upper one
+        raise _wrong("between takes two bounds")
+    return bounds[0], bounds[1]
+
+
+def _range_within(plain: Mapping[str, Any]) -> DecimalRange:
+    """Read bounds that are not permitted themselves."""
+    flags = {"minimum_exclusive", "maximum_exclusive"}
+    if not plain.keys() <= {"minimum", "maximum", *flags} or not all(plain[f] is True for f in flags & plain.keys()):
+        raise _wrong("a range has minimum, maximum, minimum_exclusive and maximum_exclusive")
+    low, high = (exact_number(plain[name]) if name in plain else None for name in ("minimum", "maximum"))
+    above, below = "minimum_exclusive" in plain, "maximum_exclusive" in plain
+    if low is high is None or (above and low is None) or (below and high is None):
+        raise _wrong("a range needs the bound that it speaks of")
+    return DecimalRange(low, high, above, below)
+
+
 _READ: Final[dict[str, Callable[[Any], Constraint]]] = {
-    "anything": lambda _: Anything(),
+    "anything": _anything,
     "exactly": exactly,
-    "one_of": lambda values: one_of(*values),
+    "one_of": lambda values: one_of(*_values(values)),
     "at_most": at_most,
     "at_least": at_least,
-    "between": lambda bounds: between(*bounds),
+    "between": lambda bounds: between(*_bounds(bounds)),
+    "range": _range_within,
     "under": under,
     "each": lambda inner: each(constraint_from_plain(inner)),
     "fields": lambda inner: Fields(_arguments(inner)),
@@ -108,7 +145,13 @@ _READ: Final[dict[str, Callable[[Any], Constraint]]] = {
 
 
 def scope_to_plain(scope: Scope) -> list[dict[str, Any]]:
-    """Write a scope."""
+    """Write a scope, such that reading it gives the same scope.
+
+    Raises:
+        Malformed: FIELD_INVALID for what has no plain form.
+    """
+    if any(capability.conditions for capability in scope.capabilities):
+        raise _wrong("a condition has no plain form")
     return [
         {
             "audience": capability.audience,
@@ -132,11 +175,13 @@ def constraint_to_plain(constraint: Constraint) -> dict[str, Any]:
         case Anything():
             return {"anything": True}
         case Exact(value=value):
-            return {"exactly": _number(value)}
+            return {"exactly": _value(value)}
         case OneOf():
-            return {"one_of": [_number(member) for member in constraint.members()]}
-        case IntegerRange(low, high) | DecimalRange(low, high):
+            return {"one_of": [_value(member) for member in constraint.members()]}
+        case IntegerRange(low, high):
             return _range(low, high)
+        case DecimalRange():
+            return _decimal_range(constraint)
         case SubPath(root):
             return {"under": root}
         case Each(member):
@@ -147,13 +192,32 @@ def constraint_to_plain(constraint: Constraint) -> dict[str, Any]:
             raise _wrong(f"{type(constraint).__name__} has no plain form")
 
 
-def _range(low: int | Decimal | None, high: int | Decimal | None) -> dict[str, Any]:
+def _range(low: int | str | None, high: int | str | None) -> dict[str, Any]:
     if low is None:
-        return {"at_most": _number(high)}
+        return {"at_most": high}
     if high is None:
-        return {"at_least": _number(low)}
-    return {"between": [_number(low), _number(high)]}
+        return {"at_least": low}
+    return {"between": [low, high]}
 
 
-def _number(value: object) -> object:
-    return format_decimal(value) if isinstance(value, Decimal) else value
+def _decimal_range(bounds: DecimalRange) -> dict[str, Any]:
+    """Write bounds as text: a bare integer would read back as a range of integers only."""
+    low, high = (None if bound is None else format_decimal(bound) for bound in (bounds.minimum, bounds.maximum))
+    if not bounds.minimum_exclusive and not bounds.maximum_exclusive:
+        return _range(low, high)
+    flags = {"minimum_exclusive": bounds.minimum_exclusive, "maximum_exclusive": bounds.maximum_exclusive}
+    written: dict[str, Any] = {"minimum": low, "maximum": high, **flags}
+    return {"range": {name: value for name, value in written.items() if value not in (None, False)}}
+
+
+def _value(value: object) -> object:
+    """Write a value so that it reads back as itself; a number, unlike its text, is a float."""
+    if isinstance(value, list):
+        return [_value(member) for member in value]
+    if isinstance(value, dict):
+        return {name: _value(member) for name, member in value.items()}
+    if isinstance(value, Decimal):
+        if exact_number(float(value)) != value:
+            raise _wrong("a number with more digits than a float holds has no plain form")
+        return float(value)
+    return value

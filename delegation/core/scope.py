@@ -79,7 +79,7 @@ class Scope:
     def __init__(self, *capabilities: Capability) -> None:
         if len(capabilities) > limits.CAPABILITIES:
             raise refusal(Reason.TOO_MANY_CAPABILITIES)
-        ordered = sorted(capabilities, key=lambda c: (c.audience.encode(), c.tool.encode()))
+        ordered = sorted(capabilities, key=lambda c: (c.audience, c.tool))
         self.by_pair = {(c.audience, c.tool): c for c in ordered}
         if len(self.by_pair) != len(capabilities):
             raise refusal(Reason.FIELD_INVALID, detail="two capabilities for one tool")

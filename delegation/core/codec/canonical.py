@@ -7,7 +7,9 @@ and what is decided from are the same.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from google.protobuf.message import DecodeError, EncodeError, Message
 
@@ -16,6 +18,8 @@ from delegation.core.chain import TraceIds
 from delegation.errors import Reason, refusal
 
 M = TypeVar("M", bound=Message)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _TRACE_ID_BYTES = 16
 _SPAN_ID_BYTES = 8
@@ -61,15 +65,21 @@ def strict(message_type: type[M], data: bytes, limit: int = limits.DOCUMENT_BYTE
 
 
 def encode(message: Message) -> bytes:
-    """Give the canonical form of a message that the kernel built.
+    """Give the canonical form of a message."""
+    return message.SerializeToString(deterministic=True)
 
-    Raises:
-        Malformed: FIELD_INVALID for text that is not Unicode.
-    """
-    try:
-        return message.SerializeToString(deterministic=True)
-    except (EncodeError, UnicodeError, ValueError):
-        raise refusal(Reason.FIELD_INVALID, detail="a text is not Unicode") from None
+
+def encoder(write: Callable[P, R]) -> Callable[P, R]:
+    """Let a function that builds messages raise `Malformed`, FIELD_INVALID, for a value that fits no field."""
+
+    @wraps(write)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return write(*args, **kwargs)
+        except (EncodeError, ValueError, TypeError, RecursionError):
+            raise refusal(Reason.FIELD_INVALID, detail="a value does not fit its field") from None
+
+    return checked
 
 
 def invalid(what: str) -> NoReturn:
@@ -127,6 +137,17 @@ def check_time(value: int, what: str) -> int:
     """
     if not 0 < value <= limits.SAFE_INTEGER:
         invalid(f"{what} is not a time")
+    return value
+
+
+def check_count(value: int, what: str) -> int:
+    """Require a position, number or version that every implementation and database can hold.
+
+    Raises:
+        Malformed: FIELD_INVALID.
+    """
+    if value > limits.SAFE_INTEGER:
+        invalid(f"{what} is too large")
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from delegation.core import limits
-from delegation.core.codec.canonical import check_time, encode, invalid, strict
+from delegation.core.codec.canonical import check_count, check_time, encode, encoder, invalid, strict
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind
 from delegation.v1 import statement_pb2 as pb
 
@@ -58,8 +58,8 @@ def decode_feed_entry(payload: bytes) -> FeedEntry:
     if message.more and not message.snapshot:
         invalid("only a snapshot has further pieces")
     return FeedEntry(
-        message.from_position,
-        message.to_position,
+        check_count(message.from_position, "a position"),
+        check_count(message.to_position, "a position"),
         check_time(message.issued_at_ms, "issued_at_ms"),
         message.snapshot,
         message.more,
@@ -72,6 +72,7 @@ def _revocation(message: pb.Revocation) -> Revocation:
     return Revocation(kind, check_revocation_id(kind, message.id), check_time(message.forget_at_ms, "forget_at_ms"))
 
 
+@encoder
 def encode_feed_entry(entry: FeedEntry) -> bytes:
     """Give the canonical payload."""
     return encode(

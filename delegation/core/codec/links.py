@@ -15,6 +15,7 @@ from delegation.core.codec.canonical import (
     check_optional_time,
     check_text,
     encode,
+    encoder,
     invalid,
     parse,
     require_canonical,
@@ -139,6 +140,7 @@ def principal_from_message(message: pb.Principal) -> Principal:
     )
 
 
+@encoder
 def principal_to_message(principal: Principal) -> pb.Principal:
     """Give the message of a principal."""
     return pb.Principal(
@@ -151,6 +153,7 @@ def principal_to_message(principal: Principal) -> pb.Principal:
     )
 
 
+@encoder
 def encode_link(link: Link) -> bytes:
     """Give the canonical payload of a link.
 

@@ -11,6 +11,7 @@ from delegation.core.codec.canonical import (
     check_name,
     check_time,
     encode,
+    encoder,
     parse,
     require_canonical,
     strict,
@@ -33,6 +34,7 @@ def split_proof(proof: bytes) -> tuple[bytes, bytes]:
     return message.payload, check_bytes(message.signature, limits.SIGNATURE_BYTES, "a signature")
 
 
+@encoder
 def join_proof(payload: bytes, signature: bytes) -> bytes:
     """Give the signed proof as it travels."""
     return encode(pb.SignedProof(payload=payload, signature=signature))
@@ -59,6 +61,7 @@ def decode_proof(payload: bytes) -> Proof:
     )
 
 
+@encoder
 def encode_proof(proof: Proof) -> bytes:
     """Give the canonical payload of a proof."""
     return encode(

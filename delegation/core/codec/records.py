@@ -7,10 +7,12 @@ from typing import Final
 from delegation.core import limits
 from delegation.core.codec.canonical import (
     check_bytes,
+    check_count,
     check_name,
     check_text,
     check_time,
     encode,
+    encoder,
     invalid,
     strict,
     trace_fields,
@@ -39,6 +41,7 @@ def decode_batch(payload: bytes) -> DecisionBatch:
     records = tuple(message.records)
     if not records or not message.first_sequence:
         invalid("a batch without records, or with a number below 1")
+    check_count(message.first_sequence + len(records), "a record's number")
     return DecisionBatch(
         message.guard_key,
         message.first_sequence,
@@ -47,6 +50,7 @@ def decode_batch(payload: bytes) -> DecisionBatch:
     )
 
 
+@encoder
 def encode_batch(batch: DecisionBatch) -> bytes:
     """Give the canonical payload."""
     return encode(
@@ -82,12 +86,13 @@ def decode_record(data: bytes) -> DecisionRecord:
         message.allowed,
         message.reason,
         message.link_number - 1 if message.link_number else None,
-        message.feed_position,
+        check_count(message.feed_position, "a feed position"),
         message.proof,
         trace_of(message.trace_id, message.span_id),
     )
 
 
+@encoder
 def encode_record(record: DecisionRecord) -> bytes:
     """Give the canonical bytes."""
     return encode(
@@ -133,6 +138,7 @@ def decode_outcome(payload: bytes) -> Outcome:
     )
 
 
+@encoder
 def encode_outcome(outcome: Outcome) -> bytes:
     """Give the canonical payload."""
     return encode(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from delegation.core import limits
-from delegation.core.codec.canonical import check_name, encode, invalid, strict
+from delegation.core.codec.canonical import check_name, encode, encoder, invalid, strict
 from delegation.core.codec.constraints import constraint_from_message, constraint_to_message
 from delegation.core.constraints import Argument
 from delegation.core.constraints.decimals import parse_decimal
@@ -78,6 +78,7 @@ def _conditions(messages: Iterable[pb.Condition]) -> tuple[Condition, ...]:
     return ()
 
 
+@encoder
 def scope_to_message(scope: Scope) -> pb.Scope:
     """Give the message of a scope."""
     return pb.Scope(capabilities=[_capability_message(capability) for capability in scope.capabilities])
@@ -113,6 +114,7 @@ def _condition_message(condition: Condition) -> pb.Condition:
             return pb.Condition(approval=pb.ApprovalRequirement(approvers=sorted(approvers), threshold=threshold))
 
 
+@encoder
 def encode_scope(scope: Scope) -> bytes:
     """Give the canonical bytes of a scope."""
     return encode(scope_to_message(scope))

@@ -11,6 +11,7 @@ from delegation.core.codec.canonical import (
     check_text,
     check_time,
     encode,
+    encoder,
     strict,
 )
 from delegation.core.keys import check_public_key
@@ -40,6 +41,7 @@ def statement_from_message(message: pb.SignedStatement) -> SignedStatement:
     )
 
 
+@encoder
 def statement_to_message(statement: SignedStatement) -> pb.SignedStatement:
     """Give the message of a statement."""
     return pb.SignedStatement(
@@ -59,11 +61,13 @@ def decode_statement(data: bytes, limit: int = limits.STATEMENT_BYTES) -> Signed
     return statement_from_message(strict(pb.SignedStatement, data, limit))
 
 
+@encoder
 def encode_statement(statement: SignedStatement) -> bytes:
     """Give the canonical bytes of a statement."""
     return encode(statement_to_message(statement))
 
 
+@encoder
 def encode_receipt(receipt: Receipt) -> bytes:
     """Give the canonical payload."""
     return encode(spb.Receipt(link_id=receipt.link_id, recorded_at_ms=receipt.recorded_at_ms))
@@ -82,6 +86,7 @@ def decode_receipt(payload: bytes) -> Receipt:
     )
 
 
+@encoder
 def encode_binding(binding: Binding) -> bytes:
     """Give the canonical payload."""
     return encode(
@@ -110,6 +115,7 @@ def decode_binding(payload: bytes) -> Binding:
     )
 
 
+@encoder
 def encode_offer(offer: Offer) -> bytes:
     """Give the canonical payload."""
     return encode(

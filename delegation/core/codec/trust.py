@@ -7,11 +7,13 @@ from typing import Final
 from delegation.core import limits
 from delegation.core.codec.canonical import (
     check_bytes,
+    check_count,
     check_name,
     check_optional_time,
     check_text,
     check_time,
     encode,
+    encoder,
     invalid,
     strict,
 )
@@ -45,7 +47,7 @@ def decode_bundle(payload: bytes) -> TrustBundle:
         check_bytes(message.catalogue_digest, _DIGEST_BYTES, "a catalogue digest")
     return TrustBundle(
         check_name(message.trust_domain, "a trust domain"),
-        message.version or invalid("a version is not positive"),
+        check_count(message.version, "a version") or invalid("a version is not positive"),
         check_time(message.issued_at_ms, "issued_at_ms"),
         check_time(message.expires_at_ms, "expires_at_ms"),
         keys,
@@ -70,6 +72,7 @@ def _key(message: pb.TrustedKey) -> TrustedKey:
     )
 
 
+@encoder
 def encode_bundle(bundle: TrustBundle) -> bytes:
     """Give the canonical payload."""
     return encode(
@@ -128,6 +131,7 @@ def _tool(message: pb.CatalogueTool) -> CatalogueTool:
     )
 
 
+@encoder
 def encode_catalogue(catalogue: Catalogue) -> bytes:
     """Give the canonical bytes."""
     ordered = sorted(catalogue.tools, key=lambda tool: (tool.audience, tool.tool))

@@ -69,7 +69,11 @@ def _range(minimum: object, maximum: object) -> IntegerRange | DecimalRange:
     given = [bound for bound in (minimum, maximum) if bound is not None]
     low = None if minimum is None else exact_number(minimum)
     high = None if maximum is None else exact_number(maximum)
+    if not given:
+        raise refusal(Reason.FIELD_INVALID, detail="a range needs a bound")
     if all(type(bound) is int for bound in given):
+        if not all(abs(bound) <= limits.SAFE_INTEGER for bound in given):  # type: ignore[arg-type]
+            raise refusal(Reason.FIELD_INVALID, detail="an integer outside ±(2^53-1)")
         return IntegerRange(low, high)  # type: ignore[arg-type]  # exact_number keeps an int
     return DecimalRange(low, high)
 
@@ -99,8 +103,8 @@ def under(root: str) -> SubPath:
     Raises:
         Malformed: FIELD_INVALID if it is not an absolute path in normal form.
     """
-    path = root.rstrip("/") or "/"
-    if not is_normal_path(path):
+    path = root if root == "/" else root.rstrip("/")
+    if not is_normal_path(path) or len(path) > limits.TEXT_BYTES:
         raise refusal(Reason.FIELD_INVALID, detail="not an absolute path in normal form")
     return SubPath(path)
 
@@ -135,4 +139,4 @@ def argument_of(value: object) -> Argument:
 
 def arguments_of(constraints: Mapping[str, Any]) -> dict[str, Argument]:
     """Take named arguments, sorted by name."""
-    return {name: argument_of(constraints[name]) for name in sorted(constraints, key=str.encode)}
+    return {name: argument_of(constraints[name]) for name in sorted(constraints)}

@@ -50,10 +50,8 @@ def arguments_covered(parent: Mapping[str, Argument], child: Mapping[str, Argume
         why = covers(permitted.constraint, constraint)
         if why is not None:
             return name, why
-    for name in parent.keys() - child.keys():
-        if not parent[name].optional:
-            return name, "the parent requires this argument"
-    return None
+    missing = [name for name in parent.keys() - child.keys() if not parent[name].optional]
+    return (min(missing), "the parent requires this argument") if missing else None
 
 
 def _members(child: Constraint) -> list[Any] | None:
@@ -65,8 +63,11 @@ def _members(child: Constraint) -> list[Any] | None:
     if isinstance(child, IntegerRange) and child.minimum is not None and child.maximum is not None:
         if child.maximum - child.minimum < _FEW:
             return list(range(child.minimum, child.maximum + 1))
-    elif isinstance(child, DecimalRange) and child.minimum is not None and child.minimum == child.maximum:
-        return [] if child.minimum_exclusive or child.maximum_exclusive else [child.minimum]
+    elif isinstance(child, DecimalRange) and child.minimum is not None and child.maximum is not None:
+        if child.minimum > child.maximum:
+            return []
+        if child.minimum == child.maximum:
+            return [] if child.minimum_exclusive or child.maximum_exclusive else [child.minimum]
     return None
 
 

@@ -37,7 +37,7 @@ def in_words(value: object) -> str:
     """Show a value of a constraint."""
     if isinstance(value, Decimal):
         return format_decimal(value)
-    return json.dumps(value, ensure_ascii=False, default=float)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class OneOf:
     def members(self) -> list[Scalar]:
         """List the members: strings, numbers, then True, False and None; each group in order."""
         others: list[Scalar] = [value for value in (True, False, None) if value in self.others]
-        return [*sorted(self.strings, key=str.encode), *sorted(self.numbers), *others]
+        return [*sorted(self.strings), *sorted(self.numbers), *others]
 
     def describe(self) -> str:
         """List them."""
