@@ -16,9 +16,10 @@ from delegation_sdk.profile import Profile
 DEADLINE_S: Final = 10.0
 """No unary call waits longer."""
 
+# Together longer than the wait between two attempts to connect, so that a restart of the service goes unnoticed.
 _REPEATED: Final = {
-    "maxAttempts": 4,
-    "initialBackoff": "0.1s",
+    "maxAttempts": 5,
+    "initialBackoff": "0.2s",
     "maxBackoff": "1s",
     "backoffMultiplier": 2,
     "retryableStatusCodes": ["UNAVAILABLE"],
@@ -43,7 +44,7 @@ _OPTIONS: Final = (
     ("grpc.http2.ping_timeout_ms", 2_000),  # without it a dead peer is noticed after a minute
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 
 

@@ -72,6 +72,7 @@ class FeedWatcher:
         self._silence_s = silence_s
         self._state = RevocationState()
         self._begin_anew = True
+        self._stream: FeedStream | None = None
         self._refreshed_ms = 0
         self._backoff = Backoff(sources.random)
         self._known = threading.Event()
@@ -94,6 +95,8 @@ class FeedWatcher:
     def close(self) -> None:
         """Stop watching. The state stays, and grows old."""
         self._closing.set()
+        if (stream := self._stream) is not None:
+            stream.cancel()
         if self._thread.is_alive():
             self._thread.join(timeout=2 * _POLL_S + 1)
 
@@ -124,6 +127,7 @@ class FeedWatcher:
     def _follow(self) -> None:
         """Follow one stream until it fails."""
         stream = self._source.open(0 if self._begin_anew else self._state.position or 0)
+        self._stream = stream
         try:
             quiet_s = 0.0
             while not self._closing.is_set():

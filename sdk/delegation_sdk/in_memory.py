@@ -271,6 +271,11 @@ class InMemoryService:
             self._changed.notify_all()
             return len(self._feed)
 
+    def wake(self) -> None:
+        """Let streams that wait look again."""
+        with self._changed:
+            self._changed.notify_all()
+
     def verify(self, token: bytes, *, require_receipt: bool = True) -> VerifiedChain:
         """Verify a token."""
         return self._verifier.verify(
@@ -338,6 +343,7 @@ class InMemoryFeedStream:
     def cancel(self) -> None:
         """Close the stream."""
         self._cancelled.set()
+        self._service.wake()
 
 
 def _sorted(tools: Iterable[CatalogueTool]) -> tuple[CatalogueTool, ...]:
