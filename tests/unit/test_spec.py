@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import itertools
 import re
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from google.rpc.code_pb2 import Code
+from hypothesis import given
+from hypothesis import strategies as st
 
 import spec_example
 from delegation.core import limits, narrowing, verify
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
 from delegation.core.codec import scope_from_message
+from delegation.core.codec.canonical import check_name
 from delegation.core.constraints import covers
-from delegation.core.keys import Purpose
+from delegation.core.constraints.decimals import parse_decimal
+from delegation.core.constraints.paths import is_normal_path
+from delegation.core.keys import _SMALL_ORDER_Y, Purpose
 from delegation.core.proof import SERVICE_AUDIENCE, check_proof
 from delegation.core.revocation import RevocationKind, RevocationState
 from delegation.core.verify import Verifier
@@ -204,6 +213,53 @@ def test_conditions_are_refused_as_the_spec_says():
         scope_from_message(scope)
 
 
+# -- normal forms, from the page ------------------------------------------------------------------------------
+
+TEXTS = st.text(st.sampled_from("-+0159.eE_ ٣") | st.characters(), max_size=12)
+PATHS = st.text(st.sampled_from("/.%\\2eEaz\0\x7f\x85é "), max_size=12).map("/".__add__)
+
+
+@given(TEXTS)
+def test_decimal_normal_form_is_that_of_the_code(text):
+    (grammar,) = re.findall(r"\*\*Decimal normal form\.\*\* `(.+?)`", SPEC)
+    normal = re.fullmatch(grammar, text) is not None and text != "-0"
+    assert accepts(lambda: parse_decimal(text)) == normal
+
+
+@given(PATHS)
+def test_path_normal_form_is_that_of_the_code(path):
+    controls = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
+    normal = path == "/" or not (
+        path.endswith("/")
+        or "//" in path
+        or "\\" in path
+        or {".", ".."} & set(path.split("/"))
+        or controls & set(path)
+        or re.search("%[0-9a-fA-F]{2}", path)
+    )
+    assert is_normal_path(path) == normal
+
+
+@given(st.text(max_size=8) | st.text(st.characters(categories=["Z", "Cc", "Cf", "Co", "Cn"]), max_size=2))
+def test_names_are_those_of_the_code(name):
+    printable = all(each == " " or unicodedata.category(each)[0] not in "CZ" for each in name)
+    assert accepts(lambda: check_name(name, "a name")) == (bool(name) and printable)
+
+
+def accepts(check) -> bool:
+    try:
+        check()
+    except Refused as refused:
+        return refused.reason is not Reason.FIELD_INVALID
+    return True
+
+
+def test_small_order_keys_are_those_of_the_code():
+    p = 2**255 - 19
+    (order_8,) = map(int, re.findall(r"\b\d{70,}\b", section(4)))
+    assert {0, 1, p - 1, order_8, p - order_8} == _SMALL_ORDER_Y
+
+
 # -- the example ---------------------------------------------------------------------------------------------
 
 
@@ -220,6 +276,29 @@ def test_example_verifies_and_permits_just_what_it_says():
     authorize(chain, **call, arguments=example.arguments)
     with pytest.raises(Refused, match="argument_refused at link 1"):
         authorize(chain, **call, arguments=Arguments.of({"path": "/srv/other.txt"}))
+
+
+def hexadecimal(after: str) -> bytes:
+    """Give the bytes that the page shows below a heading of the example, under "all of it"."""
+    lines = spec_example.shown(SPEC).split(after)[1].split("all of it:\n")[1].splitlines()
+    return bytes.fromhex("".join(itertools.takewhile(lambda line: line.startswith("    "), lines)))
+
+
+def test_example_can_be_checked_from_the_page_with_another_library():
+    token, proof = hexadecimal("token: Chain"), hexadecimal("proof: SignedProof")
+    keys = dict(re.findall(r"^  (grant key|alice|bob) +\d\d  (\w{64})", spec_example.shown(SPEC), flags=re.MULTILINE))
+    signer = {name: Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)) for name, key in keys.items()}
+    # Section 2.1, at the offsets that the example shows: key and length of frame and payload take 3 bytes each.
+    grant, grant_signature = token[6:248], token[250:314]
+    handoff, handoff_signature = token[320:462], token[464:528]
+    signed = b"\x13delegation/v1/grant" + grant
+    signer["grant key"].verify(grant_signature, signed)
+    signed = b"\x15delegation/v1/handoff" + hashlib.sha256(signed).digest() + handoff
+    signer["alice"].verify(handoff_signature, signed)
+    payload, proof_signature = proof[2:110], proof[112:]
+    signer["bob"].verify(proof_signature, b"\x13delegation/v1/proof" + payload)
+    assert hashlib.sha256(signed).digest() == payload[4:36]
+    assert hashlib.sha256(b'{"path":"/srv/docs/a.txt"}').digest() in payload
 
 
 def test_annotations_of_the_example_cover_every_byte():
