@@ -42,6 +42,7 @@ class Hop:
         link: What it says.
         standing: What its holder's agent id rests on.
         taken: What it took away, in words.
+        annotates: Whether its purpose is another than that of the link before it; policy sees the grant's.
         grew: How it permits more than the link before it; None if it does not.
         recorded_at_ms: When the service recorded it, or None.
         revoked: Whether it, or a link before it, is known to be revoked.
@@ -53,6 +54,7 @@ class Hop:
     link: Link
     standing: Standing
     taken: tuple[str, ...] = ()
+    annotates: bool = False
     grew: Refused | None = None
     recorded_at_ms: int | None = None
     revoked: bool = False
@@ -140,6 +142,7 @@ def _hop(
         link=link,
         standing=standing,
         taken=taken,
+        annotates=before is not None and link.purpose not in {"", before.link.purpose},
         grew=None if before is None else _growth(link, before.link),
         recorded_at_ms=recorded_at_ms,
         revoked=revoked,

@@ -68,5 +68,5 @@ def root_text(root: bytes) -> str:
 
 def _key(key: TrustedKey) -> Text:
     style = {KeyState.ACTIVE: "allowed", KeyState.RETIRED: "quiet"}.get(key.state, "refused")
-    text = Text.assemble((f"{key.purpose:<10}", "label"), key.key_id.hex(), "  ", (str(key.state), style))
+    text = Text.assemble((f"{key.purpose:<12}", "label"), key.key_id.hex(), "  ", (str(key.state), style))
     return text.append(f" since {moment(key.not_before_ms)}", "quiet")

@@ -118,11 +118,11 @@ def _facts(call: RecordedCall, now_ms: int) -> list[tuple[str, Text]]:
     who = Text(visible(call.agent) or "somebody unknown", "agent")
     if call.principal_subject and call.principal_subject != call.agent:
         who.append(f" for {visible(call.principal_subject)}", "")
-    who.append(f", {moment(call.decided_at_ms)}, {relative(call.decided_at_ms, now_ms)}", "quiet")
-    decided = Text(f"by {_decider(call)}, knowing revocations up to {call.feed_position}")
-    if call.trace is not None:
-        decided.append(f", trace {call.trace.trace_id.hex()}", "quiet")
+    decided = Text(f"{moment(call.decided_at_ms)}, {relative(call.decided_at_ms, now_ms)}, by {_decider(call)}")
+    decided.append(f" at feed position {call.feed_position}", "quiet")
     facts = [("asked", who), ("decided", decided)]
+    if call.trace is not None:
+        facts.append(("trace", Text(call.trace.trace_id.hex(), "quiet")))
     if call.refusal is not None:
         facts.append(("means", Text(meaning(call.refusal))))
     else:

@@ -88,20 +88,12 @@ def _issuer(claims: GrantClaims) -> Text:
 
 def _tree(hops: Sequence[Hop], now_ms: int, fault: Refused | None, *, whole_ids: bool) -> Node | None:
     below = None if fault is None else Node([refused_line("✗", fault)])
-    grant_purpose = hops[0].link.purpose if hops else ""
     for hop in reversed(hops):
         lines = hop_lines(hop, now_ms, whole_ids=whole_ids)
-        if hop.index and hop.link.purpose not in ("", grant_purpose):
-            lines.insert(1, annotation(hop.link.purpose))
         if hop.index and below is None:
             lines += may_lines(hop.link.scope)
         below = Node(lines, [below] if below else [])
     return below
-
-
-def annotation(purpose: str) -> Line:
-    """Show the purpose of a link that is not the grant's: nobody decides by it."""
-    return Line(Text.assemble(("purpose ", "label"), visible(purpose), ("  an annotation", "quiet")), hang=8)
 
 
 def _recorded(hops: Sequence[Hop]) -> Text:

@@ -13,7 +13,7 @@ from delegation.cli.views.tree import Line
 from delegation.core.scope import Scope
 from delegation.errors import Refused
 
-TAKEN: Final = "− "  # noqa: RUF001 - a minus sign, as wide as the plus beside it
+TAKEN: Final = "- "
 _MOST_LINES: Final = 12
 """Capabilities, or things taken away, that are listed one by one."""
 _MOST_CHARACTERS: Final = 320
@@ -28,7 +28,7 @@ _STANDING: Final = {
 
 def hop_lines(hop: Hop, now_ms: int, *, whole_ids: bool = False) -> list[Line]:
     """Describe a hop: its holder, its time, and its difference to the hop before it."""
-    lines = [_holder(hop), _until(hop, now_ms)]
+    lines = [_holder(hop), *_annotation(hop), _until(hop, now_ms)]
     if whole_ids:
         lines.append(Line(Text(hop.link_id.hex(), "quiet")))
     if hop.index == 0:
@@ -60,6 +60,14 @@ def _holder(hop: Hop) -> Line:
     if hop.revoked:
         text.append("  revoked", "refused")
     return Line(text, hang=2)
+
+
+def _annotation(hop: Hop) -> list[Line]:
+    """Show a purpose that is another than the one before: of the grant's alone anybody decides."""
+    if not hop.annotates:
+        return []
+    text = Text.assemble(("purpose ", "label"), visible(hop.link.purpose), ("  an annotation", "quiet"))
+    return [Line(text, hang=8)]
 
 
 def _until(hop: Hop, now_ms: int) -> Line:

@@ -12,7 +12,7 @@ from rich.text import Text
 from delegation.cli.hops import Hop
 from delegation.cli.untrusted_text import visible
 from delegation.cli.views.call_lines import call_head, result_text
-from delegation.cli.views.chain_tree import annotation, principal_text, print_fields
+from delegation.cli.views.chain_tree import principal_text, print_fields
 from delegation.cli.views.hop_lines import hop_lines
 from delegation.cli.views.task_table import state_text
 from delegation.cli.views.times import moment
@@ -47,7 +47,7 @@ def print_task(
     by_link: dict[bytes, list[RecordedCall]] = defaultdict(list)
     for call in reversed(calls):
         by_link[call.leaf_link_id or b""].append(call)
-    for root in _trees(task, hops, by_link, now_ms, whole_ids=whole_ids):
+    for root in _trees(hops, by_link, now_ms, whole_ids=whole_ids):
         print_tree(console, root)
     elsewhere = [call for link, found in by_link.items() if link not in {hop.link_id for hop in hops} for call in found]
     if elsewhere:
@@ -57,9 +57,10 @@ def print_task(
 
 
 def _head(task: RecordedTask, now_ms: int) -> list[tuple[str, Text]]:
-    state = state_text(task, now_ms)
+    state = Text(f"began {moment(task.created_at_ms)}; ", "quiet")
+    state.append_text(state_text(task, now_ms))
     if task.completed_at_ms is not None:
-        state.append(f", {moment(task.completed_at_ms)}, by {visible(task.completed_by) or 'somebody'}", "quiet")
+        state.append(f" by {visible(task.completed_by) or 'somebody'}", "quiet")
     return [
         ("task", Text(task.task_id.hex())),
         ("purpose", Text(visible(task.purpose))),
@@ -69,7 +70,6 @@ def _head(task: RecordedTask, now_ms: int) -> list[tuple[str, Text]]:
 
 
 def _trees(
-    task: RecordedTask,
     hops: Sequence[Hop],
     calls: dict[bytes, list[RecordedCall]],
     now_ms: int,
@@ -81,8 +81,6 @@ def _trees(
     roots: list[Node] = []
     for hop in hops:
         lines = hop_lines(hop, now_ms, whole_ids=whole_ids)
-        if hop.index and hop.link.purpose not in ("", task.purpose):
-            lines.insert(1, annotation(hop.link.purpose))
         lines += _call_lines(calls.get(hop.link_id, []), whole_ids=whole_ids)
         node = nodes[hop.link_id] = Node(lines)
         parent = nodes.get(hop.parent_id or b"")

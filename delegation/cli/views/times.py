@@ -32,7 +32,7 @@ def relative(at_ms: int, now_ms: int) -> str:
         return "never"
     distance_ms = at_ms - now_ms
     if abs(distance_ms) < _UNITS[-1][0]:
-        return "now"
+        return "just now"
     return f"in {duration(distance_ms)}" if distance_ms > 0 else f"{duration(-distance_ms)} ago"
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
+
+from delegation.cli.untrusted_text import visible
+
+_BMP_END: Final = 0x10000
 
 
 def toml_lines(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -45,5 +49,14 @@ def _value(value: Any) -> str:
 
 
 def _text(value: str) -> str:
-    """Quote a basic string: JSON's rules, with DEL escaped, too, as TOML wants it."""
-    return json.dumps(value).replace("\x7f", "\\u007f")
+    """Quote a basic string; what is not plainly seen is escaped, so that it does nothing to a terminal."""
+    return '"' + "".join(map(_character, value)) + '"'
+
+
+def _character(character: str) -> str:
+    if character in {'"', "\\"}:
+        return f"\\{character}"
+    code = ord(character)
+    if character == " " or visible(character) == character:
+        return character
+    return f"\\u{code:04x}" if code < _BMP_END else f"\\U{code:08x}"
