@@ -77,6 +77,7 @@ class Application:
         self._storage: Storage | None = None
         self._feed: RevocationFeed | None = None
         self._server: Server | None = None
+        self.tls: ReloadingTls | None = None
 
     @property
     def target(self) -> str:
@@ -118,7 +119,7 @@ class Application:
         def changed(material: TlsMaterial) -> None:
             door.authenticator = authenticator(material)
 
-        tls = ReloadingTls(parts.tls, changed=changed)
+        self.tls = tls = ReloadingTls(parts.tls, changed=changed)
         door = Door(authenticator(tls.material), _allowance(config))
         server = Server(
             handlers(config, storage, parts.keys, parts.trust, feed, now_ms=self._now_ms, random=secrets.token_bytes),

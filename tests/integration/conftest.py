@@ -22,7 +22,9 @@ IDENTITIES = (
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("service"), identities=IDENTITIES, feed={"heartbeat_ms": 200}) as running:
+    with running_server(
+        tmp_path_factory.mktemp("service"), identities=IDENTITIES, feed={"heartbeat_ms": 200}
+    ) as running:
         yield running
 
 
