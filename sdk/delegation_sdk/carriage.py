@@ -1,4 +1,4 @@
-"""How a token and a proof travel with a call: gRPC metadata, HTTP headers, MCP `_meta` (SPEC section 10).
+"""How a token and a proof travel with a call: gRPC metadata, HTTP headers, MCP `_meta` (SPEC section 11).
 
 Reading is strict: what is repeated, of the wrong type or not exactly base64url is refused, never repaired. Nothing here
 looks inside a token or a proof.

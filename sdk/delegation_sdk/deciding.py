@@ -184,7 +184,10 @@ class Decider:
                 trace=question.trace,
             )
         except DelegationError as error:
-            raise _undecided(error) from None
+            refused = _undecided(error)
+            # A record for an audience that is not ours would never be taken, and hold up all others.
+            question.decided_by_service = refused.reason is Reason.NOT_YOUR_AUDIENCE
+            raise refused from None
         question.call_id = decision.call_id
         if decision.refusal is not None:
             question.decided_by_service = True

@@ -7,10 +7,10 @@ before the tool runs. Importing this loads neither gRPC nor OpenTelemetry.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, Self, TypeVar
@@ -38,6 +38,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OPEN_TIMEOUT_S: Final = 10.0
+_log = logging.getLogger("delegation_sdk.guard")
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -163,6 +164,7 @@ class Guard:
         try:
             self._recorder.close()
         finally:
+            self._recorder.abandon()
             self._feed.close()
             self._ports.close()
 
@@ -324,5 +326,7 @@ class _Counted:
 
 def _close_at_exit(guard: weakref.ref[Guard]) -> None:
     if (open_guard := guard()) is not None:
-        with suppress(ServiceUnavailable):  # the recorder has said so
+        try:
             open_guard.close()
+        except ServiceUnavailable as error:
+            _log.error("%s", error)

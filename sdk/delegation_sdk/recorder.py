@@ -35,6 +35,7 @@ MAX_KNOWN_CHAINS: Final = 8_192
 
 _LINGER_S: Final = 0.02
 _CLOSE_S: Final = 10.0
+_CLOSING_WAIT_S: Final = 0.2
 _log = logging.getLogger("delegation_sdk.recorder")
 
 
@@ -195,6 +196,8 @@ class Recorder:
         self._backoff = Backoff(sources.random)
         self._work = threading.Event()
         self._closing = threading.Event()
+        self._abandoned = threading.Event()
+        self._said = ""
         # A daemon: the interpreter joins other threads before it calls what closes us at exit.
         self._thread = threading.Thread(target=self._run, name="delegation-recorder", daemon=True)
 
@@ -236,28 +239,38 @@ class Recorder:
         if self.pending:
             raise ServiceUnavailable(f"{self.pending} decision records and outcomes could not be delivered")
 
+    def abandon(self) -> None:
+        """Stop trying: the connection goes away. What waits is lost with this process."""
+        self._abandoned.set()
+        self._closing.set()
+        self._work.set()
+
     def _run(self) -> None:
-        while not (self._closing.is_set() and not self.pending):
+        while not self._abandoned.is_set() and not (self._closing.is_set() and not self.pending):
             self._work.wait()
             if not self._closing.is_set():
                 self._closing.wait(_LINGER_S)  # let a batch gather
             self._work.clear()
             try:
-                while self.pending:
+                while self.pending and not self._abandoned.is_set():
                     self._deliver_once()
                     self._backoff.reset()
+                    self._said = ""
             except DelegationError as error:
-                _log.warning("decision records not delivered, trying again: %s", error)
-                self._try_again()
+                self._try_again(str(error))
             except Exception as error:  # noqa: BLE001 - nothing may end this thread while records wait
-                _log.error("decision records not delivered for a defect, trying again: %s", type(error).__qualname__)
-                self._try_again()
+                self._try_again(f"a defect, {type(error).__qualname__}")
 
-    def _try_again(self) -> None:
+    def _try_again(self, why: str) -> None:
+        if why != self._said and not self._abandoned.is_set():
+            _log.warning("decision records not delivered, trying again: %s", why)
+            self._said = why
         wait_s = self._backoff.next_s()
         self._work.set()
-        # While closing there is a deadline to meet: the backoff still holds, but its first, short steps only.
-        threading.Event().wait(min(wait_s, 0.2)) if self._closing.is_set() else self._closing.wait(wait_s)
+        if self._closing.is_set():  # there is a deadline to meet
+            self._abandoned.wait(min(wait_s, _CLOSING_WAIT_S))
+        else:
+            self._closing.wait(wait_s)
 
     def _deliver_once(self) -> None:
         if shipment := self._queue.take():

@@ -6,7 +6,6 @@ import asyncio
 import threading
 
 import pytest
-from support.server import identity, running_server
 
 from delegation.errors import (
     BadStatement,
@@ -21,6 +20,7 @@ from delegation.errors import (
     Unauthenticated,
 )
 from delegation_sdk import AsyncClient, Client, Guard, Profile, Scope, tool, under
+from support.server import identity, running_server
 
 PLANNER = "agent/planner"
 HELPER = "agent/helper"
@@ -131,9 +131,12 @@ def test_a_request_that_makes_no_sense_is_an_error_of_the_tree(planner):
 
 def test_more_than_the_ceiling_is_refused(tmp_path):
     limited = identity(PLANNER, "agent", "orchestrator")
-    with running_server(tmp_path, identities=[limited]) as server, Client.connect(server.profile(PLANNER)) as client:
-        with pytest.raises((PolicyDenied, PermissionDenied, ScopeGrew)):
-            client.begin_task("Read it", scope=SCOPE)
+    with (
+        running_server(tmp_path, identities=[limited]) as server,
+        Client.connect(server.profile(PLANNER)) as client,
+        pytest.raises((PolicyDenied, PermissionDenied, ScopeGrew)),
+    ):
+        client.begin_task("Read it", scope=SCOPE)
 
 
 def test_a_certificate_of_another_authority_gets_nowhere(server, tmp_path):

@@ -89,7 +89,7 @@ def record(delegation: Delegation, sources: Sources) -> Flow[Delegation]:
         The delegation with the service's receipt.
 
     Raises:
-        PolicyDenied, Revoked, …: The service refuses; it revokes what it refuses late.
+        PolicyDenied, Revoked, …: The service refuses the handoff.
         RequestFailed: The service did not do it, or gave a receipt for something else.
     """
     key = delegation.require_key() if delegation.holds_key else None

@@ -17,11 +17,20 @@ def calls(guard, delegation, path="/srv/a"):
     return guard.authorize(call.carriage, "read", call.arguments)
 
 
-def wait_until_revoked(guard, delegation):
+def calls_until_refused(guard, delegation):
     """Call until the guard knows: the feed is quick, but it is another thread."""
+    while True:
+        calls(guard, delegation)
+
+
+def wait_until_revoked(guard, delegation):
     with pytest.raises(Revoked):
-        while True:
-            calls(guard, delegation)
+        calls_until_refused(guard, delegation)
+
+
+def fail_while_the_service_is_gone(authority):
+    authority.reachable = False
+    raise ZeroDivisionError
 
 
 def test_leaving_the_block_completes_the_task(client, scope, guard):
@@ -48,8 +57,7 @@ def test_a_failed_completion_is_an_error(client, scope, authority):
 
 def test_a_failed_completion_never_masks_the_error_of_the_block(client, scope, authority):
     with pytest.raises(ZeroDivisionError) as caught, client.task("Tidy up", scope=scope):
-        authority.reachable = False
-        1 / 0  # noqa: B018
+        fail_while_the_service_is_gone(authority)
 
     assert "could not be completed" in caught.value.__notes__[0]
 
@@ -125,8 +133,7 @@ async def test_asyncio_never_masks_the_error_of_the_block(authority, scope):
     client = authority.async_client(PLANNER)
     with pytest.raises(ZeroDivisionError) as caught:
         async with client.task("Tidy up", scope=scope):
-            authority.reachable = False
-            1 / 0  # noqa: B018
+            fail_while_the_service_is_gone(authority)
 
     assert caught.value.__notes__
 

@@ -8,11 +8,20 @@ from delegation.core.attest import sign_offer
 from delegation.core.keys import SigningKey
 from delegation.core.scope import Scope
 from delegation.core.statement import Offer
-from delegation.errors import BadStatement, Conflict, RequestFailed, Revoked, ScopeGrew, ServiceUnavailable, refusal
-from delegation.errors import Reason
+from delegation.errors import (
+    BadStatement,
+    Conflict,
+    Reason,
+    RequestFailed,
+    Revoked,
+    ScopeGrew,
+    ServiceUnavailable,
+    refusal,
+)
 from delegation.v1 import delegation_service_pb2 as pb
 from delegation.v1 import trust_service_pb2 as trust_pb
 from delegation.wire.delegation import read_grant_request
+from delegation.wire.trust import Listening as Confirmed
 from delegation.wire.trust import (
     OfferWanted,
     WorkHandedOff,
@@ -20,8 +29,7 @@ from delegation.wire.trust import (
     request_offer_response_message,
     to_instance_message,
 )
-from delegation.wire.trust import Listening as Confirmed
-from delegation_sdk import flows, tool, under
+from delegation_sdk import Delegation, flows, tool, under
 from delegation_sdk.flows import GrantWanted, HandOffWanted
 from delegation_sdk.testing import Authority
 
@@ -122,8 +130,6 @@ def test_the_default_lifetime_ends_with_the_delegators(client, scope, sources, c
 
 def finish_offline(flow, parent):
     """Take the handoff that a flow signs, without an answer."""
-    from delegation_sdk import Delegation
-
     rpc = next(flow)
     flow.close()
     return Delegation(rpc.request.tokens[0])
@@ -212,7 +218,11 @@ def test_work_handed_off_to_an_offer_is_for_its_holder_alone(task, offer, offer_
 
 @pytest.mark.parametrize(
     "change",
-    [{"agent": "spiffe://test.example/agent/mallory"}, {"audience": "spiffe://test.example/agent/other"}, {"expires_at_ms": 1}],
+    [
+        {"agent": "spiffe://test.example/agent/mallory"},
+        {"audience": "spiffe://test.example/agent/other"},
+        {"expires_at_ms": 1},
+    ],
     ids=["of another agent", "for another delegator", "expired"],
 )
 def test_an_offer_that_does_not_fit_is_refused(task, offer, sources, change):

@@ -148,7 +148,11 @@ def test_an_unknown_effect_is_named(guard):
         guard.tool("read", effects=["explodes"])
 
 
-@pytest.mark.parametrize("function", [lambda *paths: None, lambda **options: None, lambda path, /: None], ids=["*paths", "**options", "path, /"])
+@pytest.mark.parametrize(
+    "function",
+    [lambda *paths: None, lambda **options: None, lambda path, /: None],
+    ids=["*paths", "**options", "path, /"],
+)
 def test_arguments_that_cannot_be_named_cannot_be_guarded(guard, function):
     with pytest.raises(ConfigError, match="names each of its arguments"):
         guard.tool("read")(function)

@@ -157,7 +157,9 @@ def test_many_threads_record_without_a_gap(recorder, sink):
     recorder.start()
     ids = [secrets.token_bytes(16) for _ in range(400)]
     threads = [
-        threading.Thread(target=lambda part=ids[start::4]: [recorder.append(record(0)._replace(call_id=i), b"") for i in part])
+        threading.Thread(
+            target=lambda part=ids[start::4]: [recorder.append(record(0)._replace(call_id=i), b"") for i in part]
+        )
         for start in range(4)
     ]
     for thread in threads:

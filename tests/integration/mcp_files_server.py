@@ -1,0 +1,42 @@
+"""A guarded MCP server over stdio or streamable HTTP: `mcp_files_server.py PROFILE DIRECTORY [PORT]`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from mcp.server.mcpserver import Context
+
+from delegation_sdk import AuthorizedCall, Guard
+from delegation_sdk.integrations.mcp import guarded_server
+
+profile, directory, *port = sys.argv[1:]
+guard = Guard.connect("files", profile)
+server = guarded_server(guard, "files", log_level="ERROR")
+
+
+@server.tool()
+def read(path: str, limit: int = 1_000) -> str:
+    """Read the beginning of a file."""
+    return Path(path).read_text()[:limit]
+
+
+@server.tool()
+@guard.tool("write", effects=["write"])
+def write(path: str, text: str, *, caller: AuthorizedCall) -> str:
+    """Write a file."""
+    caller.report(bytes_written=Path(path).write_text(text))
+    return caller.agent
+
+
+@server.tool()
+def what_came(ctx: Context) -> dict[str, Any]:
+    """Tell which `_meta` a tool sees."""
+    return {"keys": sorted(ctx.request_context.meta or {})}
+
+
+if port:
+    server.run("streamable-http", host="127.0.0.1", port=int(port[0]))
+else:
+    server.run()
