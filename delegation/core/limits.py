@@ -51,6 +51,18 @@ STATEMENT_BYTES: Final = 8 * 1024
 DOCUMENT_BYTES: Final = 3 * 1024 * 1024
 """A trust bundle, a catalogue, a feed entry or a batch of decisions: one gRPC message."""
 
+RECORD_BYTES: Final = 8 * 1024
+"""One decision record: a proof, two names and fixed-size fields."""
+
+BATCH_RECORDS: Final = 1024
+"""Records in one batch: one signature, one transaction."""
+
+BATCH_TOKENS: Final = 64
+"""Tokens in one request: new chains of a batch of decisions, or handoffs. Each may have to be verified."""
+
+COMPARED_INTEGERS: Final = 1024
+"""An integer range no wider than this is compared with another kind of constraint number by number."""
+
 NAME_BYTES: Final = 512
 """An agent id, audience, tool or argument name, subject or issuer, as UTF-8."""
 

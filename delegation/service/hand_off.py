@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from delegation.core import limits
 from delegation.core.attest import sign_binding
 from delegation.core.chain import VerifiedChain
 from delegation.core.codec import add_statements, decode_statement, encode_statement
@@ -26,7 +27,6 @@ from delegation.signing.port import ServiceKeys
 from delegation.storage.port import Fence, Idempotency, IdempotencyKey, RevokedMeanwhileError, Storage
 from delegation.storage.records import LinkRecord
 
-MAX_HANDOFFS: Final = 64
 ANSWERS_KEPT_MS: Final = 24 * 60 * 60 * 1000
 _METHOD: Final = "HandOff"
 _LEAST_LINKS: Final = 2
@@ -88,8 +88,8 @@ class HandOff:
             Conflict: the idempotency key was used for another request.
         """
         caller.require_role(Role.AGENT, Role.ORCHESTRATOR)
-        if not 0 < len(tokens) <= MAX_HANDOFFS:
-            raise InvalidRequest(f"between 1 and {MAX_HANDOFFS} handoffs at a time, these are {len(tokens)}")
+        if not 0 < len(tokens) <= limits.BATCH_TOKENS:
+            raise InvalidRequest(f"between 1 and {limits.BATCH_TOKENS} handoffs at a time, these are {len(tokens)}")
         key = IdempotencyKey(caller.id, _METHOD, idempotency_key, digest_of(*tokens)) if idempotency_key else None
         if key and (earlier := await self._storage.earlier_response(key)) is not None:
             return _kept(earlier)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from delegation.core import limits
 from delegation.core.attest import open_batch
 from delegation.core.call import Proof
 from delegation.core.codec import decode_proof, decode_record, encode_statement, split_proof
@@ -25,7 +26,6 @@ from delegation.service.late_links import LateLinks
 from delegation.storage import records as stored
 from delegation.storage.port import OutOfSequenceError, ProofUse, Storage
 
-MAX_RECORDS: Final = 1024
 """Records of one batch: they are read in one go, and others are waiting."""
 
 _AT_A_TIME: Final = 128
@@ -56,8 +56,8 @@ class RecordDecisions:
         """
         caller.require_role(Role.TOOL)
         batch = open_batch(statement)
-        if len(batch.records) > MAX_RECORDS:
-            raise InvalidRequest(f"a batch has at most {MAX_RECORDS} records, this one {len(batch.records)}")
+        if len(batch.records) > limits.BATCH_RECORDS:
+            raise InvalidRequest(f"a batch has at most {limits.BATCH_RECORDS} records, this one {len(batch.records)}")
         records = await _decoded(batch)
         for audience in {record.audience for record in records}:
             caller.require_audience(audience)

@@ -79,7 +79,7 @@ class Fence:
 
 PROOF_KEPT_MS: Final = 120_000
 """How long after its signing a proof's use is remembered; must exceed the time for which any
-verifier accepts a proof (SPEC: 35 s)."""
+verifier must remember a proof (SPEC: 35 s)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class AuthorizeRequest(_message.Message):
     tool: _builtins.str
     """The tool that is called."""
     arguments_json: _builtins.bytes
-    """The arguments as the tool will use them: the RFC 8785 JSON of an object."""
+    """The arguments as they were sent, which the proof is about: the RFC 8785 JSON of an object."""
     trace_id: _builtins.bytes
     """W3C trace id (16 bytes) of the decision; absent without one."""
     span_id: _builtins.bytes

@@ -17,7 +17,6 @@ from delegation.wire.fields import at_most, moment_ms, service_answer, sized, te
 from delegation.wire.refusals import read_refusal, refusal_message
 
 ATTEMPT_BYTES: Final = 16
-MAX_TOKENS_OF_BATCH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +158,8 @@ def read_record_decisions_request(message: pb.RecordDecisionsRequest) -> Decisio
     if not message.HasField("batch"):
         raise InvalidRequest("batch is missing")
     tokens = tuple(message.tokens)
-    if len(tokens) > MAX_TOKENS_OF_BATCH:
-        raise InvalidRequest(f"a batch brings at most {MAX_TOKENS_OF_BATCH} tokens, this one {len(tokens)}")
+    if len(tokens) > limits.BATCH_TOKENS:
+        raise InvalidRequest(f"a batch brings at most {limits.BATCH_TOKENS} tokens, this one {len(tokens)}")
     for token in tokens:
         at_most(token, limits.TOKEN_BYTES, "a token")
     return DecisionsToRecord(read_statement(message.batch), tokens)

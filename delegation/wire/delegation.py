@@ -19,7 +19,6 @@ from delegation.v1 import delegation_service_pb2 as pb
 from delegation.v1 import statement_pb2
 from delegation.wire.fields import at_most, service_answer, sized, text, trace_ids
 
-MAX_HANDOFFS: Final = 64
 MAX_IDEMPOTENCY_KEY_BYTES: Final = 64
 MAX_PRINCIPAL_TOKEN_BYTES: Final = 16 * 1024
 MAX_REVOKED_ID_BYTES: Final = limits.NAME_BYTES
@@ -158,8 +157,8 @@ def hand_off_request_message(request: HandOffRequest) -> pb.HandOffRequest:
 def read_hand_off_request(message: pb.HandOffRequest) -> HandOffRequest:
     """Read handoffs to be recorded; the tokens are not parsed. Raises `InvalidRequest`."""
     tokens = tuple(message.tokens)
-    if not 0 < len(tokens) <= MAX_HANDOFFS:
-        raise InvalidRequest(f"between 1 and {MAX_HANDOFFS} handoffs at a time, these are {len(tokens)}")
+    if not 0 < len(tokens) <= limits.BATCH_TOKENS:
+        raise InvalidRequest(f"between 1 and {limits.BATCH_TOKENS} handoffs at a time, these are {len(tokens)}")
     return HandOffRequest(tokens, _idempotency_key(message.idempotency_key))
 
 

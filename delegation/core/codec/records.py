@@ -27,7 +27,6 @@ _STATUSES: Final = {pb.OutcomeStatus.Value(f"OUTCOME_STATUS_{status.name}"): sta
 _STATUS_NUMBERS: Final = {status: number for number, status in _STATUSES.items()}
 _REASONS: Final = frozenset(Reason)
 _HASH_BYTES: Final = 32
-_RECORD_BYTES: Final = 8 * 1024
 
 
 def decode_batch(payload: bytes) -> DecisionBatch:
@@ -69,7 +68,7 @@ def decode_record(data: bytes) -> DecisionRecord:
     Raises:
         Malformed: what is wrong with it.
     """
-    message = strict(pb.DecisionRecord, data, _RECORD_BYTES)
+    message = strict(pb.DecisionRecord, data, limits.RECORD_BYTES)
     if message.chain_digest:
         check_bytes(message.chain_digest, _HASH_BYTES, "a chain digest")
     if message.allowed == bool(message.reason) or (message.reason and message.reason not in _REASONS):

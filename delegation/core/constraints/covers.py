@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from delegation.core import limits
 from delegation.core.constraints.composites import Each, Fields
 from delegation.core.constraints.family import Argument, Constraint, Steps
 from delegation.core.constraints.numbers import DecimalRange, IntegerRange
 from delegation.core.constraints.paths import SubPath
 from delegation.core.constraints.scalars import Anything, Exact, OneOf, in_words
-
-_FEW: Final = 1024
-"""An integer range no wider than this is compared member by member."""
 
 
 def covers(parent: Constraint, child: Constraint) -> str | None:
@@ -61,7 +59,7 @@ def _members(child: Constraint) -> list[Any] | None:
     if isinstance(child, OneOf):
         return list(child.members())
     if isinstance(child, IntegerRange) and child.minimum is not None and child.maximum is not None:
-        if child.maximum - child.minimum < _FEW:
+        if child.maximum - child.minimum < limits.COMPARED_INTEGERS:
             return list(range(child.minimum, child.maximum + 1))
     elif isinstance(child, DecimalRange) and child.minimum is not None and child.maximum is not None:
         if child.minimum > child.maximum:
