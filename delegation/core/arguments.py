@@ -52,6 +52,8 @@ class Arguments:
         Raises:
             NotPermitted: ARGUMENTS_INVALID for what is not JSON, ARGUMENTS_TOO_LARGE past 1 MiB.
         """
+        if type(values) is not dict and not isinstance(values, Mapping):
+            _invalid("not named values")
         typed, canonical = _flat(values) or _nested(values)
         if len(canonical) > limits.ARGUMENT_BYTES:
             raise refusal(Reason.ARGUMENTS_TOO_LARGE)

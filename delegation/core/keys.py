@@ -74,11 +74,16 @@ class SigningKey:
 
     Args:
         seed: 32 secret bytes (RFC 8032 section 5.1.5).
+
+    Raises:
+        Malformed: KEY_INVALID for any other number of bytes.
     """
 
     __slots__ = ("_secret", "key_id", "public")
 
     def __init__(self, seed: bytes) -> None:
+        if len(seed) != limits.KEY_BYTES:
+            raise refusal(Reason.KEY_INVALID)
         self.public, self._secret = crypto_sign_seed_keypair(seed)
         self.key_id = key_id(self.public)
 
