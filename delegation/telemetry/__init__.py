@@ -9,9 +9,7 @@ This never exports anything and never configures an exporter.
 from __future__ import annotations
 
 import contextlib
-import hmac
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -148,10 +146,12 @@ def principal_hash(issuer: str, subject: str) -> str:
 
     The key is `DELEGATION_TELEMETRY_KEY`, to be the same wherever hashes are compared; without it, one of this process.
     """
+    import hmac
+
     return hmac.new(_principal_key(), f"{len(issuer)}:{issuer}{subject}".encode(), "sha256").hexdigest()[:32]
 
 
 @cache
 def _principal_key() -> bytes:
     given = os.environ.get(_PRINCIPAL_KEY_VARIABLE, "").encode()
-    return given or secrets.token_bytes(32)
+    return given or os.urandom(32)

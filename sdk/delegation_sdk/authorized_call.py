@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +14,6 @@ Impact = int | Decimal | str
 Report = Callable[[bytes, OutcomeStatus, tuple[tuple[str, str], ...]], None]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class AuthorizedCall:
     """A call that was authorized. Its outcome is reported once.
 
@@ -27,14 +25,27 @@ class AuthorizedCall:
         arguments: The arguments that were decided on: typed values, the tool's defaults included.
     """
 
-    call_id: bytes
-    chain: VerifiedChain
-    audience: str
-    tool: str
-    arguments: Mapping[str, Any]
-    _report: Report
-    _reported: threading.Lock = field(default_factory=threading.Lock)
-    _taken: threading.Lock = field(default_factory=threading.Lock)
+    __slots__ = ("_report", "_reported", "_taken", "arguments", "audience", "call_id", "chain", "tool")
+
+    def __init__(
+        self,
+        call_id: bytes,
+        chain: VerifiedChain,
+        *,
+        audience: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        report: Report,
+    ) -> None:
+        self.call_id = call_id
+        self.chain = chain
+        self.audience = audience
+        self.tool = tool
+        self.arguments = arguments
+        self._report = report
+        # Acquired once and never released: the first who asks gets it, in whatever thread.
+        self._reported = threading.Lock()
+        self._taken = threading.Lock()
 
     @property
     def agent(self) -> str:

@@ -10,8 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from delegation.core import limits
 from delegation.errors import InvalidRequest, Reason, refusal
@@ -31,8 +30,7 @@ _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
 _MAX_ENCODED_CHARACTERS: Final = limits.TOKEN_BYTES * 4 // 3 + 4
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Carriage:
+class Carriage(NamedTuple):
     """What came with a call, or goes with one.
 
     Attributes:

@@ -6,10 +6,8 @@ failure to decide is a denial; every denial that was taken here is recorded like
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from delegation.core import limits
@@ -36,6 +34,7 @@ from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.feed import FeedWatcher
+from delegation_sdk.log import warn
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
 from delegation_sdk.sources import Sources
@@ -49,20 +48,21 @@ MAX_STALENESS_READ_MS: Final = 60_000
 
 _NO_DIGEST: Final = bytes(32)
 _UNNAMEABLE: Final = "(invalid name)"
-_log = logging.getLogger("delegation_sdk.guard")
 
 
-@dataclass(slots=True)
 class _Question:
     """A call to be decided, and what has become known of it."""
 
-    carriage: Carriage
-    tool: str
-    call_id: bytes
-    trace: TraceIds | None
-    sent: Arguments | None = None
-    chain: VerifiedChain | None = None
-    decided_by_service: bool = False
+    __slots__ = ("call_id", "carriage", "chain", "decided_by_service", "sent", "tool", "trace")
+
+    def __init__(self, carriage: Carriage, tool: str, call_id: bytes, trace: TraceIds | None) -> None:
+        self.carriage = carriage
+        self.tool = tool
+        self.call_id = call_id
+        self.trace = trace
+        self.sent: Arguments | None = None
+        self.chain: VerifiedChain | None = None
+        self.decided_by_service = False
 
 
 class Decider:
@@ -116,7 +116,7 @@ class Decider:
             self._deny(question, refused, span)
             raise
         except Exception as error:  # noqa: BLE001 - deciding failed, which is a denial
-            _log.error("deciding a call failed for a defect: %s", type(error).__qualname__)
+            warn("deciding a call failed for a defect: %s", type(error).__qualname__)
             failed = refusal(Reason.INTERNAL)
             self._deny(question, failed, span)
             raise failed from None
@@ -222,7 +222,9 @@ class Decider:
         return {name: defaults[name] for name in listed or () if name in defaults and name not in sent.values}
 
     def _authorized(self, call_id: bytes, chain: VerifiedChain, tool: str, used: Arguments) -> AuthorizedCall:
-        return AuthorizedCall(call_id, chain, self._audience, tool, used.values, self.report)
+        return AuthorizedCall(
+            call_id, chain, audience=self._audience, tool=tool, arguments=used.values, report=self.report
+        )
 
     def _deny(self, question: _Question, refused: Refused, span: Span) -> None:
         if question.chain is not None:
@@ -234,7 +236,7 @@ class Decider:
         try:
             self._recorder.append(self._record(question, self._sources.now_ms(), refused), token)
         except Refused:
-            _log.warning("a denial could not be recorded: the queue is full")
+            warn("a denial could not be recorded: the queue is full")
 
     def _record(self, question: _Question, now_ms: int, refused: Refused | None) -> DecisionRecord:
         proof = question.carriage.proof

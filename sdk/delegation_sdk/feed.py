@@ -7,7 +7,6 @@ here: a `FeedSource` is (see `feed_grpc`).
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -18,6 +17,7 @@ from delegation.core.statement import SignedStatement
 from delegation.core.trust import TrustBundle
 from delegation.errors import DelegationError, Refused, ServiceUnavailable
 from delegation_sdk.backoff import Backoff
+from delegation_sdk.log import warn
 from delegation_sdk.sources import Sources
 
 SILENCE_S: Final = 15.0
@@ -25,7 +25,6 @@ SILENCE_S: Final = 15.0
 
 _POLL_S: Final = 0.5
 _REFRESH_MS: Final = 60_000
-_log = logging.getLogger("delegation_sdk.feed")
 
 
 class FeedStream(Protocol):
@@ -110,9 +109,9 @@ class FeedWatcher:
                 if isinstance(error, Refused):  # an entry that does not fit: begin anew with a snapshot
                     self._begin_anew = True
                 if not self._closing.is_set():
-                    _log.warning("revocation feed interrupted, trying again: %s", error)
+                    warn("revocation feed interrupted, trying again: %s", error)
             except Exception as error:  # noqa: BLE001 - without this thread the guard would deny for ever
-                _log.error("revocation feed interrupted by a defect, trying again: %s", type(error).__qualname__)
+                warn("revocation feed interrupted by a defect, trying again: %s", type(error).__qualname__)
                 self._begin_anew = True
             self._closing.wait(self._backoff.next_s())
 
@@ -122,7 +121,7 @@ class FeedWatcher:
             try:
                 self._refresh_trust()
             except DelegationError as error:  # the bundle at hand is good until it expires
-                _log.warning("trust bundle not refreshed: %s", error)
+                warn("trust bundle not refreshed: %s", error)
 
     def _follow(self) -> None:
         """Follow one stream until it fails."""

@@ -7,13 +7,11 @@ before the tool runs. Importing this loads neither gRPC nor OpenTelemetry.
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 from delegation import telemetry
 from delegation.core.keys import SigningKey
@@ -24,7 +22,7 @@ from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.deciding import Decider
 from delegation_sdk.feed import FeedSource, FeedWatcher
-from delegation_sdk.guarded_tool import DeclaredTool, guarded
+from delegation_sdk.log import warn
 from delegation_sdk.recorder import MAX_WAITING, Recorder, RecordSink
 from delegation_sdk.replay import ReplayStore
 from delegation_sdk.sources import Sources
@@ -32,13 +30,13 @@ from delegation_sdk.trust import TrustKeeper, TrustSource
 
 if TYPE_CHECKING:
     from delegation.wire.authorization import CallToDecide, Decision
+    from delegation_sdk.guarded_tool import DeclaredTool
     from delegation_sdk.profile import Profile, ProfilePath
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 OPEN_TIMEOUT_S: Final = 10.0
-_log = logging.getLogger("delegation_sdk.guard")
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -52,8 +50,7 @@ class OnlineAuthority(Protocol):
         """Decide and record, without blocking the event loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuardPorts:
+class GuardPorts(NamedTuple):
     """What a guard needs of the service.
 
     Attributes:
@@ -220,6 +217,8 @@ class Guard:
         Raises:
             ConfigError: An effect is unknown, or the function takes arguments that cannot be named.
         """
+        from delegation_sdk.guarded_tool import DeclaredTool, guarded
+
         try:
             declared = DeclaredTool(name, frozenset(map(Effect, effects)), frozenset(labels))
         except ValueError as error:
@@ -329,4 +328,4 @@ def _close_at_exit(guard: weakref.ref[Guard]) -> None:
         try:
             open_guard.close()
         except ServiceUnavailable as error:
-            _log.error("%s", error)
+            warn("%s", error)

@@ -6,9 +6,9 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from delegation.core.records import OutcomeStatus
 from delegation.core.trust import Effect
@@ -27,8 +27,7 @@ _UNNAMED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredTool:
+class DeclaredTool(NamedTuple):
     """What a tool's author says about it. The operator's catalogue may know better.
 
     Attributes:
@@ -41,11 +40,11 @@ class DeclaredTool:
     name: str
     effects: frozenset[Effect]
     labels: frozenset[str]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = MappingProxyType({})
 
     def of(self, function: Callable[..., Any]) -> DeclaredTool:
         """Give the declaration with a function's own defaults."""
-        return replace(self, defaults=defaults_of(function))
+        return self._replace(defaults=defaults_of(function))
 
 
 def defaults_of(function: Callable[..., Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ service has acknowledged it. There is no gRPC here: a `RecordSink` is (see `reco
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from delegation.core.records import GENESIS, DecisionRecord, Outcome
 from delegation.core.statement import SignedStatement
 from delegation.errors import DelegationError, Reason, ServiceUnavailable, refusal
 from delegation_sdk.backoff import Backoff
+from delegation_sdk.log import warn
 from delegation_sdk.sources import Sources
 
 MAX_WAITING: Final = 10_000
@@ -36,7 +36,6 @@ MAX_KNOWN_CHAINS: Final = 8_192
 _LINGER_S: Final = 0.02
 _CLOSE_S: Final = 10.0
 _CLOSING_WAIT_S: Final = 0.2
-_log = logging.getLogger("delegation_sdk.recorder")
 
 
 class RecordSink(Protocol):
@@ -263,7 +262,7 @@ class Recorder:
 
     def _try_again(self, why: str) -> None:
         if why != self._said and not self._abandoned.is_set():
-            _log.warning("decision records not delivered, trying again: %s", why)
+            warn("decision records not delivered, trying again: %s", why)
             self._said = why
         wait_s = self._backoff.next_s()
         self._work.set()

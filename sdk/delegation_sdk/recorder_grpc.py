@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,9 +12,9 @@ from delegation.errors import DelegationError, Overloaded, ServiceUnavailable, S
 from delegation.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from delegation.wire.authorization import record_decisions_request_message, report_outcome_request_message
 from delegation_sdk.channel import DEADLINE_S, error_of
+from delegation_sdk.log import warn
 
 _IN_FLIGHT: Final = 64
-_log = logging.getLogger("delegation_sdk.recorder")
 
 
 class GrpcRecords:
@@ -58,4 +57,4 @@ def _settle(call: Any) -> None:
         failed: DelegationError = error_of(error)
         if isinstance(failed, (ServiceUnavailable, Overloaded, StorageError)):
             raise failed from None
-        _log.warning("the service did not take an outcome: %s", failed)
+        warn("the service did not take an outcome: %s", failed)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _RANDOM_TAIL_BYTES: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """Where time and randomness come from.
 
     Attributes:
@@ -31,7 +29,7 @@ class Sources:
         return cls(
             now_ms=lambda: time.time_ns() // 1_000_000,
             monotonic_ms=lambda: time.monotonic_ns() // 1_000_000,
-            random=secrets.token_bytes,
+            random=os.urandom,
         )
 
     def new_id(self) -> bytes:

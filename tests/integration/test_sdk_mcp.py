@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -64,25 +63,25 @@ async def over_http(server, files):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = [sys.executable, PROGRAM, server.profile("tool/files"), files, str(port)]
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE) as process:
+    arguments = [sys.executable, str(PROGRAM), str(server.profile("tool/files")), str(files), str(port)]
+    async with await anyio.open_process(arguments, stderr=None) as process:
         try:
-            await _listening(port, process)
+            await listening(port, process)
             async with McpClient(f"http://127.0.0.1:{port}/mcp") as session:
                 yield session
         finally:
             process.terminate()
 
 
-async def _listening(port, process):
+async def listening(port, process):
     with anyio.fail_after(30):
-        while process.poll() is None:
+        while process.returncode is None:
             with contextlib.suppress(OSError):
                 stream = await anyio.connect_tcp("127.0.0.1", port)
                 await stream.aclose()
                 return
             await anyio.sleep(0.05)  # between attempts: nobody tells when another process listens
-    raise AssertionError(process.stderr.read().decode())
+    pytest.fail("the server ended before it listened")
 
 
 @pytest.mark.parametrize("transport", [over_stdio, over_http])

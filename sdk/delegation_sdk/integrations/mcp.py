@@ -6,7 +6,6 @@ about types on what was sent. `MCPServer.call_tool`, called in process, passes b
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -23,9 +22,9 @@ from delegation_sdk.advice import advice
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.guard import Guard
 from delegation_sdk.guarded_tool import reporting
+from delegation_sdk.log import warn
 
 IDENTIFIER: Final = "io.github.delegation-chain/guard"
-_log = logging.getLogger("delegation_sdk.mcp")
 
 
 class GuardExtension(Extension):
@@ -61,7 +60,7 @@ class GuardExtension(Extension):
         except Refused as refused:
             return denied(refused)
         except Exception as error:  # noqa: BLE001 - its text would go to the client, and failing is a denial
-            _log.error("deciding a call failed for a defect: %s", type(error).__qualname__)
+            warn("deciding a call failed for a defect: %s", type(error).__qualname__)
             return denied(refusal(Reason.INTERNAL))
         with context.serving(call), reporting(self._guard, call):
             result = await call_next(_without_delegation(ctx))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -28,7 +28,7 @@ class Clock:
         self.monotonic_ms += milliseconds
 
     def sources(self) -> Sources:
-        return Sources(lambda: self.now_ms, lambda: self.monotonic_ms, secrets.token_bytes)
+        return Sources(lambda: self.now_ms, lambda: self.monotonic_ms, os.urandom)
 
 
 @pytest.fixture

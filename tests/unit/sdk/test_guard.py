@@ -159,20 +159,20 @@ def test_an_expired_delegation_is_refused(guard, helper, clock):
 
 
 @pytest.mark.parametrize(
-    ("kind", "what", "expected"),
+    ("kind", "what"),
     [
-        (RevocationKind.AGENT, lambda helper: helper.agent.encode(), Reason.AGENT_REVOKED),
-        (RevocationKind.LINK, lambda helper: helper.digest, Reason.LINK_REVOKED),
-        (RevocationKind.HOLDER_KEY, lambda helper: helper.leaf.holder_key, Reason.HOLDER_KEY_REVOKED),
+        (RevocationKind.AGENT, lambda helper: helper.agent.encode()),
+        (RevocationKind.LINK, lambda helper: helper.digest),
+        (RevocationKind.HOLDER_KEY, lambda helper: helper.leaf.holder_key),
     ],
     ids=["agent", "link", "holder key"],
 )
-def test_what_the_operator_revokes_is_refused(guard, helper, authority, kind, what, expected):
+def test_what_the_operator_revokes_is_refused(guard, helper, authority, kind, what):
     authority.revoke(kind, what(helper))
 
     with pytest.raises(Revoked) as caught:
         decide_until_refused(guard, helper)
-    assert reason(caught) is expected
+    assert reason(caught) == f"{kind}_revoked"
 
 
 def test_local_tools_go_on_without_the_service_until_the_feed_is_too_old(guard, helper, authority, clock):

@@ -1,0 +1,197 @@
+"""The watcher against a feed that the test writes, entry by entry."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+import pytest
+
+from delegation.core.attest import sign_feed_entry
+from delegation.core.keys import SigningKey
+from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, revocation_key
+from delegation.core.trust import KeyPurpose, TrustBundle, TrustedKey
+from delegation.errors import Refused, ServiceUnavailable
+from delegation_sdk.feed import FeedWatcher
+
+TASK = bytes(16)
+
+
+class Feed:
+    """Streams that say what the test puts into them; each opening is told."""
+
+    def __init__(self, clock):
+        self.key = SigningKey(bytes(31) + b"\x05")
+        self.opened = queue.SimpleQueue()
+        self.trust_failures = []
+        self._clock = clock
+
+    def open(self, after_position):
+        stream = Stream()
+        self.opened.put((after_position, stream))
+        return stream
+
+    def next_opening(self):
+        return self.opened.get(timeout=10)
+
+    def entry(self, *, since, until, snapshot=False, more=False, revoked=(), key=None):
+        revocations = tuple(Revocation(RevocationKind.TASK, each, self._clock.now_ms + 1) for each in revoked)
+        entry = FeedEntry(since, until, self._clock.now_ms, snapshot, more, revocations)
+        return sign_feed_entry(entry, key or self.key)
+
+    def bundle(self):
+        keys = (TrustedKey(KeyPurpose.STATEMENT, self.key.public, 1),)
+        return TrustBundle("test.example", 1, self._clock.now_ms, self._clock.now_ms + 10_000_000, keys)
+
+    def refresh(self):
+        if self.trust_failures:
+            raise self.trust_failures.pop(0)
+
+
+class Stream:
+    def __init__(self):
+        self.said = queue.SimpleQueue()
+        self.cancelled = threading.Event()
+
+    def say(self, *entries):
+        for entry in entries:
+            self.said.put(entry)
+
+    def next(self, timeout_s):
+        if self.cancelled.is_set():
+            raise ServiceUnavailable("cancelled")
+        try:
+            said = self.said.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    def cancel(self):
+        self.cancelled.set()
+        self.said.put(ServiceUnavailable("cancelled"))
+
+
+@pytest.fixture
+def feed(clock):
+    return Feed(clock)
+
+
+@pytest.fixture
+def watcher(feed, clock):
+    watcher = FeedWatcher(feed, feed.bundle, refresh_trust=feed.refresh, sources=clock.sources(), silence_s=1.0)
+    watcher.start()
+    yield watcher
+    watcher.close()
+
+
+def fresh(watcher, clock):
+    watcher.state.require_fresh(60_000, now_ms=clock.now_ms, monotonic_ms=clock.monotonic_ms)
+
+
+def wait_for_position(watcher, position):
+    while watcher.state.position != position:
+        pass
+
+
+def test_a_snapshot_in_pieces_is_known_when_it_is_whole(watcher, feed, clock):
+    after, stream = feed.next_opening()
+    assert after == 0
+    stream.say(feed.entry(since=0, until=1, snapshot=True, more=True, revoked=[TASK]))
+    assert not watcher.wait_until_known(0.1)
+    with pytest.raises(Refused, match="feed_stale"):
+        fresh(watcher, clock)
+
+    stream.say(feed.entry(since=1, until=2, snapshot=True, revoked=[bytes([1]) * 16]))
+    assert watcher.wait_until_known(10)
+    fresh(watcher, clock)
+    with pytest.raises(Refused, match="task_ended"):
+        watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
+
+
+def test_a_broken_stream_goes_on_where_it_was(watcher, feed):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True), ServiceUnavailable("gone"))
+
+    after, stream = feed.next_opening()
+    assert after == 3
+    stream.say(feed.entry(since=3, until=4, revoked=[TASK]))
+    wait_for_position(watcher, 4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"since": 5, "until": 6}, {"since": 1, "until": 2}],
+    ids=["a gap", "a step back"],
+)
+def test_what_does_not_follow_is_refused_and_a_snapshot_asked_for(watcher, feed, wrong):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True), feed.entry(**wrong))
+
+    after, stream = feed.next_opening()
+    assert after == 0
+    assert watcher.state.position == 3
+    stream.say(feed.entry(since=0, until=7, snapshot=True))
+    wait_for_position(watcher, 7)
+
+
+def test_a_snapshot_from_before_what_is_known_is_refused(watcher, feed):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True, revoked=[TASK]), ServiceUnavailable("gone"))
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=2, snapshot=True))
+
+    feed.next_opening()
+    assert watcher.state.position == 3
+    with pytest.raises(Refused, match="task_ended"):
+        watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
+
+
+def test_an_entry_of_an_untrusted_key_is_refused(watcher, feed):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True, key=SigningKey(bytes(32))))
+
+    after, _ = feed.next_opening()
+    assert after == 0
+    assert watcher.state.position is None
+
+
+def test_a_silent_stream_is_dead(watcher, feed):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True))
+
+    after, _ = feed.next_opening()
+    assert stream.cancelled.is_set()
+    assert after == 3
+
+
+def test_heartbeats_keep_it_young(watcher, feed, clock):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True))
+    assert watcher.wait_until_known(10)
+    clock.pass_ms(61_000)
+    with pytest.raises(Refused, match="feed_stale"):
+        fresh(watcher, clock)
+
+    stream.say(feed.entry(since=3, until=3))
+    while watcher.state.issued_at_ms != clock.now_ms:
+        pass
+    fresh(watcher, clock)
+
+
+def test_the_watcher_outlives_a_defect(watcher, feed):
+    _, stream = feed.next_opening()
+    stream.say(ValueError("a defect"))
+    feed.trust_failures = [RuntimeError("another"), ServiceUnavailable("gone")]
+
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=1, snapshot=True))
+    assert watcher.wait_until_known(10)
+
+
+def test_closing_ends_the_stream(watcher, feed):
+    _, stream = feed.next_opening()
+    watcher.close()
+
+    assert stream.cancelled.is_set()
