@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +40,17 @@ def serve(
     from delegation.app import serve as run
     from delegation.server.config import load_config
 
-    run(load_config(config, dev=dev or None, listen=listen, state_dir=state_dir), ready=_announce)
+    configured = load_config(config, dev=dev or None, listen=listen, state_dir=state_dir)
+    _export_telemetry()
+    run(configured, ready=_announce)
+
+
+def _export_telemetry() -> None:
+    """Export spans and metrics if the environment names a collector; nobody waits for one that is not there."""
+    if any(name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("ENDPOINT") for name in os.environ):
+        from delegation_sdk.tracing import configure_from_environment
+
+        configure_from_environment()
 
 
 def _announce(application: Application) -> None:
