@@ -79,13 +79,18 @@ def _trees(
     """Give the trees of a task: one, unless a parent is not among the links."""
     nodes: dict[bytes, Node] = {}
     roots: list[Node] = []
-    for hop in hops:
+    for hop in sorted(hops, key=_order):
         lines = hop_lines(hop, now_ms, whole_ids=whole_ids)
         lines += _call_lines(calls.get(hop.link_id, []), whole_ids=whole_ids)
         node = nodes[hop.link_id] = Node(lines)
         parent = nodes.get(hop.parent_id or b"")
         (roots if parent is None else parent.children).append(node)
     return roots
+
+
+def _order(hop: Hop) -> tuple[int, int, int, bytes]:
+    """Put parents before children, and siblings in the order in which they were handed on."""
+    return hop.index, hop.recorded_at_ms or 0, hop.link.issued_at_ms, hop.link_id
 
 
 def _call_lines(calls: Sequence[RecordedCall], *, whole_ids: bool) -> list[Line]:
