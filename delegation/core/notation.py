@@ -30,6 +30,7 @@ from delegation.core.constraints import (
     under,
 )
 from delegation.core.constraints.decimals import exact_number, format_decimal
+from delegation.core.constraints.numbers import is_empty
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Reason, refusal
 
@@ -127,6 +128,8 @@ def _range_within(plain: Mapping[str, Any]) -> DecimalRange:
     above, below = "minimum_exclusive" in plain, "maximum_exclusive" in plain
     if low is high is None or (above and low is None) or (below and high is None):
         raise _wrong("a range needs the bound that it speaks of")
+    if is_empty(low, high, exclusive=above or below):
+        raise _wrong("a range with nothing in it")
     return DecimalRange(low, high, above, below)
 
 

@@ -22,6 +22,7 @@ from delegation.core.constraints import (
     SubPath,
 )
 from delegation.core.constraints.decimals import format_decimal, parse_decimal
+from delegation.core.constraints.numbers import is_empty
 from delegation.core.constraints.paths import is_normal_path
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
@@ -117,8 +118,8 @@ def _check_strings(strings: list[str]) -> None:
 def _integer_range(message: pb.IntegerRange) -> IntegerRange:
     low = _integer(message.minimum) if message.HasField("minimum") else None
     high = _integer(message.maximum) if message.HasField("maximum") else None
-    if low is None and high is None:
-        invalid("a range without bounds")
+    if (low is None and high is None) or is_empty(low, high):
+        invalid("a range without bounds, or with nothing in it")
     return IntegerRange(low, high)
 
 
@@ -126,12 +127,11 @@ def _decimal_range(message: pb.DecimalRange) -> DecimalRange:
     low, high = message.minimum, message.maximum
     if (not low and not high) or (message.minimum_exclusive and not low) or (message.maximum_exclusive and not high):
         invalid("a range without the bound that it speaks of")
-    return DecimalRange(
-        parse_decimal(low) if low else None,
-        parse_decimal(high) if high else None,
-        message.minimum_exclusive,
-        message.maximum_exclusive,
-    )
+    minimum, maximum = (parse_decimal(bound) if bound else None for bound in (low, high))
+    above, below = message.minimum_exclusive, message.maximum_exclusive
+    if is_empty(minimum, maximum, exclusive=above or below):
+        invalid("a range with nothing in it")
+    return DecimalRange(minimum, maximum, above, below)
 
 
 def _sub_path(root: str) -> SubPath:

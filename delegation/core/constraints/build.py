@@ -11,7 +11,7 @@ from delegation.core.arguments import Arguments, Value
 from delegation.core.constraints.composites import Each, Fields
 from delegation.core.constraints.decimals import exact_number
 from delegation.core.constraints.family import Argument, Constraint
-from delegation.core.constraints.numbers import DecimalRange, IntegerRange
+from delegation.core.constraints.numbers import DecimalRange, IntegerRange, is_empty
 from delegation.core.constraints.paths import SubPath, is_normal_path
 from delegation.core.constraints.scalars import Anything, Exact, OneOf
 from delegation.errors import Reason, refusal
@@ -69,8 +69,8 @@ def _range(minimum: object, maximum: object) -> IntegerRange | DecimalRange:
     given = [bound for bound in (minimum, maximum) if bound is not None]
     low = None if minimum is None else exact_number(minimum)
     high = None if maximum is None else exact_number(maximum)
-    if not given:
-        raise refusal(Reason.FIELD_INVALID, detail="a range needs a bound")
+    if not given or is_empty(low, high):
+        raise refusal(Reason.FIELD_INVALID, detail="a range without a bound, or with nothing in it")
     if all(type(bound) is int for bound in given):
         if not all(abs(bound) <= limits.SAFE_INTEGER for bound in given):  # type: ignore[arg-type]
             raise refusal(Reason.FIELD_INVALID, detail="an integer outside ±(2^53-1)")

@@ -61,11 +61,8 @@ def _members(child: Constraint) -> list[Any] | None:
     if isinstance(child, IntegerRange) and child.minimum is not None and child.maximum is not None:
         if child.maximum - child.minimum < limits.COMPARED_INTEGERS:
             return list(range(child.minimum, child.maximum + 1))
-    elif isinstance(child, DecimalRange) and child.minimum is not None and child.maximum is not None:
-        if child.minimum > child.maximum:
-            return []
-        if child.minimum == child.maximum:
-            return [] if child.minimum_exclusive or child.maximum_exclusive else [child.minimum]
+    elif isinstance(child, DecimalRange) and child.minimum is not None and child.minimum == child.maximum:
+        return [child.minimum]
     return None
 
 

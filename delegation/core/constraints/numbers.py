@@ -10,6 +10,13 @@ from delegation.core.constraints.decimals import Number, format_decimal
 from delegation.core.constraints.family import Steps
 
 
+def is_empty(minimum: Number | None, maximum: Number | None, *, exclusive: bool = False) -> bool:
+    """Tell whether bounds leave nothing between them. Such a range is a mistake, and refused."""
+    if minimum is None or maximum is None:
+        return False
+    return minimum > maximum or (exclusive and minimum == maximum)
+
+
 @dataclass(frozen=True, slots=True)
 class IntegerRange:
     """Allows the integers from `minimum` to `maximum`, both included; None is unbounded."""
