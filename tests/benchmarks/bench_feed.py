@@ -1,0 +1,125 @@
+"""How long until a revocation has reached connected guards, each of which checks the entry's signature and applies it.
+
+The guards are streams with a connection of their own each, all read by this one process, which shares the machine's
+cores with the service: real guards, on machines of their own, do this work side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import uvloop
+from chains import scope_at
+from measure import ROUNDS, MeasurementFailedError, percentile
+from processes import Service, running_service
+from report import Row
+
+from delegation.core.attest import open_bundle, open_feed_entry
+from delegation.core.proof import SERVICE_AUDIENCE
+from delegation.core.revocation import RevocationKind, RevocationState, revocation_key
+from delegation.core.trust import TrustBundle
+from delegation.errors import Revoked
+from delegation.v1 import trust_service_pb2 as pb
+from delegation.wire.delegation import CompleteTaskRequest, complete_task_request_message
+from delegation.wire.trust import read_feed_entry
+from delegation_sdk.profile import Profile
+from support.caller import Caller, Holding
+
+GUARDS: Final = 100
+_BAR_MS: Final = 100
+_WATCH: Final = "/delegation.v1.TrustService/WatchRevocations"
+_COMPLETE: Final = "/delegation.v1.DelegationService/CompleteTask"
+_PATIENCE_S: Final = 10.0
+
+
+def rows(*, quick: bool = False) -> list[Row]:
+    """Measure it."""
+    guards, completions = (4, 3) if quick else (GUARDS, ROUNDS)
+    with running_service() as service:
+        with service.channel() as channel:
+            caller = Caller(channel)
+            root = Profile.load(service.profile).trust_root
+            trust = open_bundle(caller.trust_documents().bundle, root, now_ms=time.time_ns() // 1_000_000)
+            tasks = [caller.grant(*scope_at(0).capabilities) for _ in range(completions)]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            acknowledged_ms, reached_ms = runner.run(_completed(service, trust, tasks, guards))
+    return [
+        Row(f"completion until {guards} guards know it, p99", percentile(reached_ms, 99), "ms", _BAR_MS),
+        Row(f"completion until {guards} guards know it, p50", percentile(reached_ms, 50), "ms"),
+        Row("CompleteTask until it is acknowledged, p50", percentile(acknowledged_ms, 50), "ms"),
+    ]
+
+
+class _Guard:
+    """A connected guard: its state of the feed, and a wake-up for whoever waits for it to know something."""
+
+    def __init__(self, channel: Any, trust: TrustBundle) -> None:
+        self._stream = channel.unary_stream(_WATCH)(pb.WatchRevocationsRequest().SerializeToString())
+        self._trust = trust
+        self.state = RevocationState()
+        self._changed = asyncio.Event()
+        self._reading = asyncio.create_task(self._read())
+
+    async def until_known(self, task_id: bytes | None) -> float:
+        """Wait until a task is known to be over, or for the first snapshot; give the time of day then."""
+        while not self._knows(task_id):
+            self._changed.clear()
+            await self._changed.wait()
+        return time.perf_counter()
+
+    def _knows(self, task_id: bytes | None) -> bool:
+        if task_id is None:
+            return self.state.position is not None
+        try:
+            self.state.check(frozenset({revocation_key(RevocationKind.TASK, task_id)}))
+        except Revoked:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._reading.cancel()
+        self._stream.cancel()
+
+    async def _read(self) -> None:
+        async for message in self._stream:
+            statement = read_feed_entry(pb.WatchRevocationsResponse.FromString(message))
+            entry = open_feed_entry(statement, self._trust, now_ms=time.time_ns() // 1_000_000)
+            self.state.apply(entry, monotonic_ms=time.monotonic_ns() // 1_000_000)
+            self._changed.set()
+
+
+async def _completed(
+    service: Service, trust: TrustBundle, tasks: list[Holding], guards: int
+) -> tuple[list[float], list[float]]:
+    """Complete tasks one after another; give milliseconds until each was acknowledged, and known to each guard."""
+    acknowledged_ms: list[float] = []
+    reached_ms: list[float] = []
+    async with AsyncExitStack() as stack:
+        complete: Any = (await stack.enter_async_context(service.aio_channel())).unary_unary(_COMPLETE)
+        watching: list[_Guard] = []
+        for _ in range(guards):
+            guard = _Guard(await stack.enter_async_context(service.aio_channel()), trust)
+            stack.callback(guard.close)
+            watching.append(guard)
+        await _all(guard.until_known(None) for guard in watching)
+        for task in tasks:
+            proof = task.proof(SERVICE_AUDIENCE, "complete_task", {"task_id": task.task_id.hex()})
+            request = complete_task_request_message(CompleteTaskRequest(task.task_id, proof)).SerializeToString()
+            knowing = [asyncio.ensure_future(guard.until_known(task.task_id)) for guard in watching]
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+            await complete(request, timeout=_PATIENCE_S)
+            acknowledged_ms.append((time.perf_counter() - began) * 1000)
+            reached_ms += [(known_at - began) * 1000 for known_at in await _all(knowing)]
+    return acknowledged_ms, reached_ms
+
+
+async def _all(waiting: Any) -> list[float]:
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await asyncio.gather(*waiting)
+    except TimeoutError:
+        raise MeasurementFailedError("a guard did not hear of a revocation") from None

@@ -1,0 +1,97 @@
+"""Measure against the bars: prints a table, writes build/bench/results.json. A missed bar is no error.
+
+run.py                  all groups
+run.py kernel imports   some of them
+run.py --quick kernel   few rounds: shows that the benchmark works, measures nothing
+run.py --markdown FILE  also puts the tables into a page, between its markers
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+sys.path.append(str(Path(__file__).parents[1]))  # what the tests share: tests/support
+
+import report
+from measure import MeasurementFailedError
+
+ROOT: Final = Path(__file__).parents[2]
+RESULTS: Final = ROOT / "build" / "bench" / "results.json"
+GROUPS: Final = {
+    "kernel": ("bench_kernel", "In process"),
+    "hostile": ("bench_hostile", "Worst input within the limits"),
+    "guard": ("bench_guard", "Guard, deciding in process"),
+    "imports": ("bench_imports", "Importing"),
+    "service": ("bench_service", "Service"),
+    "feed": ("bench_feed", "Revocation feed"),
+    "mcp": ("bench_mcp", "MCP over stdio"),
+}
+_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run, and give the exit status: 0 unless a measurement failed."""
+    options = _options(argv)
+    began = time.monotonic()
+    measured: list[tuple[str, list[report.Row]]] = []
+    failed: list[str] = []
+    for group in options.groups or GROUPS:
+        module, title = GROUPS[group]
+        try:
+            rows = importlib.import_module(module).rows(quick=options.quick)
+        except Exception as error:  # noqa: BLE001 - the other groups can still be measured
+            if not isinstance(error, MeasurementFailedError):
+                traceback.print_exc()
+            failed.append(f"{title}: {error}")
+            continue
+        measured.append((title, rows))
+        print(report.table(title, rows), flush=True)
+    rows = [row for _, group_rows in measured for row in group_rows]
+    report.require_different_names(rows)
+    report.write_json(rows, options.output)
+    print(f"{report.summary(rows)}; {time.monotonic() - began:.0f} s; {options.output}")
+    if options.markdown:
+        _write_page(options.markdown, measured)
+    for line in failed:
+        print(f"measurement failed: {line}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure against the bars.")
+    parser.add_argument("groups", nargs="*", metavar="group", help=f"{', '.join(GROUPS)}; all of them if none is named")
+    parser.add_argument("--quick", action="store_true", help="few rounds; numbers mean nothing")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where results.json goes")
+    parser.add_argument("--markdown", type=Path, help="a page whose measured part is replaced")
+    options = parser.parse_args(argv)
+    if unknown := [group for group in options.groups if group not in GROUPS]:
+        parser.error(f"there is no group {unknown[0]}: they are {', '.join(GROUPS)}")
+    return options
+
+
+def _write_page(page: Path, measured: Sequence[tuple[str, list[report.Row]]]) -> None:
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (begin and end):
+        sys.exit(f"{page} has no lines {_BEGIN} and {_END}")
+    tables = "\n\n".join([_machine(), *(report.markdown(title, rows) for title, rows in measured)])
+    page.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}", encoding="utf-8")
+
+
+def _machine() -> str:
+    cores = os.cpu_count()
+    return f"{time.strftime('%Y-%m-%d')}, {cores} cores, {platform.machine()}, Python {platform.python_version()}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
