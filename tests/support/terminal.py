@@ -29,7 +29,12 @@ COLUMNS, ROWS = 80, 60
 TIMEOUT_S = 60
 
 # Runs first in the child: takes its terminal as the controlling one, then becomes the command.
-_TAKE_TERMINAL = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 _SAYS_SOMETHING_OF_TERMINALS = (
     "CI",
     "COLUMNS",

@@ -35,12 +35,12 @@ def serve(
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C, then finish what was begun."""
     from delegation.cli.connection import quiet_grpc
-
-    quiet_grpc()
-    from delegation.app import serve as run
     from delegation.server.config import load_config
 
     configured = load_config(config, dev=dev or None, listen=listen, state_dir=state_dir)
+    quiet_grpc()
+    from delegation.app import serve as run
+
     _export_telemetry()
     run(configured, ready=_announce)
 
