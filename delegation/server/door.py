@@ -7,7 +7,7 @@ stack of interceptors, which would cost more than a signature (docs: speed).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
@@ -92,10 +92,10 @@ class Door:
 
         return call
 
-    def watching(self, method: str, handler: Watching[Q, A]) -> Callable[[Q, Context], AsyncIterator[A]]:
+    def watching(self, method: str, handler: Watching[Q, A]) -> Callable[[Q, Context], Awaitable[None]]:
         """Wrap a handler that streams answers until its client goes away."""
 
-        async def call(request: Q, context: Context) -> AsyncIterator[A]:
+        async def call(request: Q, context: Context) -> None:
             with self._span(method, context) as span, self._stream():
                 task = asyncio.current_task()
                 assert task is not None  # noqa: S101 - this is a coroutine's
@@ -103,8 +103,7 @@ class Door:
                 try:
                     self._require_room(self._streams, self._allowance.streams)
                     caller = self.authenticator.authenticate(peer_of(context))
-                    async for answer in handler(caller, request):
-                        yield answer
+                    await _write(handler(caller, request), context)
                 except asyncio.CancelledError:
                     if not self._closing:
                         raise
@@ -119,18 +118,17 @@ class Door:
 
     def conversing(
         self, method: str, handler: Conversing[Q, A], *, window: int
-    ) -> Callable[[AsyncIterator[Q], Context], AsyncIterator[A]]:
+    ) -> Callable[[AsyncIterator[Q], Context], Awaitable[None]]:
         """Wrap a handler of a stream of requests with a stream of answers; at most `window` wait unread."""
 
-        async def call(requests: AsyncIterator[Q], context: Context) -> AsyncIterator[A]:
+        async def call(requests: AsyncIterator[Q], context: Context) -> None:
             with self._span(method, context) as span, self._stream():
                 incoming = Incoming(requests, window)
                 self._incoming.add(incoming)
                 try:
                     self._require_room(self._streams, self._allowance.streams)
                     caller = self.authenticator.authenticate(peer_of(context))
-                    async for answer in handler(caller, incoming):
-                        yield answer
+                    await _write(handler(caller, incoming), context)
                 except Exception as error:  # noqa: BLE001 - nothing gets past
                     await _fail(context, method, error, span)
                 finally:
@@ -177,6 +175,20 @@ def _going_away() -> ServiceUnavailable:
 
 def _text_metadata(context: Context) -> dict[str, str]:
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
+async def _write(answers: AsyncIterator[Any], context: Context) -> None:
+    """Write answers until there are no more, or nobody wants them: what made them ends then, too.
+
+    A stream's handler yields to here and not to gRPC, which leaves the end of a generator to the garbage collector: in
+    another context, where a span cannot be closed, and at any time.
+    """
+    try:
+        async for answer in answers:
+            await context.write(answer)
+    finally:
+        if isinstance(answers, AsyncGenerator):
+            await answers.aclose()
 
 
 async def _fail(context: Context, method: str, error: Exception, span: Span) -> NoReturn:
