@@ -313,7 +313,7 @@ class AsyncTask(AsyncConnectedDelegation):
     async def complete_after(self, error: BaseException) -> None:
         """End the task because of an error, which is never masked: a failure to do so becomes a note on it."""
         try:
-            await self.complete()
+            await asyncio.shield(self.complete())  # even if the error is a cancellation
         except DelegationError as failed:
             error.add_note(f"the task could not be completed, it ends when it expires: {failed}")
 
@@ -358,7 +358,8 @@ class AsyncListener:
                     self._backoff.reset()
                     return AsyncConnectedDelegation(self._client, received)
             except (ServiceUnavailable, Overloaded):
-                await asyncio.sleep(self._backoff.next_s())
+                if not self._closed.is_set():
+                    await asyncio.sleep(self._backoff.next_s())
         raise StopAsyncIteration
 
     async def _receive(self) -> Delegation | None:

@@ -121,7 +121,7 @@ class Decider:
             self._deny(question, failed, span)
             raise failed from None
         tracing.describe_chain(span, call.chain)
-        tracing.describe_decision(span, call.call_id, None)
+        self._describe(span, call.call_id, None)
         return call
 
     def report(self, call_id: bytes, status: OutcomeStatus, impacts: tuple[tuple[str, str], ...] = ()) -> None:
@@ -229,7 +229,7 @@ class Decider:
     def _deny(self, question: _Question, refused: Refused, span: Span) -> None:
         if question.chain is not None:
             tracing.describe_chain(span, question.chain)
-        tracing.describe_decision(span, question.call_id, refused)
+        self._describe(span, question.call_id, refused)
         if question.decided_by_service:
             return
         token = question.chain.token if question.chain else b""
@@ -237,6 +237,11 @@ class Decider:
             self._recorder.append(self._record(question, self._sources.now_ms(), refused), token)
         except Refused:
             warn("a denial could not be recorded: the queue is full")
+
+    def _describe(self, span: Span, call_id: bytes, refused: Refused | None) -> None:
+        if span.recording:
+            age_ms = self._feed.state.age_ms(self._sources.now_ms(), self._sources.monotonic_ms())
+            tracing.describe_decision(span, call_id, refused, feed_age_ms=age_ms)
 
     def _record(self, question: _Question, now_ms: int, refused: Refused | None) -> DecisionRecord:
         proof = question.carriage.proof

@@ -176,6 +176,10 @@ class Delegation:
             raise InvalidRequest(f"the key of this delegation is held by {self.agent}: send it the token")
         return self._key
 
+    def __getstate__(self) -> object:
+        # Pickling would take the key along without anybody asking for it.
+        raise InvalidRequest("a delegation is passed on with export(), or export_with_key() if the key must go along")
+
     def __repr__(self) -> str:
         agents = " -> ".join(signed.link.holder_agent for signed in self.links)
         return f"{type(self).__name__}({agents}, task {self.task_id.hex()})"
@@ -240,6 +244,7 @@ class Call:
     def __enter__(self) -> Self:
         self._span = tracing.executing(self.audience, self.tool, self._delegation)
         self._span.__enter__()
+        _ = self.carriage  # signed now, so that it names this span
         return self
 
     def __exit__(

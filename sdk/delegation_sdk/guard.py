@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Protocol, Self, TypeVar
@@ -148,7 +147,7 @@ class Guard:
         self._trust.refresh()
         self._feed.start()
         self._recorder.start()
-        atexit.register(_close_at_exit, weakref.ref(self))
+        atexit.register(self._close_at_exit)
         if not self._feed.wait_until_known(timeout_s):
             raise ServiceUnavailable("the revocation feed did not come in time")
 
@@ -158,6 +157,7 @@ class Guard:
         Raises:
             ServiceUnavailable: Decision records could not be delivered.
         """
+        atexit.unregister(self._close_at_exit)
         try:
             self._recorder.close()
         finally:
@@ -247,6 +247,12 @@ class Guard:
         """How many decision records and outcomes are not yet delivered."""
         return self._recorder.pending
 
+    def _close_at_exit(self) -> None:
+        try:
+            self.close()
+        except ServiceUnavailable as error:
+            warn("%s", error)
+
     def _require_same_process(self) -> None:
         # A forked child has no threads, and would number its own records as its parent's.
         if os.getpid() != self._process:
@@ -321,11 +327,3 @@ class _Counted:
         reason = None if error is None else str(error.reason) if isinstance(error, Refused) else "cancelled"
         duration_ms = self._sources.monotonic_ms() - self._started_ms
         telemetry.count_decision(audience=self._audience, reason=reason, duration_ms=duration_ms)
-
-
-def _close_at_exit(guard: weakref.ref[Guard]) -> None:
-    if (open_guard := guard()) is not None:
-        try:
-            open_guard.close()
-        except ServiceUnavailable as error:
-            warn("%s", error)

@@ -67,11 +67,17 @@ class Shipment(NamedTuple):
     size: int
     chains: tuple[bytes, ...]
 
+    def __repr__(self) -> str:
+        return f"Shipment({self.size} records before number {self.next_sequence})"
+
 
 class _Waiting(NamedTuple):
     record: bytes
     chain_digest: bytes
     token: bytes
+
+    def __repr__(self) -> str:
+        return f"_Waiting(chain {self.chain_digest.hex()})"
 
 
 class RecordQueue:

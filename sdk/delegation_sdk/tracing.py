@@ -89,10 +89,11 @@ def describe_handoff(span: Span, child: Delegation) -> None:
         span.set(names.RECORDED, child.recorded)
 
 
-def describe_decision(span: Span, call_id: bytes, refused: Refused | None) -> None:
-    """Say what was decided, and why not."""
+def describe_decision(span: Span, call_id: bytes, refused: Refused | None, *, feed_age_ms: int) -> None:
+    """Say what was decided, why not, and how old the revocation feed was."""
     if not span.recording:
         return
+    span.set(names.REVOCATION_AGE, feed_age_ms)
     span.set(names.TOOL_CALL_ID, call_id.hex())
     span.set(names.DECISION, names.REFUSED if refused else names.ALLOWED)
     if refused is not None:

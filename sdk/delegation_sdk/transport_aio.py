@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import grpc
@@ -60,6 +61,7 @@ class AioStream:
             response_deserializer=rpc.answer.FromString,
         )
         self._call = method()
+        self._cancelled = False
 
     async def send(self, message: Any) -> None:
         """Send a message. Raises a `DelegationError` if the stream has ended."""
@@ -74,10 +76,15 @@ class AioStream:
             message = await self._call.read()
         except grpc.RpcError as error:
             raise error_of(error) from None
+        except asyncio.CancelledError:
+            if self._cancelled:  # the stream was, not the task that waits for it
+                raise ServiceUnavailable("the stream was closed") from None
+            raise
         if message is _EOF:
             raise ServiceUnavailable("the service ended the stream")
         return message
 
     def cancel(self) -> None:
         """Close it."""
+        self._cancelled = True
         self._call.cancel()

@@ -110,6 +110,48 @@ async def test_work_reaches_a_listening_agent_in_asyncio(server):
         await received.hand_off("spiffe://test.example/agent/sub")
 
 
+def test_closing_a_listener_ends_its_loop(server):
+    with Client.connect(server.profile("agent/idle")) as idle:
+        work = idle.listen()
+        work.open()
+        threading.Timer(0.05, work.close).start()
+        assert list(work) == []
+
+
+async def test_closing_a_listener_ends_its_loop_in_asyncio(server):
+    async with AsyncClient.connect(server.profile("agent/idle")) as idle:
+        work = idle.listen()
+        await work.open()
+        asyncio.get_running_loop().call_later(0.05, lambda: asyncio.ensure_future(work.close()))
+        assert [each async for each in work] == []
+
+
+def test_a_listener_survives_a_restart_of_the_service(tmp_path):
+    with running_server(tmp_path) as server:
+        target = server.target
+        planner, helper = (Client.connect(server.profile(name)) for name in (PLANNER, HELPER))
+        work = helper.listen()
+        work.open()
+    received = []
+    listener = threading.Thread(target=lambda: received.append(next(work)))
+    listener.start()
+    with running_server(tmp_path, listen=target), planner, helper:
+        task = planner.begin_task("Read it", scope=SCOPE)
+        task.hand_off("spiffe://test.example/agent/helper", offer=offered(planner))
+        listener.join(10)
+        assert received[0].holds_key
+        work.close()
+
+
+def offered(planner):
+    """An offer, as soon as the agent is back."""
+    while True:
+        try:
+            return planner.request_offer("spiffe://test.example/agent/helper")
+        except NotFound:
+            continue
+
+
 def test_nobody_listening_is_said(planner):
     with pytest.raises(NotFound):
         planner.request_offer("spiffe://test.example/agent/nobody")

@@ -32,7 +32,7 @@ class HandOffWanted:
         agent: The agent id that receives.
         scope: What it may do; None: all that the delegator may.
         lifetime_ms: How long; None: 5 minutes, or what is left of the delegator's own time if that is less.
-        purpose: Why; empty: the delegator's own purpose.
+        purpose: Why, as an annotation; the grant's purpose stands for the whole task.
         max_depth: How many further handoffs may follow; None: one less than the delegator has.
         offer: The receiving agent's offer; None: it runs in this process, with a key made here.
         trace: The span of the handoff; signed into the link.
@@ -117,7 +117,7 @@ def _sign(parent: Delegation, wanted: HandOffWanted, sources: Sources) -> Delega
         holder_key=holder_key,
         holder_agent=wanted.agent,
         scope=parent.scope if wanted.scope is None else wanted.scope,
-        purpose=wanted.purpose or parent.leaf.purpose,
+        purpose=wanted.purpose,
         now_ms=now_ms,
         expires_at_ms=_expiry_ms(parent, wanted.lifetime_ms, now_ms),
         remaining_depth=wanted.max_depth,

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from delegation.core.arguments import Arguments
@@ -102,6 +105,13 @@ def test_nothing_secret_shows(helper, task, client, guard, authority):
     for secret in (*seeds, helper.token, call.carriage.proof):
         assert secret.hex() not in shown
         assert repr(secret)[2:-1] not in shown
+
+
+def test_a_key_does_not_go_along_with_a_copy(helper):
+    with pytest.raises(InvalidRequest, match="export"):
+        pickle.dumps(helper)
+    with pytest.raises(InvalidRequest, match="export"):
+        copy.deepcopy(helper)
 
 
 def test_an_empty_scope_may_be_handed_off_and_permits_nothing(task, guard):
