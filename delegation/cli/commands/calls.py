@@ -54,4 +54,4 @@ def calls(
     else:
         print_call_records(out, found.items)
     if found.more and out.is_terminal:
-        out.print(f"There are older ones; --limit {10 * limit} shows more.", style="quiet")
+        out.print("There are older ones: --limit shows more.", style="quiet")

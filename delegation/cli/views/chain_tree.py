@@ -108,7 +108,7 @@ def _recorded(hops: Sequence[Hop]) -> Text:
 def print_verified(console: Console, trust_domain: str, feed_position: int | None) -> None:
     """Say that a chain was verified, and what that covers."""
     console.print(Text.assemble(("✓ Verified", "allowed"), f" in {visible(trust_domain)}"), soft_wrap=True)
-    console.print(Text("  signatures, linkage, narrowing, time and receipt hold", "quiet"), soft_wrap=True)
+    console.print(Text("  signatures, linkage, narrowing, time and statements hold", "quiet"), soft_wrap=True)
     if feed_position is None:
         console.print(Text("  revocations are NOT known offline: ask without --bundle", "warning"), soft_wrap=True)
     else:

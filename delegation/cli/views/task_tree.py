@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Console
@@ -47,6 +48,8 @@ def print_task(
     by_link: dict[bytes, list[RecordedCall]] = defaultdict(list)
     for call in reversed(calls):
         by_link[call.leaf_link_id or b""].append(call)
+    if task.completed_at_ms is not None:
+        hops = [replace(hop, revoked=False) for hop in hops]  # all ended with the task, which the head says
     for root in _trees(hops, by_link, now_ms, whole_ids=whole_ids):
         print_tree(console, root)
     elsewhere = [call for link, found in by_link.items() if link not in {hop.link_id for hop in hops} for call in found]
@@ -57,14 +60,14 @@ def print_task(
 
 
 def _head(task: RecordedTask, now_ms: int) -> list[tuple[str, Text]]:
-    state = Text(f"began {moment(task.created_at_ms)}; ", "quiet")
-    state.append_text(state_text(task, now_ms))
+    state = state_text(task, now_ms)
     if task.completed_at_ms is not None:
         state.append(f" by {visible(task.completed_by) or 'somebody'}", "quiet")
     return [
         ("task", Text(task.task_id.hex())),
         ("purpose", Text(visible(task.purpose))),
         ("for", principal_text(task.principal)),
+        ("began", Text(moment(task.created_at_ms))),
         ("state", state),
     ]
 

@@ -122,6 +122,16 @@ def test_a_revoked_link_is_marked(screen):
     assert screen(print_task, TASK, hops_of_records(revoked), [], NOW_MS).count("  revoked") == 3
 
 
+def test_of_a_completed_task_no_link_is_called_revoked_by_itself(screen):
+    from dataclasses import replace
+
+    ended = replace(TASK, completed_at_ms=NOW_MS, completed_by=agent("root"))
+    revoked = [replace(hop, revoked=True) for hop in HOPS]
+    text = screen(print_task, ended, revoked, [], NOW_MS)
+    assert "completed just now by spiffe://example.test/root" in text
+    assert "revoked" not in text
+
+
 def test_tasks_are_listed_with_their_state(screen):
     from dataclasses import replace
 
