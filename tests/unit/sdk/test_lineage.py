@@ -9,7 +9,7 @@ from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.lineage import RecordedTask
 from delegation.errors import RequestFailed
 from delegation.v1 import lineage_service_pb2 as pb
-from delegation.wire.lineage import tasks_response_message
+from delegation.wire.lineage import read_list_tasks_request, tasks_response_message
 from delegation_sdk import flows, lineage
 from delegation_sdk.flows import lineage as lineage_flows
 
@@ -30,9 +30,7 @@ def answered(flow, answer):
 
 
 def page_of_tasks(request):
-    start = int.from_bytes(
-        lineage_flows.read_tasks_response(pb.ListTasksResponse(next_page_token=request.page_token))[1] or b""
-    )
+    start = int.from_bytes(read_list_tasks_request(request).page.cursor or b"")
     end = start + request.page_size
     cursor = end.to_bytes(4, "big") if end < len(TASKS) else None
     return tasks_response_message(TASKS[start:end], cursor)
