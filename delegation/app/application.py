@@ -41,6 +41,7 @@ from delegation.server.logs import configure_logs
 from delegation.server.tls import TlsMaterial
 from delegation.server.tls_reload import ReloadingTls
 from delegation.service.feed import RevocationFeed
+from delegation.service.offers import Offers
 from delegation.service.trust import Trust, check_trust
 from delegation.signing.port import ServiceKeys
 from delegation.signing.sealed_file import find_passphrase
@@ -104,13 +105,15 @@ class Application:
             )
             await feed.start()
             self._feed = feed
-            await self._listen(storage, feed)
+            offers = Offers(storage, now_ms=self._now_ms)
+            await offers.start()
+            await self._listen(storage, feed, offers)
         except BaseException:
             await self.stop()
             raise
         self._tasks.append(asyncio.create_task(run_sweeper(storage, self._now_ms)))
 
-    async def _listen(self, storage: Storage, feed: RevocationFeed) -> None:
+    async def _listen(self, storage: Storage, feed: RevocationFeed, offers: Offers) -> None:
         parts, config = self._parts, self.config
 
         def authenticator(material: TlsMaterial) -> MtlsAuthenticator:
@@ -122,7 +125,16 @@ class Application:
         self.tls = tls = ReloadingTls(parts.tls, changed=changed)
         door = Door(authenticator(tls.material), _allowance(config))
         server = Server(
-            handlers(config, storage, parts.keys, parts.trust, feed, now_ms=self._now_ms, random=secrets.token_bytes),
+            handlers(
+                config,
+                storage=storage,
+                keys=parts.keys,
+                trust=parts.trust,
+                feed=feed,
+                offers=offers,
+                now_ms=self._now_ms,
+                random=secrets.token_bytes,
+            ),
             door,
             Listener(config.listen, tls.credentials),
             limits=config.limits,

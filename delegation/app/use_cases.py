@@ -33,18 +33,18 @@ from delegation.storage.port import Storage
 
 def handlers(
     config: ServerConfig,
+    *,
     storage: Storage,
     keys: ServiceKeys,
     trust: Trust,
     feed: RevocationFeed,
-    *,
+    offers: Offers,
     now_ms: Callable[[], int],
     random: Callable[[int], bytes],
 ) -> Rpcs:
     """Make the handlers of all RPCs."""
     verifier = Verifier(trust.bundle)
     recorded = RecordedLinks(storage)
-    offers = Offers(storage, now_ms=now_ms)
     guard_keys = GuardKeys(storage, now_ms=now_ms)
     late_links = LateLinks(storage, keys=keys, verifier=verifier, recorded=recorded, now_ms=now_ms)
     return Rpcs(

@@ -21,7 +21,7 @@ def fence_of(chain: VerifiedChain, position: int) -> Fence:
 
 def fence_of_all(chains: Iterable[VerifiedChain], position: int) -> Fence:
     """Make the fence of a write that rests on several chains."""
-    return Fence(position, frozenset().union(*(_rests_on(chain.revocation_keys) for chain in chains)))
+    return Fence(position, _rests_on(frozenset().union(*(chain.revocation_keys for chain in chains))))
 
 
 def fence_of_keys(keys: frozenset[bytes], position: int) -> Fence:

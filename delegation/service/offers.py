@@ -96,10 +96,10 @@ class Instance:
 
 @dataclass(slots=True)
 class _Kept:
-    """An offer that was made here, and the instance that made it."""
+    """An offer, and the instance that made it, if that was since this process began."""
 
     record: OfferRecord
-    instance: Instance
+    instance: Instance | None
     taken_by: str | None = None
 
 
@@ -113,8 +113,11 @@ class Offers:
         self._instances: dict[str, list[Instance]] = defaultdict(list)
         self._numbers = itertools.count(1)
         self._kept: dict[bytes, _Kept] = {}
-        # Offers from before this process began are known to the database only.
-        self._ask_storage_until_ms = now_ms() + MAX_OFFER_LIFETIME_MS
+
+    async def start(self) -> None:
+        """Learn of the offers that were made before this process began. Raises `StorageError`."""
+        for record in reversed(await self._storage.live_offers(now_ms=self._now_ms())):
+            self._kept[record.offer_digest] = _Kept(record, None, record.taken_by)
 
     @contextmanager
     def listening(self, caller: Caller, agent: str) -> Iterator[Instance]:
@@ -213,29 +216,23 @@ class Offers:
         digest = offer_digest(link.holder_key)
         kept = self._kept.get(digest)
         if kept is None:
-            if self._now_ms() >= self._ask_storage_until_ms:
-                return False
-        elif kept.taken_by == link_id.hex():
-            return True
-        else:
-            _check_fits(kept.record, link, delegator)
-        try:
-            record = await self._storage.take_offer(digest, taken_by=link_id.hex(), now_ms=self._now_ms())
-        except NotRecordedError:
-            if kept is not None:
-                raise refusal(Reason.OFFER_INVALID, detail="it has expired") from None
             return False
+        if kept.taken_by == link_id.hex():
+            return True
+        _check_fits(kept.record, link, delegator)
+        try:
+            await self._storage.take_offer(digest, taken_by=link_id.hex(), now_ms=self._now_ms())
+        except NotRecordedError:
+            raise refusal(Reason.OFFER_INVALID, detail="it has expired") from None
         except Conflict:
             raise refusal(Reason.OFFER_INVALID, detail="it was used for another handoff") from None
-        _check_fits(record, link, delegator)
-        if kept is not None:
-            kept.taken_by = link_id.hex()
+        kept.taken_by = link_id.hex()
         return True
 
     def deliver(self, link_id: bytes, holder_key: bytes, token: bytes) -> None:
         """Tell the instance that offered a key of the work that was handed to it, if it is still there."""
         kept = self._kept.get(offer_digest(holder_key))
-        if kept is None or kept.taken_by != link_id.hex():
+        if kept is None or kept.instance is None or kept.taken_by != link_id.hex():
             return
         if kept.instance in self._instances.get(kept.instance.agent, ()):
             kept.instance.tell(Work(token))

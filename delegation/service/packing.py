@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import Final
 
 _LENGTH_BYTES: Final = 4
 
 
 def pack(*parts: bytes) -> bytes:
-    """Put parts in a row, each with its length before it, so that no two lists look alike."""
-    return b"".join(len(part).to_bytes(_LENGTH_BYTES, "big") + part for part in parts)
+    """Put parts in a row, all their lengths before them, so that no two lists look alike."""
+    return struct.pack(f">{len(parts) + 1}I", len(parts), *map(len, parts)) + b"".join(parts)
 
 
 def unpack(packed: bytes) -> list[bytes]:
     """Give the parts back. Only for what `pack` made."""
+    (count,) = struct.unpack_from(">I", packed)
+    lengths = struct.unpack_from(f">{count}I", packed, _LENGTH_BYTES)
     parts: list[bytes] = []
-    position = 0
-    while position < len(packed):
-        start = position + _LENGTH_BYTES
-        position = start + int.from_bytes(packed[position:start], "big")
-        parts.append(packed[start:position])
+    position = _LENGTH_BYTES * (count + 1)
+    for length in lengths:
+        parts.append(packed[position : position + length])
+        position += length
     return parts
 
 

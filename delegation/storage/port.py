@@ -289,6 +289,9 @@ class Storage(Protocol):
     async def offers(self, agent_id: str, *, now_ms: int, limit: int = 100) -> Sequence[OfferRecord]:
         """Return an agent's offers that are neither taken nor expired, longest-lived first."""
 
+    async def live_offers(self, *, now_ms: int, limit: int = 100_000) -> Sequence[OfferRecord]:
+        """Return all offers that have not expired, taken or not: what a starting service must know."""
+
     async def take_offer(self, offer_digest: bytes, *, taken_by: str, now_ms: int) -> OfferRecord:
         """Take an offer for one handoff.
 

@@ -42,6 +42,12 @@ AGENT: Final = AGENTS.select().where(agents.c.agent_id == sa.bindparam("agent_id
 AGENTS_AFTER: Final = (
     AGENTS.select().where(agents.c.agent_id > sa.bindparam("cursor")).order_by(agents.c.agent_id).limit(_AT_MOST)
 )
+LIVE_OFFERS: Final = (
+    OFFERS.select()
+    .where(offers.c.expires_ms > sa.bindparam("now_ms"))
+    .order_by(offers.c.expires_ms.desc())
+    .limit(_AT_MOST)
+)
 OPEN_OFFERS: Final = (
     OFFERS.select()
     .where(

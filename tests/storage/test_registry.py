@@ -54,6 +54,18 @@ async def test_open_offers_are_those_neither_taken_nor_expired(storage):
     assert list(await storage.offers(READER, now_ms=NOW_MS)) == [long, short]
 
 
+async def test_live_offers_are_all_that_have_not_expired_taken_ones_too(storage):
+    free, taken, expired = (
+        an_offer("free", expires_ms=NOW_MS + 90_000),
+        an_offer("taken"),
+        an_offer("old", expires_ms=NOW_MS),
+    )
+    for offer in (free, taken, expired):
+        await storage.add_offer(offer)
+    await storage.take_offer(taken.offer_digest, taken_by=PLANNER, now_ms=NOW_MS)
+    assert list(await storage.live_offers(now_ms=NOW_MS)) == [free, replace(taken, taken_by=PLANNER)]
+
+
 async def test_of_many_takers_one_gets_an_offer(storage):
     offer = an_offer("wanted")
     await storage.add_offer(offer)

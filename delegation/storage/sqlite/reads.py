@@ -46,6 +46,7 @@ _RECORDER: Final = compiled(queries.RECORDER)
 _RESPONSE: Final = compiled(queries.RESPONSE)
 _AGENT: Final = compiled(queries.AGENT)
 _AGENTS_AFTER: Final = compiled(queries.AGENTS_AFTER)
+_LIVE_OFFERS: Final = compiled(queries.LIVE_OFFERS)
 _OPEN_OFFERS: Final = compiled(queries.OPEN_OFFERS)
 _DOCUMENT: Final = compiled(queries.DOCUMENT)
 _NEWEST_DOCUMENT: Final = compiled(queries.NEWEST_DOCUMENT)
@@ -137,6 +138,10 @@ class SqliteReads:
     async def offers(self, agent_id: str, *, now_ms: int, limit: int = 100) -> Sequence[OfferRecord]:
         """Return an agent's open offers."""
         return await self._all(OFFERS, _OPEN_OFFERS, agent_id=agent_id, now_ms=now_ms, at_most=limit)
+
+    async def live_offers(self, *, now_ms: int, limit: int = 100_000) -> Sequence[OfferRecord]:
+        """Return all offers that have not expired."""
+        return await self._all(OFFERS, _LIVE_OFFERS, now_ms=now_ms, at_most=limit)
 
     async def document(self, kind: str, version: int | None = None) -> DocumentRecord | None:
         """Return a version of a document, by default the newest."""

@@ -1,0 +1,100 @@
+"""Deciding, where the database interferes: revoked meanwhile, out of order, or with a mistake of our own."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from delegation.core.arguments import Arguments
+from delegation.core.verify import Verifier
+from delegation.errors import Reason, StorageError
+from delegation.service.authorize import Authorize, Question
+from delegation.service.feed import RevocationFeed
+from delegation.service.recorded_links import RecordedLinks
+from delegation.storage.records import RevocationRecord
+from support.chains import BUNDLE, NOW_MS, READ_CALL, STATEMENTS, chain, some_bytes
+
+
+@pytest.fixture
+async def feed(storage, clock):
+    feed = RevocationFeed(storage, STATEMENTS, now_ms=clock)
+    feed.state.add((), 0)  # never started: it learns of nothing that the test does not tell it
+    return feed
+
+
+@pytest.fixture
+def authorize(storage, clock, feed):
+    return Authorize(
+        storage,
+        feed=feed,
+        verifier=Verifier(BUNDLE),
+        recorded=RecordedLinks(storage),
+        now_ms=clock,
+        random=secrets.token_bytes,
+    )
+
+
+MADE = chain("root -> planner -> tool")
+
+
+def question(**tweaks):
+    fields = {
+        "audience": "files",
+        "tool": "read",
+        "token": MADE.token,
+        "proof": MADE.proof("files", "read", READ_CALL),
+        "arguments_json": Arguments.of(READ_CALL).canonical,
+        "attempt": secrets.token_bytes(16),
+        **tweaks,
+    }
+    return Question(**fields)
+
+
+async def test_a_task_revoked_between_judging_and_recording_is_a_denial(storage, authorize, everybody):
+    await storage.revoke([RevocationRecord("task", some_bytes("task"), NOW_MS, NOW_MS + 10**7, "x", "")])
+    decision = await authorize(everybody, question())
+    assert decision.refusal is not None
+    assert decision.refusal.reason is Reason.TASK_ENDED
+    recorded = await storage.call(decision.call_id)
+    assert recorded is not None
+    assert (recorded.allowed, recorded.reason) == (False, "task_ended")
+
+
+async def test_the_proof_of_a_call_that_was_revoked_meanwhile_is_used_up(storage, authorize, everybody):
+    await storage.revoke([RevocationRecord("task", some_bytes("task"), NOW_MS, NOW_MS + 10**7, "x", "")])
+    asked = question()
+    first = await authorize(everybody, asked)
+    assert (await authorize(everybody, asked)).call_id == first.call_id
+
+
+async def test_a_mistake_of_our_own_is_a_recorded_denial_and_leaks_nothing(storage, authorize, everybody, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr(Verifier, "verify", broken)
+    decision = await authorize(everybody, question())
+    assert decision.refusal is not None
+    assert decision.refusal.reason is Reason.INTERNAL
+    assert "hunter2" not in str(decision.refusal)
+    assert (await storage.call(decision.call_id)).reason == "internal"
+
+
+async def test_what_cannot_be_recorded_is_not_decided(storage, authorize, everybody):
+    await storage.close()
+    with pytest.raises(StorageError):
+        await authorize(everybody, question())
+
+
+async def test_the_digest_of_a_question_covers_every_field():
+    asked = question()
+    others = [
+        question(attempt=asked.attempt, proof=asked.proof, audience="billing"),
+        question(attempt=asked.attempt, proof=asked.proof, tool="write"),
+        question(attempt=asked.attempt, proof=asked.proof, token=b"other"),
+        question(attempt=asked.attempt, proof=b"other"),
+        question(attempt=asked.attempt, proof=asked.proof, arguments_json=b"{}"),
+        question(attempt=bytes(16), proof=asked.proof),
+    ]
+    assert len({asked.digest(), *(other.digest() for other in others)}) == 1 + len(others)
+    assert question(attempt=asked.attempt, proof=asked.proof).digest() == asked.digest()

@@ -1,0 +1,204 @@
+"""The revocation feed: every watcher ends up with what the database says, in order, whole, and never back in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from delegation.core.attest import open_feed_entry
+from delegation.core.revocation import RevocationKind, RevocationState, revocation_key
+from delegation.errors import Refused, Revoked
+from delegation.service import feed as feed_module
+from delegation.service.feed import RevocationFeed
+from delegation.storage.records import RevocationRecord
+from support.chains import BUNDLE, NOW_MS, STATEMENTS, some_bytes
+
+HOUR_MS = 3_600_000
+
+
+def revocation(name: str, *, expires_ms: int = NOW_MS + HOUR_MS) -> RevocationRecord:
+    return RevocationRecord("task", some_bytes(name), NOW_MS, expires_ms, "tests", "")
+
+
+def key_of(name: str) -> frozenset[bytes]:
+    return frozenset({revocation_key(RevocationKind.TASK, some_bytes(name))})
+
+
+@asynccontextmanager
+async def running(storage, clock, *, heartbeat_ms: int = 60_000) -> AsyncIterator[RevocationFeed]:
+    feed = RevocationFeed(storage, STATEMENTS, now_ms=clock, heartbeat_ms=heartbeat_ms)
+    await feed.start()
+    try:
+        yield feed
+    finally:
+        await feed.stop()
+
+
+class Verifier:
+    """Follows a watch as a guard does; raises what a guard would."""
+
+    def __init__(self, feed, after_position=0, state=None):
+        self.watch = feed.watch(after_position)
+        self.state = state or RevocationState()
+        self.statements = []
+
+    async def next(self):
+        self.statements.append(await asyncio.wait_for(anext(self.watch), 10))
+        entry = open_feed_entry(self.statements[-1], BUNDLE, now_ms=NOW_MS)
+        self.state.apply(entry, monotonic_ms=0)
+        return entry
+
+    async def until(self, position):
+        while (self.state.position or 0) < position or self.state.position is None:
+            await self.next()
+        return self.state
+
+
+def revoked(state, name) -> bool:
+    try:
+        state.check(key_of(name))
+    except Revoked:
+        return True
+    return False
+
+
+async def test_what_was_revoked_before_the_start_is_known_at_the_start(storage, clock):
+    await storage.revoke([revocation("before")])
+    async with running(storage, clock) as feed:
+        assert revoked(feed.state, "before")
+
+
+async def test_what_is_caught_up_with_is_known_when_catching_up_returns(storage, clock):
+    async with running(storage, clock) as feed:
+        await feed.catch_up(await storage.revoke([revocation("now")]))
+        assert revoked(feed.state, "now")
+
+
+async def test_a_revocation_by_another_replica_is_followed(storage, clock):
+    async with running(storage, clock) as feed:
+        watcher = Verifier(feed)
+        await watcher.next()
+        position = await storage.revoke([revocation("elsewhere")])
+        assert revoked(await watcher.until(position), "elsewhere")
+        assert revoked(feed.state, "elsewhere")
+
+
+async def test_a_snapshot_comes_in_pieces_and_nothing_is_whole_before_the_last(storage, clock, monkeypatch):
+    monkeypatch.setattr(feed_module, "PIECE_REVOCATIONS", 3)
+    names = [f"task {number}" for number in range(8)]
+    await storage.revoke([revocation(name) for name in names])
+    async with running(storage, clock) as feed:
+        watcher = Verifier(feed)
+        first = await watcher.next()
+        assert (first.snapshot, first.more, watcher.state.position) == (True, True, None)
+        await watcher.until(8)
+        assert all(revoked(watcher.state, name) for name in names)
+
+
+async def test_a_snapshot_of_just_so_many_pieces_is_whole_as_well(storage, clock, monkeypatch):
+    monkeypatch.setattr(feed_module, "PIECE_REVOCATIONS", 2)
+    await storage.revoke([revocation(name) for name in "abcd"])
+    async with running(storage, clock) as feed:
+        assert revoked(await Verifier(feed).until(4), "d")
+
+
+async def test_what_has_been_forgotten_is_in_no_snapshot(storage, clock):
+    await storage.revoke([revocation("over", expires_ms=NOW_MS + 1), revocation("live")])
+    clock.now_ms += 2
+    async with running(storage, clock) as feed:
+        state = await Verifier(feed).until(2)
+        assert not revoked(state, "over")
+        assert revoked(state, "live")
+
+
+async def test_a_watcher_that_was_away_for_longer_than_memory_lasts_gets_it_from_the_database(
+    storage, clock, monkeypatch
+):
+    monkeypatch.setattr(feed_module, "_RECENT", 2)
+    monkeypatch.setattr(feed_module, "PIECE_REVOCATIONS", 3)
+    async with running(storage, clock) as feed:
+        watcher = Verifier(feed)
+        await watcher.next()
+        await watcher.watch.aclose()
+        names = [f"task {number}" for number in range(10)]
+        for name in names:
+            await feed.catch_up(await storage.revoke([revocation(name)]))
+        again = Verifier(feed, 0 or watcher.state.position, watcher.state)
+        again.watch = feed.watch(1)
+        again.state.position = 1
+        await again.until(10)
+        assert all(revoked(again.state, name) for name in names[1:])
+
+
+async def test_watchers_at_one_position_are_given_the_same_signature(storage, clock):
+    async with running(storage, clock) as feed:
+        watchers = [Verifier(feed) for _ in range(5)]
+        for watcher in watchers:
+            await watcher.next()
+        position = await storage.revoke([revocation("shared")])
+        await feed.catch_up(position)
+        for watcher in watchers:
+            await watcher.until(position)
+        assert len({watcher.statements[-1] for watcher in watchers}) == 1
+
+
+async def test_heartbeats_come_without_news(storage, clock):
+    async with running(storage, clock, heartbeat_ms=20) as feed:
+        watcher = Verifier(feed)
+        await watcher.next()
+        clock.now_ms += 5
+        entry = await watcher.next()
+        assert (entry.from_position, entry.to_position, entry.revocations) == (0, 0, ())
+        assert entry.issued_at_ms == NOW_MS + 5
+
+
+async def test_a_clock_that_is_set_back_never_looks_like_a_rollback(storage, clock):
+    async with running(storage, clock, heartbeat_ms=20) as feed:
+        watcher = Verifier(feed)
+        await watcher.next()
+        clock.now_ms -= 60_000
+        for _ in range(3):
+            await watcher.next()
+
+
+async def test_a_watcher_that_comes_late_is_never_given_a_piece_older_than_what_it_has(storage, clock):
+    async with running(storage, clock, heartbeat_ms=20) as feed:
+        early = Verifier(feed)
+        await early.next()
+        await early.next()
+        clock.now_ms += 1
+        late = Verifier(feed)
+        for _ in range(5):
+            await late.next()
+            await early.next()
+
+
+async def test_many_revocations_at_once_reach_every_watcher_exactly(storage, clock):
+    async with running(storage, clock) as feed:
+        watchers = [Verifier(feed) for _ in range(10)]
+        for watcher in watchers:
+            await watcher.next()
+        names = [f"task {number}" for number in range(200)]
+        positions = await asyncio.gather(*(storage.revoke([revocation(name)]) for name in names))
+        await feed.catch_up(max(positions))
+        for watcher in watchers:
+            state = await watcher.until(200)
+            assert all(revoked(state, name) for name in names)
+            assert len(watcher.statements) < 50  # told together, not one by one
+
+
+async def test_stopping_ends_following(storage, clock):
+    feed = RevocationFeed(storage, STATEMENTS, now_ms=clock)
+    await feed.start()
+    await feed.stop()
+    assert all(task.done() for task in feed._tasks)
+
+
+async def test_a_piece_cannot_be_altered(storage, clock):
+    async with running(storage, clock) as feed:
+        statement = await anext(feed.watch(0))
+        with pytest.raises(Refused):
+            open_feed_entry(statement._replace(payload=statement.payload + b"\x08\x01"), BUNDLE, now_ms=NOW_MS)
