@@ -144,7 +144,7 @@ constraints: st.SearchStrategy[Constraint] = st.recursive(
 arguments = st.none() | st.dictionaries(names, st.builds(Argument, constraints, st.booleans()), max_size=3).map(
     lambda found: dict(sorted(found.items()))
 )
-capabilities = st.builds(Capability, names, names, arguments)
+capabilities = st.builds(Capability, names, names, arguments, st.just(()))
 scopes = st.lists(capabilities, max_size=4, unique_by=lambda c: (c.audience, c.tool)).map(lambda found: Scope(*found))
 
 
@@ -158,9 +158,8 @@ def within(parent: Constraint) -> st.SearchStrategy[Constraint]:
         case IntegerRange(low, high):
             return _inside(integer_ranges(), low, high, IntegerRange) | st.just(parent)
         case DecimalRange(low, high):
-            return _inside(decimal_ranges(), low, high, lambda a, b: DecimalRange(a, b, *_flags(parent))) | st.just(
-                parent
-            )
+            flags = parent.minimum_exclusive, parent.maximum_exclusive
+            return _inside(decimal_ranges(), low, high, lambda a, b: DecimalRange(a, b, *flags)) | st.just(parent)
         case SubPath(root):
             below = normal_paths.map(lambda path: path if root == "/" else root if path == "/" else root + path)
             return below.map(SubPath) | below.map(Exact)
