@@ -36,6 +36,7 @@ _LEAST_SECONDS: Final = 0.001
 """With less time left, the answer would come too late."""
 
 _RETRY_AFTER_MS: Final = 250
+_OK: Final = grpc.StatusCode.OK.name
 _NO_METADATA: Final[Mapping[str, str]] = {}
 
 
@@ -82,9 +83,12 @@ class Door:
                     caller = self.authenticator.authenticate(peer_of(context))
                     seconds = self._seconds(context)
                     if seconds is None:  # the caller's own deadline is enough
-                        return await handler(caller, request)
-                    async with asyncio.timeout(seconds):
-                        return await handler(caller, request)
+                        answer = await handler(caller, request)
+                    else:
+                        async with asyncio.timeout(seconds):
+                            answer = await handler(caller, request)
+                    span.set(names.RPC_STATUS_CODE, _OK)
+                    return answer
                 except Exception as error:  # noqa: BLE001 - nothing gets past
                     await _fail(context, method, error, span)
                 finally:

@@ -1,0 +1,95 @@
+"""Requests of a stream: in order, side by side up to a window, and ended by either side."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from delegation.server.incoming import Incoming, in_order
+
+
+async def numbers(count, *, fail=None):
+    for number in range(count):
+        yield number
+    if fail is not None:
+        raise fail
+
+
+async def test_requests_come_in_their_order():
+    assert [number async for number in Incoming(numbers(100), 4)] == list(range(100))
+
+
+async def test_no_more_than_the_window_is_read_ahead():
+    read = []
+
+    async def noted():
+        for number in range(100):
+            read.append(number)
+            yield number
+
+    incoming = Incoming(noted(), 4)
+    assert await anext(incoming) == 0
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(read) <= 1 + 4 + 1
+    incoming.end()
+
+
+async def test_ended_by_the_server_it_still_gives_what_was_read():
+    async def forever():
+        yield 1
+        yield 2
+        await asyncio.Event().wait()
+
+    incoming = Incoming(forever(), 4)
+    assert await anext(incoming) == 1
+    incoming.end()
+    assert [number async for number in incoming] == [2]
+
+
+async def test_a_failure_to_read_is_raised_after_what_was_read():
+    incoming = Incoming(numbers(2, fail=ValueError("broken")), 4)
+    assert [await anext(incoming), await anext(incoming)] == [0, 1]
+    with pytest.raises(ValueError, match="broken"):
+        await anext(incoming)
+
+
+async def test_answers_come_in_the_order_of_requests_though_they_are_made_side_by_side():
+    gates = [asyncio.Event() for _ in range(4)]
+
+    async def answer(number):
+        await gates[number].wait()
+        if number:
+            gates[number - 1].set()  # later ones finish first
+        return number
+
+    gates[3].set()
+    assert [number async for number in in_order(numbers(4), answer, window=4)] == [0, 1, 2, 3]
+
+
+async def test_no_more_than_the_window_are_answered_at_once():
+    running = most = 0
+
+    async def answer(number):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return number
+
+    assert len([number async for number in in_order(numbers(50), answer, window=8)]) == 50
+    assert 1 < most <= 8
+
+
+async def test_a_failed_answer_ends_the_stream_after_the_answers_before_it():
+    async def answer(number):
+        if number == 2:
+            raise ValueError("broken")
+        return number
+
+    answers = in_order(numbers(10), answer, window=4)
+    assert [await anext(answers), await anext(answers)] == [0, 1]
+    with pytest.raises(ValueError, match="broken"):
+        await anext(answers)
