@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from delegation.errors import ServiceUnavailable as ServiceUnavailable
     from delegation_sdk.aio import AsyncClient as AsyncClient
     from delegation_sdk.authorized_call import AuthorizedCall as AuthorizedCall
+    from delegation_sdk.call import Call as Call
     from delegation_sdk.carriage import Carriage as Carriage
     from delegation_sdk.client import Client as Client
-    from delegation_sdk.delegation import Call as Call
     from delegation_sdk.delegation import Delegation as Delegation
     from delegation_sdk.guard import Guard as Guard
     from delegation_sdk.profile import Profile as Profile
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AsyncClient": "delegation_sdk.aio",
     "AuthorizedCall": "delegation_sdk.authorized_call",
-    "Call": "delegation_sdk.delegation",
+    "Call": "delegation_sdk.call",
     "Capability": "delegation.core.scope",
     "Carriage": "delegation_sdk.carriage",
     "Client": "delegation_sdk.client",

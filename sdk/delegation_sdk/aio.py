@@ -13,18 +13,17 @@ from delegation.core.keys import SigningKey
 from delegation.core.revocation import RevocationKind
 from delegation.core.scope import Scope
 from delegation.core.statement import Offer
-from delegation.errors import DelegationError, Overloaded, ServiceUnavailable
+from delegation.errors import DelegationError
 from delegation_sdk import context, flows, tracing
-from delegation_sdk.backoff import Backoff
 from delegation_sdk.delegation import Delegation
 from delegation_sdk.flows.grant import grant_wanted
 from delegation_sdk.flows.hand_off import hand_off_wanted
-from delegation_sdk.flows.listen import ANSWER_OFFER
 from delegation_sdk.lifetimes import Lifetime
 from delegation_sdk.lineage import AsyncLineage
+from delegation_sdk.listener import AsyncListener
 from delegation_sdk.profile import Profile, ProfilePath
 from delegation_sdk.sources import Sources
-from delegation_sdk.transport import AsyncStream, AsyncTransport, run_async
+from delegation_sdk.transport import AsyncTransport, run_async
 
 
 class AsyncClient:
@@ -219,9 +218,10 @@ class AsyncClient:
         """
         return await run_async(flows.request_offer(agent, self.agent, self._sources), self._transport)
 
-    def listen(self, agent: str | None = None) -> AsyncListener:
+    def listen(self, agent: str | None = None) -> AsyncListener[AsyncConnectedDelegation]:
         """Receive work: the delegations handed off to this agent, as they arrive."""
-        return AsyncListener(self, self._transport, agent or self.agent, self._sources)
+        listening = flows.Listening(agent or self.agent, self._sources)
+        return AsyncListener(self._transport, listening, lambda it: AsyncConnectedDelegation(self, it), self._sources)
 
     def load(self, exported: str, key: SigningKey | None = None) -> AsyncConnectedDelegation:
         """Read what `Delegation.export` or `export_with_key` gave in another process.
@@ -316,72 +316,3 @@ class AsyncTask(AsyncConnectedDelegation):
             await asyncio.shield(self.complete())  # even if the error is a cancellation
         except DelegationError as failed:
             error.add_note(f"the task could not be completed, it ends when it expires: {failed}")
-
-
-class AsyncListener:
-    """The delegations handed off to an agent, as they arrive. Lost connections are made again.
-
-    Iterating waits; `close`, from any thread, ends it.
-    """
-
-    def __init__(self, client: AsyncClient, transport: AsyncTransport, agent: str, sources: Sources) -> None:
-        self._client = client
-        self._transport = transport
-        self._listening = flows.Listening(agent, sources)
-        self._backoff = Backoff(sources.random)
-        self._stream: AsyncStream | None = None
-        self._closed = asyncio.Event()
-
-    async def open(self) -> None:
-        """Connect and wait until the service knows that this instance listens.
-
-        Raises:
-            Unauthenticated, PermissionDenied: This caller is not that agent.
-            ServiceUnavailable: The service cannot be reached.
-        """
-        while not self._listening.confirmed:
-            await self._receive()
-
-    async def close(self) -> None:
-        """Stop listening."""
-        self._closed.set()
-        if self._stream is not None:
-            self._stream.cancel()
-
-    def __aiter__(self) -> AsyncIterator[AsyncConnectedDelegation]:
-        return self
-
-    async def __anext__(self) -> AsyncConnectedDelegation:
-        while not self._closed.is_set():
-            try:
-                if received := await self._receive():
-                    self._backoff.reset()
-                    return AsyncConnectedDelegation(self._client, received)
-            except (ServiceUnavailable, Overloaded):
-                if not self._closed.is_set():
-                    await asyncio.sleep(self._backoff.next_s())
-        raise StopAsyncIteration
-
-    async def _receive(self) -> Delegation | None:
-        """Take one message of the service, over a new stream if the last one broke."""
-        if self._stream is None:
-            self._stream = self._transport.duplex(ANSWER_OFFER)
-            await self._stream.send(self._listening.hello())
-        try:
-            heard = self._listening.hear(await self._stream.receive())
-        except DelegationError:
-            self._stream = None
-            raise
-        if heard is None or isinstance(heard, Delegation):
-            return heard
-        await self._stream.send(heard)
-        return None
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()

@@ -6,7 +6,6 @@ A thin driver of `flows`; `aio` is its twin for asyncio, and a test compares the
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from functools import cached_property
 from types import TracebackType
@@ -16,18 +15,17 @@ from delegation.core.keys import SigningKey
 from delegation.core.revocation import RevocationKind
 from delegation.core.scope import Scope
 from delegation.core.statement import Offer
-from delegation.errors import DelegationError, Overloaded, ServiceUnavailable
+from delegation.errors import DelegationError
 from delegation_sdk import context, flows, tracing
-from delegation_sdk.backoff import Backoff
 from delegation_sdk.delegation import Delegation
 from delegation_sdk.flows.grant import grant_wanted
 from delegation_sdk.flows.hand_off import hand_off_wanted
-from delegation_sdk.flows.listen import ANSWER_OFFER
 from delegation_sdk.lifetimes import Lifetime
 from delegation_sdk.lineage import Lineage
+from delegation_sdk.listener import Listener
 from delegation_sdk.profile import Profile, ProfilePath
 from delegation_sdk.sources import Sources
-from delegation_sdk.transport import Stream, Transport, run
+from delegation_sdk.transport import Transport, run
 
 
 class Client:
@@ -221,9 +219,10 @@ class Client:
         """
         return run(flows.request_offer(agent, self.agent, self._sources), self._transport)
 
-    def listen(self, agent: str | None = None) -> Listener:
+    def listen(self, agent: str | None = None) -> Listener[ConnectedDelegation]:
         """Receive work: the delegations handed off to this agent, as they arrive."""
-        return Listener(self, self._transport, agent or self.agent, self._sources)
+        listening = flows.Listening(agent or self.agent, self._sources)
+        return Listener(self._transport, listening, lambda it: ConnectedDelegation(self, it), self._sources)
 
     def load(self, exported: str, key: SigningKey | None = None) -> ConnectedDelegation:
         """Read what `Delegation.export` or `export_with_key` gave in another process.
@@ -318,71 +317,3 @@ class Task(ConnectedDelegation):
             self.complete()
         except DelegationError as failed:
             error.add_note(f"the task could not be completed, it ends when it expires: {failed}")
-
-
-class Listener:
-    """The delegations handed off to an agent, as they arrive. Lost connections are made again.
-
-    Iterating waits; `close`, from any thread, ends it.
-    """
-
-    def __init__(self, client: Client, transport: Transport, agent: str, sources: Sources) -> None:
-        self._client = client
-        self._transport = transport
-        self._listening = flows.Listening(agent, sources)
-        self._backoff = Backoff(sources.random)
-        self._stream: Stream | None = None
-        self._closed = threading.Event()
-
-    def open(self) -> None:
-        """Connect and wait until the service knows that this instance listens.
-
-        Raises:
-            Unauthenticated, PermissionDenied: This caller is not that agent.
-            ServiceUnavailable: The service cannot be reached.
-        """
-        while not self._listening.confirmed:
-            self._receive()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._closed.set()
-        if self._stream is not None:
-            self._stream.cancel()
-
-    def __iter__(self) -> Iterator[ConnectedDelegation]:
-        return self
-
-    def __next__(self) -> ConnectedDelegation:
-        while not self._closed.is_set():
-            try:
-                if received := self._receive():
-                    self._backoff.reset()
-                    return ConnectedDelegation(self._client, received)
-            except (ServiceUnavailable, Overloaded):
-                self._closed.wait(self._backoff.next_s())
-        raise StopIteration
-
-    def _receive(self) -> Delegation | None:
-        """Take one message of the service, over a new stream if the last one broke."""
-        if self._stream is None:
-            self._stream = self._transport.duplex(ANSWER_OFFER)
-            self._stream.send(self._listening.hello())
-        try:
-            heard = self._listening.hear(self._stream.receive())
-        except DelegationError:
-            self._stream = None
-            raise
-        if heard is None or isinstance(heard, Delegation):
-            return heard
-        self._stream.send(heard)
-        return None
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

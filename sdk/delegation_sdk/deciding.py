@@ -6,22 +6,17 @@ failure to decide is a denial; every denial that was taken here is recorded like
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from delegation.core import limits
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
-from delegation.core.chain import TraceIds, VerifiedChain
-from delegation.core.codec import parse_token
-from delegation.core.codec.canonical import check_name
-from delegation.core.keys import Purpose, link_id, signing_input
+from delegation.core.chain import VerifiedChain
 from delegation.core.proof import check_proof
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
 from delegation.errors import (
     DelegationError,
-    Malformed,
     Overloaded,
     Reason,
     Refused,
@@ -35,6 +30,7 @@ from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.feed import FeedWatcher
 from delegation_sdk.log import warn
+from delegation_sdk.question import Question
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
 from delegation_sdk.sources import Sources
@@ -43,26 +39,11 @@ from delegation_sdk.trust import TrustKeeper
 if TYPE_CHECKING:
     from delegation.wire.authorization import CallToDecide, Decision
 
+# Yields the question if the service must be asked, is sent its answer, and returns the call.
+Deciding = Generator["CallToDecide", "Decision", AuthorizedCall]
+
 MAX_STALENESS_READ_MS: Final = 60_000
 """How old the revocation feed may be for a tool that only reads."""
-
-_NO_DIGEST: Final = bytes(32)
-_UNNAMEABLE: Final = "(invalid name)"
-
-
-class _Question:
-    """A call to be decided, and what has become known of it."""
-
-    __slots__ = ("call_id", "carriage", "chain", "decided_by_service", "sent", "tool", "trace")
-
-    def __init__(self, carriage: Carriage, tool: str, call_id: bytes, trace: TraceIds | None) -> None:
-        self.carriage = carriage
-        self.tool = tool
-        self.call_id = call_id
-        self.trace = trace
-        self.sent: Arguments | None = None
-        self.chain: VerifiedChain | None = None
-        self.decided_by_service = False
 
 
 class Decider:
@@ -96,7 +77,7 @@ class Decider:
 
     def decide(
         self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any], span: Span
-    ) -> Generator[CallToDecide, Decision, AuthorizedCall]:
+    ) -> Deciding:
         """Decide one call.
 
         Args:
@@ -109,7 +90,7 @@ class Decider:
         Raises:
             Refused: The call is denied.
         """
-        question = _Question(carriage, tool, self._sources.new_id(), tracing.trace_of(span))
+        question = Question(carriage, tool, self._sources.new_id(), tracing.trace_of(span))
         try:
             call = yield from self._decide(question, arguments, defaults)
         except Refused as refused:
@@ -128,12 +109,8 @@ class Decider:
         """Queue what came of a call."""
         self._recorder.report(Outcome(call_id, status, self._sources.now_ms(), impacts))
 
-    def _decide(
-        self, question: _Question, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
-    ) -> Generator[CallToDecide, Decision, AuthorizedCall]:
-        if not _nameable(question.tool):
-            question.tool = _UNNAMEABLE
-            raise refusal(Reason.TOOL_NOT_PERMITTED, detail="that is no name of a tool")
+    def _decide(self, question: Question, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> Deciding:
+        question.require_name()
         question.sent = sent = Arguments.of(arguments)
         if not question.carriage.token:
             raise refusal(Reason.CHAIN_MISSING)
@@ -144,7 +121,7 @@ class Decider:
         return (yield from self._ask(question, sent, arguments, defaults))
 
     def _decide_here(
-        self, question: _Question, sent: Arguments, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
+        self, question: Question, sent: Arguments, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
     ) -> AuthorizedCall:
         """Verify, check the proof, authorize, record: all in process, for tools that only read."""
         self._recorder.require_room()
@@ -164,12 +141,12 @@ class Decider:
         missing = self._missing(chain, question.tool, sent, defaults)
         used = Arguments.of({**arguments, **missing}) if missing else sent
         authorize(chain, audience=self._audience, tool=question.tool, arguments=used)
-        self._recorder.append(self._record(question, now_ms, None), chain.token)
+        self._recorder.append(self._record(question, None, now_ms), chain.token)
         return self._authorized(question.call_id, chain, question.tool, used)
 
     def _ask(
-        self, question: _Question, sent: Arguments, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
-    ) -> Generator[CallToDecide, Decision, AuthorizedCall]:
+        self, question: Question, sent: Arguments, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> Deciding:
         """Have the service decide and record, before the tool runs."""
         from delegation.wire.authorization import CallToDecide
 
@@ -206,7 +183,7 @@ class Decider:
             raise
         return self._authorized(decision.call_id, chain, question.tool, used)
 
-    def _verify(self, question: _Question, now_ms: int) -> VerifiedChain:
+    def _verify(self, question: Question, now_ms: int) -> VerifiedChain:
         chain = self._trust.verify(question.carriage.token, now_ms=now_ms, revocations=self._feed.state)
         question.chain = chain
         return chain
@@ -226,7 +203,7 @@ class Decider:
             call_id, chain, audience=self._audience, tool=tool, arguments=used.values, report=self.report
         )
 
-    def _deny(self, question: _Question, refused: Refused, span: Span) -> None:
+    def _deny(self, question: Question, refused: Refused, span: Span) -> None:
         if question.chain is not None:
             tracing.describe_chain(span, question.chain)
         self._describe(span, question.call_id, refused)
@@ -234,7 +211,7 @@ class Decider:
             return
         token = question.chain.token if question.chain else b""
         try:
-            self._recorder.append(self._record(question, self._sources.now_ms(), refused), token)
+            self._recorder.append(self._record(question, refused, self._sources.now_ms()), token)
         except Refused:
             warn("a denial could not be recorded: the queue is full")
 
@@ -243,51 +220,39 @@ class Decider:
             age_ms = self._feed.state.age_ms(self._sources.now_ms(), self._sources.monotonic_ms())
             tracing.describe_decision(span, call_id, refused, feed_age_ms=age_ms)
 
-    def _record(self, question: _Question, now_ms: int, refused: Refused | None) -> DecisionRecord:
-        proof = question.carriage.proof
-        return DecisionRecord(
-            call_id=question.call_id,
-            chain_digest=question.chain.digest if question.chain else _claimed_digest(question.carriage.token),
-            audience=self._audience,
-            tool=question.tool,
-            arguments_digest=question.sent.digest if question.sent else _NO_DIGEST,
-            decided_at_ms=now_ms,
-            allowed=refused is None,
-            reason=refused.reason if refused else "",
-            link_index=_link_index(refused),
-            feed_position=self._feed.state.position or 0,
-            proof=proof if len(proof) <= limits.PROOF_BYTES else b"",
-            trace=question.trace,
-        )
+    def _record(self, question: Question, refused: Refused | None, now_ms: int) -> DecisionRecord:
+        position = self._feed.state.position or 0
+        return question.record(self._audience, refused, now_ms=now_ms, feed_position=position)
 
 
-def _nameable(tool: str) -> bool:
+def drive(deciding: Deciding, ask: Callable[[CallToDecide], Decision]) -> AuthorizedCall:
+    """Take a decision, asking the service if need be. Raises `Refused`."""
     try:
-        check_name(tool, "a tool")
-    except Malformed:
-        return False
-    return True
+        call = next(deciding)
+        try:
+            decision = ask(call)
+        except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
+            deciding.throw(error)
+        else:
+            deciding.send(decision)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise refusal(Reason.INTERNAL)
 
 
-def _claimed_digest(token: bytes) -> bytes:
-    """Name the chain that a refused call claims, so that its task shows the attempt; empty if it cannot be read."""
-    if not token:
-        return b""
+async def drive_async(deciding: Deciding, ask: Callable[[CallToDecide], Awaitable[Decision]]) -> AuthorizedCall:
+    """Take a decision, asking the service if need be; the same steps as `drive`. Raises `Refused`."""
     try:
-        frames = parse_token(token).frames
-    except Refused:
-        return b""
-    digest = b""
-    for frame in frames:
-        digest = link_id(signing_input(Purpose.HANDOFF if digest else Purpose.GRANT, frame.payload, digest))
-    return digest
-
-
-def _link_index(refused: Refused | None) -> int | None:
-    """The link at fault, unless it is one past those that a record can name."""
-    if refused is None or refused.link_index is None or refused.link_index >= limits.LINKS:
-        return None
-    return refused.link_index
+        call = next(deciding)
+        try:
+            decision = await ask(call)
+        except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
+            deciding.throw(error)
+        else:
+            deciding.send(decision)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise refusal(Reason.INTERNAL)
 
 
 def _undecided(error: DelegationError) -> Refused:

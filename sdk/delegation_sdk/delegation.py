@@ -10,22 +10,19 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
-from types import TracebackType
 from typing import Any, Final, Self
 
-from delegation.core.arguments import Arguments
 from delegation.core.chain import GrantClaims, Link, SignedLink, UnverifiedChain
 from delegation.core.codec import decode_link, parse_link, parse_token
 from delegation.core.keys import Purpose, SigningKey, link_id, signing_input
-from delegation.core.limits import KEY_BYTES, NONCE_BYTES
-from delegation.core.proof import sign_proof
+from delegation.core.limits import KEY_BYTES
 from delegation.core.scope import Scope
 from delegation.errors import InvalidRequest, Reason, refusal
 from delegation.telemetry import Span, SpanIds, names
 from delegation_sdk import context, tracing
-from delegation_sdk.context import Carriage
+from delegation_sdk.call import Call
 from delegation_sdk.sources import Sources
 
 _EXPORTED: Final = re.compile(r"delegation:([A-Za-z0-9_-]+)(?:\.([A-Za-z0-9_-]+))?")
@@ -123,7 +120,7 @@ class Delegation:
             InvalidRequest: The holder key is not here.
         """
         self.require_key()
-        return Call(self, audience, tool, {} if arguments is None else arguments)
+        return Call(self, audience, tool, {} if arguments is None else arguments, sources=self._sources)
 
     @contextmanager
     def work(self) -> Iterator[Self]:
@@ -183,86 +180,6 @@ class Delegation:
     def __repr__(self) -> str:
         agents = " -> ".join(signed.link.holder_agent for signed in self.links)
         return f"{type(self).__name__}({agents}, task {self.task_id.hex()})"
-
-
-class Call:
-    """One call under a delegation, signed when it is first asked for. A guard accepts it once.
-
-    Attributes:
-        audience: Who serves the tool.
-        tool: What is called.
-        arguments: What the call was signed for: send exactly these.
-    """
-
-    def __init__(self, delegation: Delegation, audience: str, tool: str, arguments: Mapping[str, Any]) -> None:
-        self.audience = audience
-        self.tool = tool
-        self.arguments = dict(arguments)
-        self._delegation = delegation
-        self._digest = Arguments.of(self.arguments).digest
-        self._span: AbstractContextManager[Span] | None = None
-
-    @cached_property
-    def carriage(self) -> Carriage:
-        """Chain and proof, to be carried in any way that `context` does not know."""
-        sources = self._delegation._sources  # noqa: SLF001 (one module, one secret)
-        proof = sign_proof(
-            self._delegation.require_key(),
-            chain_digest=self._delegation.digest,
-            audience=self.audience,
-            tool=self.tool,
-            arguments_digest=self._digest,
-            now_ms=sources.now_ms(),
-            nonce=sources.random(NONCE_BYTES),
-            trace=tracing.current_trace(),
-        )
-        return Carriage(self._delegation.token, proof)
-
-    def headers(self) -> dict[str, str]:
-        """Give the HTTP headers to send with the call.
-
-        Raises:
-            InvalidRequest: They are too large for an HTTP server.
-        """
-        return context.to_headers(self.carriage)
-
-    def metadata(self, *, max_bytes: int = context.MAX_METADATA_BYTES) -> tuple[tuple[str, bytes], ...]:
-        """Give the gRPC metadata to send with the call.
-
-        Args:
-            max_bytes: Raise it only where the server's limits are raised, too.
-
-        Raises:
-            InvalidRequest: It would not surely arrive.
-        """
-        return context.to_metadata(self.carriage, max_bytes=max_bytes)
-
-    def mcp_meta(self) -> dict[str, Any]:
-        """Give the `_meta` to send with an MCP request."""
-        return context.to_mcp_meta(self.carriage)
-
-    def __enter__(self) -> Self:
-        self._span = tracing.executing(self.audience, self.tool, self._delegation)
-        self._span.__enter__()
-        _ = self.carriage  # signed now, so that it names this span
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._span is not None:
-            self._span.__exit__(kind, error, traceback)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, traceback)
-
-    def __repr__(self) -> str:
-        return f"Call({self.audience}.{self.tool} by {self._delegation.agent})"
 
 
 def _read_links(chain: UnverifiedChain) -> tuple[SignedLink, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 from delegation import telemetry
 from delegation.core.keys import SigningKey
@@ -19,16 +20,17 @@ from delegation.errors import ConfigError, Reason, Refused, ServiceUnavailable, 
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
-from delegation_sdk.deciding import Decider
-from delegation_sdk.feed import FeedSource, FeedWatcher
+from delegation_sdk.deciding import Decider, Deciding, drive, drive_async
+from delegation_sdk.feed import FeedWatcher
+from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.log import warn
-from delegation_sdk.recorder import MAX_WAITING, Recorder, RecordSink
+from delegation_sdk.record_queue import MAX_WAITING
+from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
 from delegation_sdk.sources import Sources
-from delegation_sdk.trust import TrustKeeper, TrustSource
+from delegation_sdk.trust import TrustKeeper
 
 if TYPE_CHECKING:
-    from delegation.wire.authorization import CallToDecide, Decision
     from delegation_sdk.guarded_tool import DeclaredTool
     from delegation_sdk.profile import Profile, ProfilePath
 
@@ -37,34 +39,6 @@ R = TypeVar("R")
 
 OPEN_TIMEOUT_S: Final = 10.0
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-class OnlineAuthority(Protocol):
-    """The service, deciding calls. Raises `DelegationError`s only."""
-
-    def authorize(self, call: CallToDecide) -> Decision:
-        """Decide and record."""
-
-    async def authorize_async(self, call: CallToDecide) -> Decision:
-        """Decide and record, without blocking the event loop."""
-
-
-class GuardPorts(NamedTuple):
-    """What a guard needs of the service.
-
-    Attributes:
-        trust: Trust bundle and catalogue.
-        feed: The revocation feed.
-        records: Takes decisions and outcomes.
-        online: Decides what is not decided in process.
-        close: Lets go of the connection.
-    """
-
-    trust: TrustSource
-    feed: FeedSource
-    records: RecordSink
-    online: OnlineAuthority
-    close: Callable[[], None] = lambda: None
 
 
 class Guard:
@@ -184,21 +158,8 @@ class Guard:
         Raises:
             Refused: The call is denied; `reason`, `layer` and `link_index` say why.
         """
-        started_ms = self._sources.monotonic_ms()
-        with tracing.authorizing(self.audience, tool) as span, self._counted(started_ms):
-            self._require_same_process()
-            deciding = self._decider.decide(carriage, tool, arguments, defaults, span)
-            try:
-                question = next(deciding)
-                try:
-                    decision = self._ports.online.authorize(question)
-                except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
-                    deciding.throw(error)
-                else:
-                    deciding.send(decision)
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
-            raise refusal(Reason.INTERNAL)
+        with self._deciding(carriage, tool, arguments, defaults) as deciding:
+            return drive(deciding, self._ports.online.authorize)
 
     def tool(
         self, name: str, *, effects: Iterable[str] = (), labels: Iterable[str] = ()
@@ -247,19 +208,32 @@ class Guard:
         """How many decision records and outcomes are not yet delivered."""
         return self._recorder.pending
 
+    @contextmanager
+    def _deciding(
+        self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> Iterator[Deciding]:
+        """Open the span of a decision, and count it when it is taken."""
+        started_ms = self._sources.monotonic_ms()
+        reason: str | None = "cancelled"
+        with tracing.authorizing(self.audience, tool) as span:
+            try:
+                # A forked child has no threads, and would number its own records as its parent's.
+                if os.getpid() != self._process:
+                    raise refusal(Reason.INTERNAL, detail="this guard was made before a fork: make one in each process")
+                yield self._decider.decide(carriage, tool, arguments, defaults, span)
+                reason = None
+            except Refused as refused:
+                reason = str(refused.reason)
+                raise
+            finally:
+                duration_ms = self._sources.monotonic_ms() - started_ms
+                telemetry.count_decision(audience=self.audience, reason=reason, duration_ms=duration_ms)
+
     def _close_at_exit(self) -> None:
         try:
             self.close()
         except ServiceUnavailable as error:
             warn("%s", error)
-
-    def _require_same_process(self) -> None:
-        # A forked child has no threads, and would number its own records as its parent's.
-        if os.getpid() != self._process:
-            raise refusal(Reason.INTERNAL, detail="this guard was made before a fork: make one in each process")
-
-    def _counted(self, started_ms: int) -> _Counted:
-        return _Counted(self.audience, started_ms, self._sources)
 
     def __enter__(self) -> Self:
         return self
@@ -292,38 +266,5 @@ class AsyncGuard:
         Raises:
             Refused: The call is denied.
         """
-        guard = self._guard
-        started_ms = guard._sources.monotonic_ms()  # noqa: SLF001 - the guard's other face
-        with tracing.authorizing(guard.audience, tool) as span, guard._counted(started_ms):  # noqa: SLF001
-            guard._require_same_process()  # noqa: SLF001
-            deciding = guard._decider.decide(carriage, tool, arguments, defaults, span)  # noqa: SLF001
-            try:
-                question = next(deciding)
-                try:
-                    decision = await guard._ports.online.authorize_async(question)  # noqa: SLF001
-                except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
-                    deciding.throw(error)
-                else:
-                    deciding.send(decision)
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
-            raise refusal(Reason.INTERNAL)
-
-
-class _Counted:
-    """Counts a decision when it is taken."""
-
-    def __init__(self, audience: str, started_ms: int, sources: Sources) -> None:
-        self._audience = audience
-        self._started_ms = started_ms
-        self._sources = sources
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        reason = None if error is None else str(error.reason) if isinstance(error, Refused) else "cancelled"
-        duration_ms = self._sources.monotonic_ms() - self._started_ms
-        telemetry.count_decision(audience=self._audience, reason=reason, duration_ms=duration_ms)
+        with self._guard._deciding(carriage, tool, arguments, defaults) as deciding:  # noqa: SLF001 - its other face
+            return await drive_async(deciding, self._guard._ports.online.authorize_async)  # noqa: SLF001

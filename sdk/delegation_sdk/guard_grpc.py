@@ -10,7 +10,7 @@ from delegation.wire.trust import TrustDocuments, read_trust_bundle
 from delegation_sdk.authority_grpc import GrpcAuthority
 from delegation_sdk.channel import DEADLINE_S, error_of, open_channel
 from delegation_sdk.feed_grpc import GrpcFeed
-from delegation_sdk.guard import GuardPorts
+from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.profile import Profile
 from delegation_sdk.recorder_grpc import GrpcRecords
 

@@ -22,7 +22,8 @@ from delegation.errors import InvalidRequest
 from delegation_sdk.aio import AsyncClient
 from delegation_sdk.client import Client
 from delegation_sdk.flows.rpc import Duplex, Rpc
-from delegation_sdk.guard import Guard, GuardPorts
+from delegation_sdk.guard import Guard
+from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.in_memory import InMemoryService
 from delegation_sdk.sources import Sources
 from delegation_sdk.transport import AsyncStream, Stream

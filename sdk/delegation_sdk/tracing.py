@@ -124,7 +124,7 @@ def configure_from_environment() -> None:
         ConfigError: The OpenTelemetry SDK is not installed.
     """
     try:
-        from delegation_sdk import otlp
+        from delegation_sdk.integrations import otlp
     except ImportError:
         raise ConfigError(f"exporting telemetry needs the OpenTelemetry SDK: {_SERVICE_EXTRA}") from None
     otlp.configure_from_environment()

@@ -22,7 +22,7 @@ from delegation.errors import (
 )
 from delegation_sdk import Guard, Scope, at_most, optional, tool, under
 from delegation_sdk.carriage import Carriage
-from delegation_sdk.guard import GuardPorts
+from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.testing import Authority
 
 PATH = {"path": "/srv/a"}

@@ -9,7 +9,8 @@ from delegation.core.attest import open_batch, open_outcome, open_records
 from delegation.core.keys import SigningKey
 from delegation.core.records import GENESIS, DecisionRecord, Outcome, OutcomeStatus
 from delegation.errors import BadStatement, Reason, ServiceUnavailable, Undecided
-from delegation_sdk.recorder import MAX_BATCH, MAX_BATCH_TOKENS, Recorder, RecordQueue
+from delegation_sdk.record_queue import MAX_BATCH, MAX_BATCH_TOKENS, RecordQueue
+from delegation_sdk.recorder import Recorder
 
 
 def record(number, chain=b"\x01" * 32):

@@ -1,0 +1,101 @@
+"""A call to be decided, and the record of what was decided about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.core import limits
+from delegation.core.arguments import Arguments
+from delegation.core.chain import TraceIds, VerifiedChain
+from delegation.core.codec import parse_token
+from delegation.core.codec.canonical import check_name
+from delegation.core.keys import Purpose, link_id, signing_input
+from delegation.core.records import DecisionRecord
+from delegation.errors import Malformed, Reason, Refused, refusal
+from delegation_sdk.carriage import Carriage
+
+_NO_DIGEST: Final = bytes(32)
+_UNNAMEABLE: Final = "(invalid name)"
+
+
+class Question:
+    """A call to be decided, and what has become known of it.
+
+    Attributes:
+        carriage: What came with the call.
+        tool: What is called.
+        call_id: Names the call, 16 bytes.
+        trace: The decision's span.
+        sent: The arguments as they were sent, once they are known to be arguments.
+        chain: The chain, once it is verified.
+        decided_by_service: Whether the service has recorded the decision.
+    """
+
+    __slots__ = ("call_id", "carriage", "chain", "decided_by_service", "sent", "tool", "trace")
+
+    def __init__(self, carriage: Carriage, tool: str, call_id: bytes, trace: TraceIds | None) -> None:
+        self.carriage = carriage
+        self.tool = tool
+        self.call_id = call_id
+        self.trace = trace
+        self.sent: Arguments | None = None
+        self.chain: VerifiedChain | None = None
+        self.decided_by_service = False
+
+    def require_name(self) -> None:
+        """Refuse what no tool can be called; nothing would take a record of it.
+
+        Raises:
+            NotPermitted: TOOL_NOT_PERMITTED.
+        """
+        try:
+            check_name(self.tool, "a tool")
+        except Malformed:
+            self.tool = _UNNAMEABLE
+            raise refusal(Reason.TOOL_NOT_PERMITTED, detail="that is no name of a tool") from None
+
+    def record(self, audience: str, refused: Refused | None, *, now_ms: int, feed_position: int) -> DecisionRecord:
+        """Make the record of a decision.
+
+        Args:
+            audience: Whom the tool speaks for.
+            refused: Why not; None if it is permitted.
+            now_ms: When.
+            feed_position: What was known of the revocation feed.
+        """
+        proof = self.carriage.proof
+        return DecisionRecord(
+            call_id=self.call_id,
+            chain_digest=self.chain.digest if self.chain else _claimed_digest(self.carriage.token),
+            audience=audience,
+            tool=self.tool,
+            arguments_digest=self.sent.digest if self.sent else _NO_DIGEST,
+            decided_at_ms=now_ms,
+            allowed=refused is None,
+            reason=refused.reason if refused else "",
+            link_index=_link_index(refused),
+            feed_position=feed_position,
+            proof=proof if len(proof) <= limits.PROOF_BYTES else b"",
+            trace=self.trace,
+        )
+
+
+def _claimed_digest(token: bytes) -> bytes:
+    """Name the chain that a refused call claims, so that its task shows the attempt; empty if it cannot be read."""
+    if not token:
+        return b""
+    try:
+        frames = parse_token(token).frames
+    except Refused:
+        return b""
+    digest = b""
+    for frame in frames:
+        digest = link_id(signing_input(Purpose.HANDOFF if digest else Purpose.GRANT, frame.payload, digest))
+    return digest
+
+
+def _link_index(refused: Refused | None) -> int | None:
+    """The link at fault, unless it is one past those that a record can name."""
+    if refused is None or refused.link_index is None or refused.link_index >= limits.LINKS:
+        return None
+    return refused.link_index

@@ -1,0 +1,156 @@
+"""The records of one guard in order: numbered without gaps, hash-chained, signed once a batch. Without I/O."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from typing import Final, NamedTuple
+
+from delegation.core.attest import sign_batch
+from delegation.core.codec import encode_record
+from delegation.core.keys import Signer
+from delegation.core.records import GENESIS, DecisionRecord
+from delegation.core.statement import SignedStatement
+from delegation.errors import Reason, refusal
+
+MAX_WAITING: Final = 10_000
+"""Records that may wait for the service, about 10 MB; one more denies."""
+MAX_BATCH: Final = 512
+"""Records signed at once."""
+MAX_BATCH_RECORD_BYTES: Final = 1024 * 1024
+MAX_BATCH_TOKENS: Final = 64
+"""New chains that a batch may bring along, by the contract."""
+MAX_BATCH_TOKEN_BYTES: Final = 2 * 1024 * 1024
+"""A batch must fit into one gRPC message with room to spare."""
+MAX_KNOWN_CHAINS: Final = 8_192
+"""Chains remembered as sent; a forgotten one is sent again, which does no harm."""
+
+
+class Shipment(NamedTuple):
+    """A signed batch that is on its way.
+
+    Attributes:
+        batch: The signed DecisionBatch.
+        tokens: Chains that the service has not been sent before.
+        next_sequence: Number of the record after it.
+        head: Chain hash after it.
+        size: How many records it has.
+        chains: Digests of `tokens`.
+    """
+
+    batch: SignedStatement
+    tokens: tuple[bytes, ...]
+    next_sequence: int
+    head: bytes
+    size: int
+    chains: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        return f"Shipment({self.size} records before number {self.next_sequence})"
+
+
+class _Waiting(NamedTuple):
+    record: bytes
+    chain_digest: bytes
+    token: bytes
+
+    def __repr__(self) -> str:
+        return f"_Waiting(chain {self.chain_digest.hex()})"
+
+
+class RecordQueue:
+    """The records of one guard in order, and what the service has acknowledged. Thread-safe, without I/O.
+
+    Args:
+        key: The guard's own fresh key: nobody else can invent or drop its decisions.
+        capacity: How many records may wait.
+    """
+
+    def __init__(self, key: Signer, *, capacity: int = MAX_WAITING) -> None:
+        self._key = key
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._waiting: deque[_Waiting] = deque()
+        self._in_flight: Shipment | None = None
+        self._sequence = 1
+        self._head = GENESIS
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+
+    @property
+    def pending(self) -> int:
+        """How many records the service has not acknowledged."""
+        return len(self._waiting) + (self._in_flight.size if self._in_flight else 0)
+
+    @property
+    def acknowledged(self) -> int:
+        """How many records the service has acknowledged."""
+        return self._sequence - 1
+
+    @property
+    def appended(self) -> int:
+        """How many records there have been."""
+        with self._lock:
+            return self._sequence - 1 + self.pending
+
+    def require_room(self) -> None:
+        """Refuse to decide what could not be recorded.
+
+        Raises:
+            Undecided: RECORD_BACKLOG.
+        """
+        if self.pending >= self._capacity:
+            raise refusal(Reason.RECORD_BACKLOG)
+
+    def append(self, record: DecisionRecord, token: bytes) -> None:
+        """Add a record, with the token it was decided on if that was verified.
+
+        Raises:
+            Undecided: RECORD_BACKLOG.
+        """
+        encoded = encode_record(record)
+        with self._lock:
+            self.require_room()
+            self._waiting.append(_Waiting(encoded, record.chain_digest, token))
+
+    def take(self) -> Shipment | None:
+        """Give the batch to be sent: the same one until it is acknowledged; None if nothing waits."""
+        with self._lock:
+            if self._in_flight is None and self._waiting:
+                self._in_flight = self._sign_next()
+            return self._in_flight
+
+    def acknowledge(self, next_sequence: int) -> None:
+        """Take the service's word that the batch in flight is recorded.
+
+        Raises:
+            BadStatement: RECORDS_INVALID if the service counts differently.
+        """
+        with self._lock:
+            shipment = self._in_flight
+            if shipment is None or next_sequence != shipment.next_sequence:
+                raise refusal(Reason.RECORDS_INVALID, detail="the service counts this guard's records differently")
+            self._in_flight = None
+            self._sequence, self._head = shipment.next_sequence, shipment.head
+            for digest in shipment.chains:
+                self._known[digest] = None
+            while len(self._known) > MAX_KNOWN_CHAINS:
+                self._known.popitem(last=False)
+
+    def _sign_next(self) -> Shipment:
+        records: list[bytes] = []
+        tokens: dict[bytes, bytes] = {}
+        record_bytes = token_bytes = 0
+        while self._waiting and len(records) < MAX_BATCH and record_bytes < MAX_BATCH_RECORD_BYTES:
+            each = self._waiting[0]
+            if each.token and each.chain_digest not in self._known and each.chain_digest not in tokens:
+                token_bytes += len(each.token)
+                if records and (len(tokens) == MAX_BATCH_TOKENS or token_bytes > MAX_BATCH_TOKEN_BYTES):
+                    break
+                tokens[each.chain_digest] = each.token
+            records.append(each.record)
+            record_bytes += len(each.record)
+            self._waiting.popleft()
+        batch, signed = sign_batch(
+            records, first_sequence=self._sequence, previous_hash=self._head, guard_key=self._key
+        )
+        return Shipment(signed, tuple(tokens.values()), batch.next_sequence, batch.head, len(records), tuple(tokens))
