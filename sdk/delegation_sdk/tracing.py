@@ -123,11 +123,12 @@ def configure_from_environment() -> None:
     Raises:
         ConfigError: The OpenTelemetry SDK is not installed.
     """
+    from delegation_sdk import otlp
+
     try:
-        from delegation_sdk.integrations import otlp
+        otlp.configure_from_environment()
     except ImportError:
         raise ConfigError(f"exporting telemetry needs the OpenTelemetry SDK: {_SERVICE_EXTRA}") from None
-    otlp.configure_from_environment()
 
 
 def _task(task_id: bytes) -> dict[str, telemetry.AttributeValue]:

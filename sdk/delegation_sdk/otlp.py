@@ -1,19 +1,17 @@
-"""OTLP export as the standard `OTEL_*` variables say. Needs the extra `service`; loaded only on request."""
+"""OTLP export as the standard `OTEL_*` variables say. Using it needs the extra `service`; importing it does not."""
 
 from __future__ import annotations
 
 import atexit
 import os
 from collections.abc import Mapping
-from typing import Final
-
-from opentelemetry import metrics, trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from typing import TYPE_CHECKING, Final
 
 from delegation.errors import ConfigError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 _FLUSH_MS: Final = 2_000
 _GRPC: Final = "grpc"
@@ -25,19 +23,40 @@ def configure_from_environment(environment: Mapping[str, str] = os.environ) -> N
 
     Raises:
         ConfigError: A variable asks for a protocol that is not OTLP's.
+        ImportError: The extra is not installed.
     """
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return
     if environment.get("OTEL_TRACES_EXPORTER", "otlp") == "otlp":
-        spans = TracerProvider(shutdown_on_exit=False)
-        spans.add_span_processor(BatchSpanProcessor(_span_exporter(_protocol(environment, "TRACES"))))
-        trace.set_tracer_provider(spans)
-        atexit.register(_close_spans, spans)
+        _export_spans(_protocol(environment, "TRACES"))
     if environment.get("OTEL_METRICS_EXPORTER", "otlp") == "otlp":
-        reader = PeriodicExportingMetricReader(_metric_exporter(_protocol(environment, "METRICS")))
-        meters = MeterProvider([reader], shutdown_on_exit=False)
-        metrics.set_meter_provider(meters)
-        atexit.register(meters.shutdown, timeout_millis=_FLUSH_MS)
+        _export_metrics(_protocol(environment, "METRICS"))
+
+
+def _export_spans(protocol: str) -> None:
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    spans = TracerProvider(shutdown_on_exit=False)
+    spans.add_span_processor(BatchSpanProcessor(_span_exporter(protocol)))
+    trace.set_tracer_provider(spans)
+
+    def close() -> None:
+        spans.force_flush(_FLUSH_MS)
+        spans.shutdown()
+
+    atexit.register(close)
+
+
+def _export_metrics(protocol: str) -> None:
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    meters = MeterProvider([PeriodicExportingMetricReader(_metric_exporter(protocol))], shutdown_on_exit=False)
+    metrics.set_meter_provider(meters)
+    atexit.register(meters.shutdown, timeout_millis=_FLUSH_MS)
 
 
 def _protocol(environment: Mapping[str, str], signal: str) -> str:
@@ -66,8 +85,3 @@ def _metric_exporter(protocol: str) -> MetricExporter:
     from opentelemetry.exporter.otlp.proto.http import metric_exporter as http_exporter
 
     return http_exporter.OTLPMetricExporter()
-
-
-def _close_spans(spans: TracerProvider) -> None:
-    spans.force_flush(_FLUSH_MS)
-    spans.shutdown()
