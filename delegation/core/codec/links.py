@@ -90,6 +90,8 @@ def decode_link(message: pb.Link, payload: bytes, *, canonical: bool = False) ->
         invalid("a nonce is not 16 bytes")
     if not (0 < issued_at_ms <= _LATEST and 0 < not_before_ms <= _LATEST and 0 < expires_at_ms <= _LATEST):
         invalid("issued_at_ms, not_before_ms or expires_at_ms is not a time")
+    if not message.HasField("scope"):
+        invalid("a link without a scope; one that permits nothing has an empty one")
     check_public_key(holder_key)
     check_agent(holder_agent)
     if purpose:
