@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from delegation.core.arguments import Arguments
+from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.chain import VerifiedChain
 from delegation.core.proof import check_proof
@@ -117,12 +117,10 @@ class Decider:
         if not question.carriage.proof:
             raise refusal(Reason.PROOF_MISSING)
         if self._trust.catalogue.is_local(self._audience, question.tool):
-            return self._decide_here(question, sent, arguments, defaults)
-        return (yield from self._ask(question, sent, arguments, defaults))
+            return self._decide_here(question, sent, defaults)
+        return (yield from self._ask(question, sent, defaults))
 
-    def _decide_here(
-        self, question: Question, sent: Arguments, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
-    ) -> AuthorizedCall:
+    def _decide_here(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> AuthorizedCall:
         """Verify, check the proof, authorize, record: all in process, for tools that only read."""
         self._recorder.require_room()
         now_ms = self._sources.now_ms()
@@ -138,15 +136,11 @@ class Decider:
             accept_from_ms=self._replay.horizon_ms,
         )
         self._replay.use(proof.nonce, proof.issued_at_ms, now_ms)
-        missing = self._missing(chain, question.tool, sent, defaults)
-        used = Arguments.of({**arguments, **missing}) if missing else sent
-        authorize(chain, audience=self._audience, tool=question.tool, arguments=used)
+        used = self._permit(chain, question.tool, sent, defaults)
         self._recorder.append(self._record(question, None, now_ms), chain.token)
         return self._authorized(question.call_id, chain, question.tool, used)
 
-    def _ask(
-        self, question: Question, sent: Arguments, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
-    ) -> Deciding:
+    def _ask(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
         """Have the service decide and record, before the tool runs."""
         from delegation.wire.authorization import CallToDecide
 
@@ -173,10 +167,8 @@ class Decider:
             raise decision.refusal
         try:
             chain = self._verify(question, self._sources.now_ms())
-            used = sent
-            if missing := self._missing(chain, question.tool, sent, defaults):  # what the service did not see
-                used = Arguments.of({**arguments, **missing})
-                authorize(chain, audience=self._audience, tool=question.tool, arguments=used)
+            # The service has not seen the defaults; and it is not believed more than the chain.
+            used = self._permit(chain, question.tool, sent, defaults)
         except Refused:
             self.report(decision.call_id, OutcomeStatus.FAILED)  # permitted there, refused here: it will not run
             question.call_id = self._sources.new_id()
@@ -188,20 +180,27 @@ class Decider:
         question.chain = chain
         return chain
 
-    def _missing(self, chain: VerifiedChain, tool: str, sent: Arguments, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the tool's defaults for what was not sent, where the leaf says what the argument may be.
+    def _permit(
+        self, chain: VerifiedChain, tool: str, sent: Arguments, defaults: Mapping[str, Any]
+    ) -> Mapping[str, Value]:
+        """Require that every link permits what was sent, and the tool's defaults for what was not; give both.
 
-        What is used is what is checked. An argument that the leaf does not list is the tool's own affair as long as
-        nobody sends it.
+        Of an argument that no link mentions the tool is the master, as long as nobody sends it.
         """
-        capability = chain.leaf.scope.find(self._audience, tool)
-        listed = capability.arguments if capability is not None else None
-        return {name: defaults[name] for name in listed or () if name in defaults and name not in sent.values}
+        unsent = {name: defaults[name] for name in defaults if name not in sent.values}
+        if unsent:
+            spoken_of = self._spoken_of(chain, tool)
+            unsent = dict(Arguments.of({name: unsent[name] for name in unsent if name in spoken_of}).values)
+        authorize(chain, audience=self._audience, tool=tool, arguments=sent, defaults=unsent)
+        return {**sent.values, **unsent} if unsent else sent.values
 
-    def _authorized(self, call_id: bytes, chain: VerifiedChain, tool: str, used: Arguments) -> AuthorizedCall:
-        return AuthorizedCall(
-            call_id, chain, audience=self._audience, tool=tool, arguments=used.values, report=self.report
-        )
+    def _spoken_of(self, chain: VerifiedChain, tool: str) -> set[str]:
+        """Give the names of the arguments that any link says something about: a leaf may have dropped one."""
+        capabilities = (signed.link.scope.find(self._audience, tool) for signed in chain.links)
+        return {name for capability in capabilities if capability for name in capability.arguments or ()}
+
+    def _authorized(self, call_id: bytes, chain: VerifiedChain, tool: str, used: Mapping[str, Value]) -> AuthorizedCall:
+        return AuthorizedCall(call_id, chain, audience=self._audience, tool=tool, arguments=used, report=self.report)
 
     def _deny(self, question: Question, refused: Refused, span: Span) -> None:
         if question.chain is not None:
