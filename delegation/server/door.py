@@ -87,10 +87,11 @@ class Door:
                     else:
                         async with asyncio.timeout(seconds):
                             answer = await handler(caller, request)
-                    span.set(names.RPC_STATUS_CODE, _OK)
-                    return answer
                 except Exception as error:  # noqa: BLE001 - nothing gets past
                     await _fail(context, method, error, span)
+                else:
+                    span.set(names.RPC_STATUS_CODE, _OK)
+                    return answer
                 finally:
                     self._calls -= 1
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from delegation.errors import Conflict, PermissionDenied
 from delegation.identity.port import Caller
 from delegation.service.ids import Clock
 from delegation.storage.port import Storage
 from delegation.storage.records import DocumentRecord
+
+REMEMBERED_KEYS: Final = 10_000
 
 
 class GuardKeys:
@@ -26,6 +30,8 @@ class GuardKeys:
         known = self._callers.get(guard_key) or await self._first_user(caller, guard_key)
         if known != caller.id:
             raise PermissionDenied("this guard key belongs to another caller")
+        if len(self._callers) >= REMEMBERED_KEYS:
+            self._callers.clear()
         self._callers[guard_key] = known
 
     async def _first_user(self, caller: Caller, guard_key: bytes) -> str:
