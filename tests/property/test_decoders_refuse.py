@@ -193,7 +193,7 @@ def test_no_bytes_are_a_signature_by_chance(public: bytes, message: bytes, signa
 
 
 @given(st.text(max_size=80) | st.from_regex(r"-?[0-9]{0,5}(\.[0-9]{0,5})?", fullmatch=True))
-@bounded(300)
+@bounded(150)
 def test_a_text_is_a_decimal_in_normal_form_or_refused(text: str):
     try:
         number = parse_decimal(text)
@@ -203,7 +203,7 @@ def test_a_text_is_a_decimal_in_normal_form_or_refused(text: str):
 
 
 @given(st.text(max_size=12) | st.floats() | st.integers() | st.none() | st.booleans() | st.decimals())
-@bounded(300)
+@bounded(150)
 def test_what_people_write_for_a_number_is_exact_or_refused(value: Any):
     try:
         number = exact_number(value)
@@ -225,7 +225,7 @@ plain = st.recursive(
 
 
 @given(plain, plain)
-@bounded(400)
+@bounded(150)
 def test_any_plain_scope_is_read_or_refused(arguments: Any, other: Any):
     for candidate in ([{"audience": "a", "tool": "t", "arguments": {"x": arguments, "y": other}}], arguments, [other]):
         try:
