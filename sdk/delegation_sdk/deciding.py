@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.chain import VerifiedChain
@@ -151,7 +152,7 @@ class Decider:
                 audience=self._audience,
                 tool=question.tool,
                 arguments_json=sent.canonical,
-                attempt=self._sources.random(16),
+                attempt=self._sources.random(limits.NONCE_BYTES),
                 trace=question.trace,
             )
         except DelegationError as error:
@@ -169,7 +170,7 @@ class Decider:
             chain = self._verify(question, self._sources.now_ms())
             # The service has not seen the defaults; and it is not believed more than the chain.
             used = self._permit(chain, question.tool, sent, defaults)
-        except Refused:
+        except Exception:
             self.report(decision.call_id, OutcomeStatus.FAILED)  # permitted there, refused here: it will not run
             question.call_id = self._sources.new_id()
             raise

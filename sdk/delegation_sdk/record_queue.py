@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from typing import Final, NamedTuple
 
+from delegation.core import limits
 from delegation.core.attest import sign_batch
 from delegation.core.codec import encode_record
 from delegation.core.keys import Signer
@@ -18,8 +19,6 @@ MAX_WAITING: Final = 10_000
 MAX_BATCH: Final = 512
 """Records signed at once."""
 MAX_BATCH_RECORD_BYTES: Final = 1024 * 1024
-MAX_BATCH_TOKENS: Final = 64
-"""New chains that a batch may bring along, by the contract."""
 MAX_BATCH_TOKEN_BYTES: Final = 2 * 1024 * 1024
 """A batch must fit into one gRPC message with room to spare."""
 MAX_KNOWN_CHAINS: Final = 8_192
@@ -69,6 +68,7 @@ class RecordQueue:
     def __init__(self, key: Signer, *, capacity: int = MAX_WAITING) -> None:
         self._key = key
         self._capacity = capacity
+        self._room_for_denials = (capacity + 1) // 2
         self._lock = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
         self._in_flight: Shipment | None = None
@@ -104,12 +104,16 @@ class RecordQueue:
     def append(self, record: DecisionRecord, token: bytes) -> None:
         """Add a record, with the token it was decided on if that was verified.
 
+        Denials leave half of the room to permissions: anybody can cause one, and nobody shall stop others by it.
+
         Raises:
             Undecided: RECORD_BACKLOG.
         """
         encoded = encode_record(record)
         with self._lock:
             self.require_room()
+            if not record.allowed and self.pending >= self._room_for_denials:
+                raise refusal(Reason.RECORD_BACKLOG)
             self._waiting.append(_Waiting(encoded, record.chain_digest, token))
 
     def take(self) -> Shipment | None:
@@ -144,7 +148,7 @@ class RecordQueue:
             each = self._waiting[0]
             if each.token and each.chain_digest not in self._known and each.chain_digest not in tokens:
                 token_bytes += len(each.token)
-                if records and (len(tokens) == MAX_BATCH_TOKENS or token_bytes > MAX_BATCH_TOKEN_BYTES):
+                if records and (len(tokens) == limits.BATCH_TOKENS or token_bytes > MAX_BATCH_TOKEN_BYTES):
                     break
                 tokens[each.chain_digest] = each.token
             records.append(each.record)
