@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple, Protocol
 
 from delegation.core.attest import open_bundle, open_catalogue
@@ -35,10 +34,11 @@ class TrustSource(Protocol):
 
 
 class _Trusted(NamedTuple):
-    """Bundle and catalogue, which always change together."""
+    """What always changes together."""
 
     bundle: TrustBundle
     catalogue: Catalogue
+    verifier: Verifier
 
 
 class TrustKeeper:
@@ -55,8 +55,6 @@ class TrustKeeper:
         self._root = root
         self._sources = sources
         self._trusted: _Trusted | None = None
-        self._verifier: Verifier | None = None
-        self._lock = threading.Lock()  # the verifier's cache is not for two threads at once
 
     @property
     def bundle(self) -> TrustBundle:
@@ -81,20 +79,11 @@ class TrustKeeper:
         bundle = open_bundle(documents.bundle, self._root, now_ms=self._sources.now_ms(), known_version=version)
         if known is not None and bundle == known.bundle:
             return
-        catalogue = open_catalogue(documents.catalogue, bundle)
-        with self._lock:
-            if self._verifier is None:
-                self._verifier = Verifier(bundle)
-            else:
-                self._verifier.update_trust(bundle)
-            self._trusted = _Trusted(bundle, catalogue)
+        self._trusted = _Trusted(bundle, open_catalogue(documents.catalogue, bundle), Verifier(bundle))
 
     def verify(self, token: bytes, *, now_ms: int, revocations: RevocationState) -> VerifiedChain:
         """Verify a token by the current bundle. Raises `Refused`."""
-        with self._lock:
-            if self._verifier is None:
-                raise refusal(Reason.BUNDLE_INVALID, detail="there is no trust bundle yet")
-            return self._verifier.verify(token, now_ms=now_ms, revocations=revocations)
+        return self._known().verifier.verify(token, now_ms=now_ms, revocations=revocations)
 
     def _known(self) -> _Trusted:
         if self._trusted is None:

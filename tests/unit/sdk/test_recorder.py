@@ -7,9 +7,10 @@ import pytest
 
 from delegation.core.attest import open_batch, open_outcome, open_records
 from delegation.core.keys import SigningKey
+from delegation.core.limits import BATCH_TOKENS
 from delegation.core.records import GENESIS, DecisionRecord, Outcome, OutcomeStatus
 from delegation.errors import BadStatement, Reason, ServiceUnavailable, Undecided
-from delegation_sdk.record_queue import MAX_BATCH, MAX_BATCH_TOKENS, RecordQueue
+from delegation_sdk.record_queue import MAX_BATCH, RecordQueue
 from delegation_sdk.recorder import Recorder
 
 
@@ -74,11 +75,11 @@ def test_a_chain_goes_along_once(queue):
 
 
 def test_a_batch_brings_no_more_chains_than_the_contract_allows(queue):
-    for number in range(MAX_BATCH_TOKENS + 1):
+    for number in range(BATCH_TOKENS + 1):
         queue.append(record(number, number.to_bytes(32, "big")), b"token %d" % number)
     shipment = queue.take()
 
-    assert len(shipment.tokens) == shipment.size == MAX_BATCH_TOKENS
+    assert len(shipment.tokens) == shipment.size == BATCH_TOKENS
 
 
 def test_a_full_queue_takes_nothing_more(key):
