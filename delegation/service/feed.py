@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Final
 
 from delegation.core.attest import sign_feed_entry
@@ -23,8 +23,11 @@ from delegation.storage.port import Storage
 from delegation.storage.records import RevocationRecord
 
 DEFAULT_HEARTBEAT_MS: Final = 2_000
-GATHER_MS: Final = 40
-"""Deltas come at most this often: many completions a second must not wake every watcher for each."""
+LEAST_GATHER_MS: Final = 5
+MOST_GATHER_MS: Final = 40
+GATHER_MS_EACH: Final = 0.4
+"""Between deltas there is this much time for each watcher, which is about what telling it costs: many
+completions a second must not wake everybody for each. The first after a pause is told at once."""
 
 PIECE_REVOCATIONS: Final = 5_000
 """Revocations in one signed piece; some 300 KB."""
@@ -52,6 +55,7 @@ class RevocationFeed:
         self._signed: dict[tuple[int, int], tuple[int, SignedStatement]] = {}
         self._latest_ms = 0
         self._news = asyncio.Event()
+        self._watchers = 0
         self._announced: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -80,8 +84,16 @@ class RevocationFeed:
         while self.position < position:
             await self._load()
 
-    async def watch(self, after_position: int) -> AsyncIterator[SignedStatement]:
+    async def watch(self, after_position: int) -> AsyncGenerator[SignedStatement]:
         """Yield signed pieces for one watcher, for ever: what it lacks, then deltas and heartbeats."""
+        self._watchers += 1
+        try:
+            async for statement in self._pieces(after_position):
+                yield statement
+        finally:
+            self._watchers -= 1
+
+    async def _pieces(self, after_position: int) -> AsyncIterator[SignedStatement]:
         # Its first piece is signed anew: what it heard last may be younger than a piece made for others.
         position, told_ms = after_position, self._time()
         if position == 0 or position > self._published:
@@ -152,7 +164,8 @@ class RevocationFeed:
             return
         self._wake()
         loop = asyncio.get_running_loop()
-        self._announced = loop.call_later(GATHER_MS / 1000, self._gathered)
+        gather_ms = min(MOST_GATHER_MS, max(LEAST_GATHER_MS, GATHER_MS_EACH * self._watchers))
+        self._announced = loop.call_later(gather_ms / 1000, self._gathered)
 
     def _gathered(self) -> None:
         self._announced = None

@@ -6,6 +6,7 @@ built on something unknown, and says that it has recorded it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -95,7 +96,11 @@ class HandOff:
             return _kept(earlier)
         now_ms = self._now_ms()
         position = self._feed.position
-        chains = [self._verified(token, now_ms) for token in tokens]
+        chains: list[VerifiedChain] = []
+        for token in tokens:
+            chains.append(self._verified(token, now_ms))
+            if len(tokens) > 1:
+                await asyncio.sleep(0)  # a batch of long chains takes a while: others get their turn
         new = await self._new_links(caller, chains, now_ms)
         bindings = [await self._binding(chain, now_ms) for chain in chains]
         handoffs = [

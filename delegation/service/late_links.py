@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from delegation.core.chain import VerifiedChain
@@ -12,6 +13,7 @@ from delegation.errors import Refused
 from delegation.identity.port import Caller
 from delegation.service.attribution import NOBODY, Attribution, attributed, leaf_of
 from delegation.service.ids import Clock
+from delegation.service.met_chains import MetChains
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.signing.port import ServiceKeys
 from delegation.storage.port import Storage
@@ -29,23 +31,26 @@ class LateLinks:
         self._verifier = verifier
         self._recorded = recorded
         self._now_ms = now_ms
+        self._met = MetChains()
 
     async def attribute(
         self, caller: Caller, records: Sequence[DecisionRecord], tokens: Sequence[bytes]
     ) -> dict[bytes, Attribution]:
         """Attribute each chain digest among the records; record what the tokens show and may be late.
 
-        A token that does not verify, at the time of the calls made with it, says nothing.
+        A token that does not verify, at the time of the calls made with it, says nothing. A chain that the caller
+        only names, without ever having met it, is attributed to nobody.
         """
-        decided: dict[bytes, int] = {}
+        about: dict[bytes, list[DecisionRecord]] = {}
         for record in records:
-            decided.setdefault(record.chain_digest, record.decided_at_ms)
+            about.setdefault(record.chain_digest, []).append(record)
         shown: dict[bytes, VerifiedChain] = {}
         for token in tokens:
             digest = leaf_of(token)
             chain = self._verified(token, decided[digest]) if digest in decided else None
             if chain is not None:
                 shown[chain.digest] = chain
+            await asyncio.sleep(0)  # many tokens take a while: others get their turn
         for digest in decided.keys() & shown.keys():
             await self._record(caller, shown[digest])
         return {digest: await self._attribution(digest, shown) for digest in decided}
@@ -58,13 +63,15 @@ class LateLinks:
         except Refused:
             return None
 
-    async def _attribution(self, digest: bytes, shown: dict[bytes, VerifiedChain]) -> Attribution:
+    async def _attribution(
+        self, caller: Caller, digest: bytes, records: Sequence[DecisionRecord], shown: dict[bytes, VerifiedChain]
+    ) -> Attribution:
         if not digest:
             return NOBODY
         if (chain := shown.get(digest)) is not None:
             return attributed(chain)
         known = await self._recorded.find(digest)
-        if known is None:
+        if known is None or not await self._met.has_met(caller.id, known.holder_key, records):
             return NOBODY._replace(leaf_link_id=digest)
         return Attribution(known.task_id, digest, known.agent, known.principal_subject)
 

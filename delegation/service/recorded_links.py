@@ -23,6 +23,7 @@ class KnownLink(NamedTuple):
     task_id: bytes
     agent: str
     principal_subject: str
+    holder_key: bytes
 
 
 class RecordedLinks:
@@ -35,7 +36,7 @@ class RecordedLinks:
 
     def note(self, record: LinkRecord, principal_subject: str) -> None:
         """Remember a link that was just recorded."""
-        self._put(record.link_id, KnownLink(record.task_id, record.holder_agent, principal_subject))
+        self._put(record.link_id, KnownLink(record.task_id, record.holder_agent, principal_subject, record.holder_key))
 
     async def find(self, link_id: bytes) -> KnownLink | None:
         """Return a recorded link, or None. Raises `StorageError`."""
@@ -46,8 +47,9 @@ class RecordedLinks:
         chain = await self._storage.chain(link_id)
         if not chain:
             return None
-        task = await self._storage.task(chain[-1].task_id)
-        known = KnownLink(chain[-1].task_id, chain[-1].holder_agent, task.principal_subject if task else "")
+        leaf = chain[-1]
+        task = await self._storage.task(leaf.task_id)
+        known = KnownLink(leaf.task_id, leaf.holder_agent, task.principal_subject if task else "", leaf.holder_key)
         self._put(link_id, known)
         return known
 
