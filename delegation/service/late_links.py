@@ -47,13 +47,14 @@ class LateLinks:
         shown: dict[bytes, VerifiedChain] = {}
         for token in tokens:
             digest = leaf_of(token)
-            chain = self._verified(token, decided[digest]) if digest in decided else None
+            chain = self._verified(token, about[digest][0].decided_at_ms) if digest in about else None
             if chain is not None:
                 shown[chain.digest] = chain
+                self._met.note(caller.id, chain.digest)
             await asyncio.sleep(0)  # many tokens take a while: others get their turn
-        for digest in decided.keys() & shown.keys():
+        for digest in about.keys() & shown.keys():
             await self._record(caller, shown[digest])
-        return {digest: await self._attribution(digest, shown) for digest in decided}
+        return {digest: await self._attribution(caller, digest, about[digest], shown) for digest in about}
 
     def _verified(self, token: bytes, at_ms: int) -> VerifiedChain | None:
         # What was revoked when is not known for times gone by, and is not asked: this is history, and a
