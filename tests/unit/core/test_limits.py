@@ -1,0 +1,327 @@
+"""Every cap of the format: what is at the cap is accepted, what is one past it is refused."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import delegation
+from delegation.core import codec, limits
+from delegation.core.codec import decode_scope, encode_scope, join_token, parse_token
+from delegation.core.constraints import anything, at_most, each, exactly, fields, one_of, optional
+from delegation.core.constraints.decimals import parse_decimal
+from delegation.core.records import DecisionBatch
+from delegation.core.scope import Scope, any_call, tool
+from delegation.core.statement import SignedStatement, StatementKind
+from delegation.errors import Malformed, Reason, Refused
+from delegation.v1 import chain_pb2 as pb
+from delegation.v1 import statement_pb2 as spb
+from support.chains import MALLORY, NOW_MS, READ_CALL, chain, verify
+
+AT_AND_PAST = pytest.mark.parametrize("past", [0, 1], ids=["at the cap", "one past it"])
+
+
+def must_be_accepted_unless(past: int, reason: Reason, action: Callable[[], Any]) -> None:
+    if not past:
+        action()
+        return
+    with pytest.raises(Refused) as caught:
+        action()
+    assert caught.value.reason is reason
+
+
+def capability(**arguments: Any) -> Scope:
+    return Scope(tool("t", "t", **arguments))
+
+
+def message_with(change: Callable[[pb.Capability], object]) -> bytes:
+    """A scope of one capability, changed by hand."""
+    message = pb.Scope.FromString(encode_scope(capability()))
+    change(message.capabilities[0])
+    return message.SerializeToString(deterministic=True)
+
+
+def envelope_of(made: Any) -> bytes:
+    links = [pb.SignedLink(payload=frame.payload, signature=frame.signature) for frame in made.frames]
+    return pb.Chain(links=links).SerializeToString()
+
+
+def sized(size: int) -> bytes:
+    """A grant's token of exactly so many bytes: strings of 4,000 bytes, and two that fill the rest."""
+    whole = (size - 1_000) // 4_020
+    texts = {f"a{n:02}": "x" * 4_000 for n in range(whole)}
+    token = b""
+    for fill in range(300, 4_000):
+        made = chain("root", scopes=[capability(**texts, last="x" * fill)])
+        token = envelope_of(made)
+        if len(token) == size:
+            return token
+        missing = size - len(token)
+        if missing > 400:
+            texts[f"b{fill}"] = "x" * min(missing - 350, 4_000)
+    raise AssertionError(len(token))
+
+
+@AT_AND_PAST
+def test_a_token(past: int):
+    token = sized(limits.TOKEN_BYTES + past)
+    must_be_accepted_unless(past, Reason.TOKEN_TOO_LARGE, lambda: verify(token))
+
+
+@AT_AND_PAST
+def test_links_of_a_chain(past: int):
+    path = " -> ".join(f"a{n}" for n in range(limits.LINKS + past))
+    made = chain(path, depth=40, unrecorded=True, scopes=[Scope(any_call("t", "t"))])
+    must_be_accepted_unless(past, Reason.TOO_MANY_LINKS, lambda: verify(envelope_of(made)))
+    must_be_accepted_unless(past, Reason.TOO_MANY_LINKS, lambda: join_token(made.frames))
+
+
+@AT_AND_PAST
+def test_capabilities_of_a_link(past: int):
+    some = [any_call("t", f"t{n:03}") for n in range(limits.CAPABILITIES + past)]
+    message = pb.Scope(capabilities=[pb.Capability(audience=c.audience, tool=c.tool, any_arguments=True) for c in some])
+    must_be_accepted_unless(past, Reason.TOO_MANY_CAPABILITIES, lambda: Scope(*some))
+    must_be_accepted_unless(past, Reason.TOO_MANY_CAPABILITIES, lambda: decode_scope(message.SerializeToString()))
+
+
+@AT_AND_PAST
+def test_arguments_of_a_capability_and_fields_of_an_object(past: int):
+    some = {f"x{n:02}": anything() for n in range(limits.ARGUMENTS + past)}
+    for scope in (capability(**some), capability(x=fields(**some))):
+        data = encode_scope(scope)
+        must_be_accepted_unless(past, Reason.TOO_MANY_ARGUMENTS, lambda data=data: decode_scope(data))
+
+
+def nested_lists(levels: int) -> Any:
+    constraint = anything()
+    for _ in range(levels - 1):
+        constraint = each(constraint)
+    return constraint
+
+
+def nested_objects(levels: int) -> Any:
+    constraint = anything()
+    for _ in range(levels - 1):
+        constraint = fields(a=optional(constraint))
+    return constraint
+
+
+def nested_value(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return exactly(value)
+
+
+@AT_AND_PAST
+@pytest.mark.parametrize("nest", [nested_lists, nested_objects, nested_value])
+def test_nesting_of_a_constraint(past: int, nest: Callable[[int], Any]):
+    scope = capability(x=nest(limits.NESTING + past))
+    must_be_accepted_unless(past, Reason.NESTING_TOO_DEEP, lambda: verify(chain("root", scopes=[scope]).token))
+
+
+def test_the_deepest_object_inside_the_deepest_object_constraint_is_read():
+    """The protobuf library has a limit of its own, which must lie beyond ours."""
+    constraint = nested_value(limits.NESTING)
+    for _ in range(limits.NESTING - 1):
+        constraint = fields(a=constraint)
+    verify(chain("root -> planner", scopes=[capability(x=constraint)]).token)
+
+
+def test_what_is_nested_far_past_the_cap_is_refused_without_recursion():
+    payload = pb.Constraint(anything=True).SerializeToString()
+    for _ in range(3_000):
+        payload = b"\xaa\x01" + varint(len(payload)) + payload  # field 21: each
+    argument = b"\x0a\x01x\x1a" + varint(len(payload)) + payload
+    inner = b"\x0a\x01t\x12\x01t\x22" + varint(len(argument)) + argument
+    with pytest.raises(Malformed):
+        decode_scope(b"\x0a" + varint(len(inner)) + inner)
+
+
+def varint(number: int) -> bytes:
+    out = b""
+    while number > 0x7F:
+        out += bytes((number & 0x7F | 0x80,))
+        number >>= 7
+    return out + bytes((number,))
+
+
+@AT_AND_PAST
+def test_values_of_a_set(past: int):
+    numbers = list(range(limits.SET_VALUES + past))
+    must_be_accepted_unless(past, Reason.TOO_MANY_VALUES, lambda: one_of(*numbers))
+    message = message_with(lambda c: c.arguments.add(name="x").constraint.one_of.integers.extend(numbers))
+    must_be_accepted_unless(past, Reason.TOO_MANY_VALUES, lambda: decode_scope(message))
+    mixed = pb.ScalarSet(strings=["a"], integers=numbers[2:], has_true=True)
+    both = message_with(lambda c: c.arguments.add(name="x", constraint=pb.Constraint(one_of=mixed)))
+    must_be_accepted_unless(past, Reason.TOO_MANY_VALUES, lambda: decode_scope(both))
+
+
+def test_a_set_has_a_value():
+    with pytest.raises(Malformed):
+        one_of()
+    empty = message_with(lambda c: c.arguments.add(name="x").constraint.one_of.CopyFrom(pb.ScalarSet()))
+    with pytest.raises(Malformed):
+        decode_scope(empty)
+
+
+@AT_AND_PAST
+@pytest.mark.parametrize("letter", ["x", "é", "€", "😀"])
+def test_bytes_of_a_name(past: int, letter: str):
+    size = len(letter.encode())
+    name = letter * (limits.NAME_BYTES // size) + "x" * (limits.NAME_BYTES % size + past)
+    for scope in (Scope(any_call(name, "t")), Scope(any_call("t", name)), capability(**{name: 1})):
+        must_be_accepted_unless(
+            past, Reason.FIELD_INVALID, lambda scope=scope: verify(chain("root", scopes=[scope]).token)
+        )
+
+
+@AT_AND_PAST
+def test_bytes_of_an_agent_and_of_a_purpose(past: int):
+    agent = "urn:" + "x" * (limits.NAME_BYTES - 4 + past)
+    bare = chain("root").with_statements()
+    named = bare.edit(0, lambda link: setattr(link, "holder_agent", agent))
+    must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: verify(named.token))
+    meant = bare.edit(0, lambda link: setattr(link, "purpose", "x" * (limits.PURPOSE_BYTES + past)))
+    must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: verify(meant.token))
+
+
+@AT_AND_PAST
+@pytest.mark.parametrize("letter", ["x", "é", "€", "😀"])
+def test_bytes_of_a_string_in_a_constraint(past: int, letter: str):
+    size = len(letter.encode())
+    text = letter * (limits.TEXT_BYTES // size) + "x" * (limits.TEXT_BYTES % size + past)
+    for constraint in (exactly(text), one_of("a", text), exactly([text]), exactly({text: 1})):
+        data = encode_scope(capability(x=constraint))
+        must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda data=data: decode_scope(data))
+
+
+@AT_AND_PAST
+def test_bytes_of_a_path_in_a_constraint(past: int):
+    path = "/" + "x" * (limits.TEXT_BYTES - 1 + past)
+    data = message_with(lambda c: c.arguments.add(name="x", constraint=pb.Constraint(sub_path=path)))
+    must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: decode_scope(data))
+
+
+@AT_AND_PAST
+def test_characters_of_a_decimal(past: int):
+    text = "0." + "0" * (limits.DECIMAL_CHARACTERS - 3 + past) + "1"
+    must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: parse_decimal(text))
+    bounds = pb.Constraint(decimal_range=pb.DecimalRange(minimum=text))
+    data = message_with(lambda c: c.arguments.add(name="x", constraint=bounds))
+    must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: decode_scope(data))
+
+
+NO_DECIMALS = ["1e5", "+1", "01", "1.", ".5", "1.0", "1.50", "-0", "-0.0", "0x1", "1_0", "NaN", "Infinity", "1,5"]
+
+
+@pytest.mark.parametrize("text", [*NO_DECIMALS, "\u0665", "", " 1", "1 ", "1\n"])
+def test_a_decimal_has_one_form(text: str):
+    with pytest.raises(Malformed):
+        parse_decimal(text)
+
+
+@AT_AND_PAST
+def test_integers(past: int):
+    for number in (limits.SAFE_INTEGER + past, -limits.SAFE_INTEGER - past):
+        value = pb.Value(list=pb.ValueList(values=[pb.Value(integer=number)]))
+        for constraint in (
+            pb.Constraint(exact_integer=number),
+            pb.Constraint(one_of=pb.ScalarSet(integers=[number])),
+            pb.Constraint(integer_range=pb.IntegerRange(maximum=number)),
+            pb.Constraint(exact_composite=value),
+        ):
+            data = message_with(lambda c, made=constraint: c.arguments.add(name="x", constraint=made))
+            must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda data=data: decode_scope(data))
+        must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda number=number: at_most(number))
+
+
+@AT_AND_PAST
+def test_times(past: int):
+    far = chain("root").edit(0, lambda link: setattr(link, "issued_at_ms", limits.SAFE_INTEGER + past))
+    must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: verify(far.with_statements().token))
+
+
+@AT_AND_PAST
+def test_the_life_of_a_grant(past: int):
+    lifetime_ms = limits.GRANT_LIFETIME_MS + past
+    must_be_accepted_unless(past, Reason.LIFETIME_TOO_LONG, lambda: chain("root", lifetimes_ms=[lifetime_ms]))
+
+
+@AT_AND_PAST
+def test_the_leeway_before_the_beginning(past: int):
+    early = NOW_MS - limits.NOT_BEFORE_LEEWAY_MS - past
+    must_be_accepted_unless(past, Reason.NOT_YET_VALID, lambda: verify(chain("root").token, now_ms=early))
+
+
+def test_the_end_has_no_leeway():
+    made = chain("root", lifetimes_ms=[1_000])
+    verify(made.token, now_ms=NOW_MS + 999)
+    with pytest.raises(Refused) as caught:
+        verify(made.token, now_ms=NOW_MS + 1_000)
+    assert caught.value.reason is Reason.EXPIRED
+
+
+@AT_AND_PAST
+def test_bytes_of_a_proof(past: int):
+    signature = bytes(64)
+    payload = bytes(limits.PROOF_BYTES - 66 - 3 + past)
+    proof = codec.join_proof(payload, signature)
+    assert len(proof) == limits.PROOF_BYTES + past
+    must_be_accepted_unless(past, Reason.TOKEN_TOO_LARGE, lambda: codec.split_proof(proof))
+
+
+def test_the_longest_names_fit_into_a_proof():
+    name = "x" * limits.NAME_BYTES
+    made = chain("root")
+    assert len(made.proof(name, name, READ_CALL)) < limits.PROOF_BYTES
+
+
+@AT_AND_PAST
+def test_bytes_of_a_statement(past: int):
+    statement = SignedStatement(StatementKind.OFFER, bytes(16), bytes(limits.STATEMENT_BYTES - 89 + past), bytes(64))
+    data = codec.encode_statement(statement)
+    assert len(data) == limits.STATEMENT_BYTES + past
+    must_be_accepted_unless(past, Reason.TOKEN_TOO_LARGE, lambda: codec.decode_statement(data))
+
+
+@AT_AND_PAST
+def test_bytes_of_a_document(past: int):
+    batch = DecisionBatch(MALLORY.public, 1, bytes(32), (bytes(limits.DOCUMENT_BYTES - 75 + past),))
+    data = codec.encode_batch(batch)
+    assert len(data) == limits.DOCUMENT_BYTES + past
+    must_be_accepted_unless(past, Reason.TOKEN_TOO_LARGE, lambda: codec.decode_batch(data))
+
+
+@AT_AND_PAST
+@pytest.mark.parametrize("field", ["from_position", "to_position"])
+def test_positions_and_numbers_fit_every_database(past: int, field: str):
+    entry = spb.RevocationFeedEntry(issued_at_ms=1, **{field: limits.SAFE_INTEGER + past})
+    must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: codec.decode_feed_entry(entry.SerializeToString()))
+    first = limits.SAFE_INTEGER - 1 + past
+    batch = DecisionBatch(MALLORY.public, first, bytes(32), (b"x",))
+    must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: codec.decode_batch(codec.encode_batch(batch)))
+
+
+def test_an_empty_token_has_no_links():
+    with pytest.raises(Malformed) as caught:
+        parse_token(b"")
+    assert caught.value.reason is Reason.NO_LINKS
+
+
+NOT_YET = {"CONDITIONS"}  # no condition is evaluated yet, so that none is counted
+
+
+def test_no_limit_is_left_over():
+    tree = ast.parse(inspect.getsource(limits))
+    named = {n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    root = Path(delegation.__file__).parent
+    sources = [path.read_text() for folder in (root, root.parent / "sdk") for path in folder.rglob("*.py")]
+    used = {name for name in named if any(f"limits.{name}" in source for source in sources)}
+    used |= {name for name in named if name in inspect.getsource(limits).split(f"{name}: Final", 1)[1]}
+    assert named - used == NOT_YET
