@@ -38,6 +38,9 @@ DECIDED_BY_SERVICE: Final = "service"
 REMEMBERED_DENIALS: Final = 10_000
 """Who repeats a question does so within seconds."""
 
+KEPT_CHARACTERS: Final = 512
+"""Of each of a remembered denial's words; some of them may be a caller's."""
+
 _NO_TRACE: Final = TraceIds(b"", b"")
 
 
@@ -235,10 +238,16 @@ class Authorize:
     def _remember(self, asked: tuple[str, bytes], decision: Decision) -> Decision:
         """Keep a denial for whoever asks again: the database knows questions by their proofs only."""
         if decision.refusal is not None:
-            self._denials[asked] = decision
+            self._denials[asked] = decision._replace(refusal=_bare(decision.refusal))
             if len(self._denials) > REMEMBERED_DENIALS:
                 self._denials.popitem(last=False)
         return decision
+
+
+def _bare(refused: Refused) -> Refused:
+    """Give a refusal that can be kept: one that was raised holds its frames, and they the whole question."""
+    words = {name: getattr(refused, name)[:KEPT_CHARACTERS] for name in ("field", "parent", "child", "detail")}
+    return refusal(refused.reason, link_index=refused.link_index, **words)
 
 
 def _denied(call: CallRecord, refused: Refused) -> CallRecord:
