@@ -97,6 +97,9 @@ class SignedLink(NamedTuple):
     link_id: bytes
     link: Link
 
+    def __repr__(self) -> str:
+        return f"SignedLink({self.link_id.hex()})"
+
 
 class Frame(NamedTuple):
     """One link of a token as it came in: neither verified nor parsed.
@@ -111,6 +114,9 @@ class Frame(NamedTuple):
     signature: bytes
     end: int
 
+    def __repr__(self) -> str:
+        return f"Frame({len(self.payload)} bytes)"
+
 
 class UnverifiedChain(NamedTuple):
     """A well-formed envelope, and nothing more.
@@ -124,6 +130,9 @@ class UnverifiedChain(NamedTuple):
     token: bytes
     frames: tuple[Frame, ...]
     statements: tuple[SignedStatement, ...]
+
+    def __repr__(self) -> str:
+        return f"UnverifiedChain({len(self.frames)} links)"
 
 
 class VerifiedChain:

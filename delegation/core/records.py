@@ -42,6 +42,9 @@ class DecisionRecord(NamedTuple):
     proof: bytes
     trace: TraceIds | None
 
+    def __repr__(self) -> str:
+        return f"DecisionRecord({self.call_id.hex()}, {self.audience}.{self.tool}, {self.reason or 'allowed'})"
+
 
 class DecisionBatch(NamedTuple):
     """Records of one guard, numbered without gaps and hash-chained.

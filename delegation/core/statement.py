@@ -46,6 +46,9 @@ class SignedStatement(NamedTuple):
     payload: bytes
     signature: bytes
 
+    def __repr__(self) -> str:
+        return f"SignedStatement({self.kind}, {len(self.payload)} bytes)"
+
 
 def sign_statement(kind: StatementKind, payload: bytes, signer: Signer) -> SignedStatement:
     """Sign the canonical bytes of a statement."""

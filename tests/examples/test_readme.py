@@ -9,10 +9,14 @@ from typing import Any
 from support.server import running_server
 
 ROOT = Path(__file__).resolve().parents[2]
-SNIPPETS = re.findall(
-    r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-)
-COMMANDS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+SNIPPETS, COMMANDS = blocks("python"), blocks("sh")
 
 
 def test_the_snippets_do_what_they_say(tmp_path, monkeypatch):
