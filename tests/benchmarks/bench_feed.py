@@ -7,6 +7,8 @@ cores with the service: real guards, on machines of their own, do this work side
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -33,6 +35,22 @@ _BAR_MS: Final = 100
 _WATCH: Final = "/delegation.v1.TrustService/WatchRevocations"
 _COMPLETE: Final = "/delegation.v1.DelegationService/CompleteTask"
 _PATIENCE_S: Final = 10.0
+_MANY: Final = 1_000_000
+_FILL: Final = """
+import gc, os, pathlib, secrets, sys, time
+from delegation.core.revocation import Revocation, RevocationKind, RevocationState, revocation_key
+def resident():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+count, state, before = int(sys.argv[1]), RevocationState(), resident()
+state.add((Revocation(RevocationKind.TASK, secrets.token_bytes(16), 1_790_000_000_000) for _ in range(count)), count)
+gc.collect()
+taken = resident() - before
+asked = [frozenset({revocation_key(RevocationKind.TASK, secrets.token_bytes(16))}) for _ in range(10_000)]
+began = time.perf_counter_ns()
+for keys in asked:
+    state.check(keys)
+print(taken / 2**20, (time.perf_counter_ns() - began) / 1000 / len(asked))
+"""
 
 
 def rows(*, quick: bool = False) -> list[Row]:
@@ -46,11 +64,24 @@ def rows(*, quick: bool = False) -> list[Row]:
             tasks = [caller.grant(*scope_at(0).capabilities) for _ in range(completions)]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             acknowledged_ms, reached_ms = runner.run(_completed(service, trust, tasks, guards))
+    mebibytes, look_up_us = _many_revoked(10_000 if quick else _MANY)
     return [
         Row(f"completion until {guards} guards know it, p99", percentile(reached_ms, 99), "ms", _BAR_MS),
         Row(f"completion until {guards} guards know it, p50", percentile(reached_ms, 50), "ms"),
         Row("CompleteTask until it is acknowledged, p50", percentile(acknowledged_ms, 50), "ms"),
+        Row("memory of 1 M live revoked ids", mebibytes, "MiB", 128),
+        Row("looking up one id among 1 M", look_up_us, "µs", 1),
     ]
+
+
+def _many_revoked(count: int) -> tuple[float, float]:
+    """Fill a guard's state in a fresh interpreter; give what it takes, MiB, and what a look-up takes, µs."""
+    command = [sys.executable, "-c", _FILL, str(count)]
+    finished = subprocess.run(command, check=False, capture_output=True, text=True)
+    if finished.returncode:
+        raise MeasurementFailedError(f"a million revocations: {finished.stderr.strip().splitlines()[-1]}")
+    mebibytes, look_up_us = finished.stdout.split()
+    return float(mebibytes), float(look_up_us)
 
 
 class _Guard:

@@ -151,9 +151,9 @@ def _units(samples: Samples) -> list[Row]:
 
 def _sizes(kernel: Kernel) -> list[Row]:
     chain = granted(kernel.issuer, NOW_MS, depth=max(DEPTHS))
-    sizes = {depth: len(chain.first(depth).token) for depth in DEPTHS}
-    by_hop = sizes[max(DEPTHS)] / max(DEPTHS)
+    grant, whole = len(chain.first(1).token), len(chain.token)
     return [
-        Row(f"token, bytes a hop, depth {max(DEPTHS)}", by_hop, "B", 340, possible_from=64),
-        Row("token, bytes of a grant alone", sizes[1], "B", possible_from=64),
+        Row("token, bytes that a further hop adds", (whole - grant) / (max(DEPTHS) - 1), "B", 340, possible_from=64),
+        Row("token, bytes of a grant alone", grant, "B", possible_from=64),
+        Row(f"token, bytes of {max(DEPTHS)} links", whole, "B", possible_from=64),
     ]
