@@ -103,7 +103,7 @@ class SqliteStorage(SqliteReads):
     ) -> int:
         """End a task and enter its revocation."""
         operation = CompleteTask(task_id, completed_ms, completed_by, revocation)
-        return self._moved_to(await self._write(operation))
+        return await self._write_to_feed(operation)
 
     async def decide(
         self, call: CallRecord, *, proof: ProofUse | None = None, fence: Fence | None = None
@@ -127,7 +127,7 @@ class SqliteStorage(SqliteReads):
 
     async def revoke(self, revocations: Sequence[RevocationRecord]) -> int:
         """Enter revocations, all or none."""
-        return self._moved_to(await self._write(Revoke(revocations)))
+        return await self._write_to_feed(Revoke(revocations))
 
     async def feed_beyond(self, position: int) -> int:
         """Wait until the feed is beyond a position."""
@@ -157,6 +157,16 @@ class SqliteStorage(SqliteReads):
 
     async def _write(self, operation: Operation[T]) -> T:
         return cast("T", await self._writer.submit(operation))
+
+    async def _write_to_feed(self, operation: Operation[int]) -> int:
+        """Write what moves the feed. Whoever asked may hang up: it is made, and told, all the same."""
+        written = self._writer.submit(operation)
+        written.add_done_callback(self._written_to_feed)
+        return cast("int", await asyncio.shield(written))
+
+    def _written_to_feed(self, written: asyncio.Future[object]) -> None:
+        if not written.cancelled() and written.exception() is None:
+            self._moved_to(cast("int", written.result()))
 
     def _session(self) -> SqliteSession:
         with storage_errors():
