@@ -40,14 +40,24 @@ class ReloadingTls:
         self._changed = changed
         self._stamp = self._stamp_now()
         self.material = read_tls(files)
-        self._configuration = _configuration(self.material)
+        self._fresh: grpc.ServerCertificateConfiguration | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
         """Return credentials with which nobody gets in without a client certificate."""
-        # gRPC asks from a thread of its own, at every handshake: what is prepared is handed over.
         return grpc.dynamic_ssl_server_credentials(
-            self._configuration, lambda: self._configuration, require_client_authentication=True
+            _configuration(self.material),
+            self._take_fresh,  # type: ignore[arg-type] # None says "no change"; the stubs do not know
+            require_client_authentication=True,
         )
+
+    def _take_fresh(self) -> grpc.ServerCertificateConfiguration | None:
+        """Hand over what has changed, once. gRPC asks at every handshake, from threads of its own.
+
+        To hand over the same again would make gRPC build its handshaker anew for each connection, and
+        many connections at once then reset one another (grpcio 1.85).
+        """
+        fresh, self._fresh = self._fresh, None
+        return fresh
 
     async def follow(self, *, every_seconds: float = LOOK_EVERY_SECONDS) -> None:
         """Look at the files now and then, until cancelled."""
@@ -66,7 +76,7 @@ class ReloadingTls:
             _LOG.warning("TLS files changed and cannot be used; the former ones stay in use", why=str(error))
             return False
         self._stamp = stamp
-        self.material, self._configuration = material, _configuration(material)
+        self.material, self._fresh = material, _configuration(material)
         self._changed(material)
         _LOG.info("TLS files reloaded")
         return True

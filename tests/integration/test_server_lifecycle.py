@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import tomllib
@@ -96,6 +97,21 @@ def test_outside_development_whoever_is_not_listed_is_refused(tmp_path):
 def test_outside_development_whoever_is_listed_is_served(tmp_path):
     with running_application(production(tmp_path)) as server, server_channel(tmp_path, server, "agent/planner") as who:
         assert who.decide(who.grant(READ), "files", "read", {}).refusal is None
+
+
+def test_a_hundred_get_in_at_the_same_moment(server):
+    channels = [
+        grpc.secure_channel(server.target, server.credentials("agent/planner"), options=server.channel_options)
+        for _ in range(100)
+    ]
+    try:
+        calls = [
+            Caller(channel).trust.GetTrustBundle.future(pb.GetTrustBundleRequest(), timeout=20) for channel in channels
+        ]
+        assert all(call.result().bundle.payload for call in calls)
+    finally:
+        for channel in channels:
+            channel.close()
 
 
 # -- restarts
@@ -356,10 +372,36 @@ def test_a_rotated_server_certificate_is_taken_without_a_restart(tmp_path):
     config = dev_config(tmp_path)
     with running_application(build(config)) as server, Caller.of(server, "agent/planner") as before:
         before.trust_documents()
-        development_tls(config, development_ca(config))
+        former = shown_certificate(server)
+        files = development_tls(config, development_ca(config))
         assert server.run(_reload(server))
+        assert former != shown_certificate(server) == leaf_of(files.certificate)
+        before.trust_documents()
         with Caller.of(server, "agent/planner") as after:
             after.trust_documents()
+
+
+def test_tls_files_that_cannot_be_used_are_passed_over(tmp_path):
+    with running_server(tmp_path) as server:
+        former = shown_certificate(server)
+        (tmp_path / "tls" / "server.key").write_bytes(b"half of a k")
+        assert not server.run(_reload(server))
+        assert shown_certificate(server) == former
+
+
+def shown_certificate(server) -> bytes:
+    """Give the certificate that the server shows, DER."""
+    home = server.profile("agent/planner").parent
+    context = ssl.create_default_context(cafile=home / "ca.pem")
+    context.load_cert_chain(home / "client.pem", home / "client.key")
+    context.set_alpn_protocols(["h2"])
+    host, port = server.target.rsplit(":", 1)
+    with socket.create_connection((host, int(port))) as raw, context.wrap_socket(raw, server_hostname=host) as secured:
+        return secured.getpeercert(binary_form=True)
+
+
+def leaf_of(file) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(file.read_text())
 
 
 async def _reload(server):
