@@ -173,14 +173,17 @@ class Authorize:
         if not token:
             raise refusal(Reason.CHAIN_MISSING)
         try:
-            return self._verifier.verify(token, now_ms=now_ms, revocations=self._feed.state)
+            chain = self._verifier.verify(token, now_ms=now_ms, revocations=self._feed.state)
         except Refused as error:
             if error.reason is not Reason.RECEIPT_MISSING:
                 raise
             chain = self._verifier.verify(token, now_ms=now_ms, revocations=self._feed.state, require_receipt=False)
             if await self._recorded.find(chain.digest) is None:
                 raise
-            return chain
+        # What the grant key has signed elsewhere is no grant of this service: a stolen key alone buys nothing here.
+        if await self._recorded.find(chain.links[0].link_id) is None:
+            raise refusal(Reason.RECEIPT_MISSING, link_index=0, detail="this service has not recorded the grant")
+        return chain
 
     # -- recording ---------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from delegation.core.verify import Verifier
 from delegation.errors import Reason, StorageError
 from delegation.service.authorize import Authorize, Question
 from delegation.service.feed import RevocationFeed
-from delegation.service.recorded_links import RecordedLinks
+from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.storage.records import RevocationRecord
+from support.caller import links_of
 from support.chains import BUNDLE, NOW_MS, READ_CALL, STATEMENTS, chain, some_bytes
 
 
@@ -24,12 +25,29 @@ async def feed(storage, clock):
 
 
 @pytest.fixture
-def authorize(storage, clock, feed):
+def recorded(storage):
+    """What is recorded: the grant of the chain that all of this is about."""
+    grant, recorded = links_of(MADE.token)[0], RecordedLinks(storage)
+    row, _ = link_record(
+        grant,
+        task_id=some_bytes("task"),
+        parent_link_id=None,
+        index=0,
+        recorded_ms=NOW_MS,
+        caller_id=grant.link.holder_agent,
+        statement_key=STATEMENTS,
+    )
+    recorded.note(row, "root")
+    return recorded
+
+
+@pytest.fixture
+def authorize(storage, clock, feed, recorded):
     return Authorize(
         storage,
         feed=feed,
         verifier=Verifier(BUNDLE),
-        recorded=RecordedLinks(storage),
+        recorded=recorded,
         now_ms=clock,
         random=secrets.token_bytes,
     )
