@@ -102,7 +102,7 @@ class HandOff:
             if len(tokens) > 1:
                 await asyncio.sleep(0)  # a batch of long chains takes a while: others get their turn
         new = await self._new_links(caller, chains, now_ms)
-        bindings = [await self._binding(chain, now_ms) for chain in chains]
+        bindings = [await self._binding(caller, chain, now_ms) for chain in chains]
         handoffs = [
             RecordedHandOff(chain.digest, new[chain.digest][1], binding)
             for chain, binding in zip(chains, bindings, strict=True)
@@ -150,9 +150,12 @@ class HandOff:
     async def _is_recorded(self, link_id: bytes, new: _NewLinks) -> bool:
         return link_id in new or await self._recorded.find(link_id) is not None
 
-    async def _binding(self, chain: VerifiedChain, now_ms: int) -> SignedStatement | None:
+    async def _binding(self, caller: Caller, chain: VerifiedChain, now_ms: int) -> SignedStatement | None:
         leaf = chain.leaf
         delegator = chain.links[-2].link.holder_agent
+        # An offer is for somebody the service knows: whoever merely calls itself so does not take it.
+        if delegator != caller.id and not chain.bound(len(chain.links) - 2, now_ms):
+            delegator = ""
         if not await self._offers.take(chain.digest, leaf, delegator=delegator):
             return None
         binding = Binding(leaf.holder_key, leaf.holder_agent, now_ms, leaf.expires_at_ms)
