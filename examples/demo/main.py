@@ -33,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with set_up(narration, home) as stage:
             tell(stage)
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as error:
         narration.bad_end("interrupted", home / "logs")
-        return 130
+        return error.code if isinstance(error, SystemExit) else 130
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a surprise
         narration.bad_end(str(error) or type(error).__name__, home / "logs")
         return 1

@@ -130,7 +130,7 @@ class Narration:
         end = f"{self.steps} steps, {self._checks} assertions, {seconds:.1f} s: all as promised."
         self._put(Text.assemble(("✓ ", "held"), (end, "title")), indent=1)
         if kept is not None:
-            self._put(Text(f"files, database and logs: {kept}", "quiet"), indent=1)
+            self._whole(f"files, database and logs: {kept}")
         self._console.print()
 
     def bad_end(self, why: str, logs: Path) -> None:
@@ -138,8 +138,12 @@ class Narration:
         self._console.print()
         where = f"step {self.steps}, {self.title}" if self.steps else self.title
         self._put(Text.assemble(("✗ ", "surprise"), (f"{where}: ", "title"), why), indent=1)
-        self._put(Text(f"what every process said: {logs}", "quiet"), indent=1)
+        self._whole(f"what every process said: {logs}")
         self._console.print()
+
+    def _whole(self, line: str) -> None:
+        """Print a line that somebody may want to copy from: never wrapped."""
+        self._console.print(Text(f" {line}", "quiet"), soft_wrap=True)
 
     def _put(self, text: Text, *, indent: int, hang: int = 0) -> None:
         width = self._console.width - indent

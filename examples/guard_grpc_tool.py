@@ -1,0 +1,79 @@
+"""A guarded gRPC tool: chain and proof come as metadata, a refusal goes back as a rich gRPC status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+
+import grpc
+from google.protobuf.wrappers_pb2 import StringValue
+from grpc_status import rpc_status
+
+from delegation.errors import NotPermitted
+from delegation.wire.errors import error_of_call, status_of
+from delegation_sdk import Client, Delegation, Guard, Refused, Scope, tool
+from delegation_sdk.context import from_metadata
+from local_service import local_service
+
+
+@contextmanager
+def serving(guard: Guard) -> Iterator[int]:
+    """Serve the tool on a free port."""
+
+    def forecast(request: StringValue, context: grpc.ServicerContext) -> StringValue:
+        arguments = {"city": request.value}  # the fields of the message, by name
+        try:
+            call = guard.authorize(from_metadata(context.invocation_metadata()), "forecast", arguments)
+        except Refused as refused:
+            context.abort_with_status(rpc_status.to_status(status_of(refused)))
+        call.report()
+        return StringValue(value=f"clear in {request.value}")
+
+    method = grpc.unary_unary_rpc_method_handler(forecast, StringValue.FromString, StringValue.SerializeToString)
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("example.Weather", {"Forecast": method})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port
+    server.stop(grace=None).wait()
+
+
+def forecast(delegation: Delegation, channel: grpc.Channel, city: str) -> str:
+    """Call the tool; what its guard raised is raised here."""
+    method = channel.unary_unary("/example.Weather/Forecast", StringValue.SerializeToString, StringValue.FromString)
+    with delegation.call("weather", "forecast", {"city": city}) as call:
+        try:
+            return method(StringValue(value=city), metadata=call.metadata(), timeout=5).value
+        except grpc.RpcError as error:
+            raise error_of_call(error) from None
+
+
+def use(task: Delegation, port: int) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        answer = forecast(task, channel, "Oslo")
+        print(answer)
+        assert answer == "clear in Oslo"
+        try:
+            forecast(task, channel, "Rome")
+        except NotPermitted as refused:
+            print(f"refused: {refused}")
+            assert (refused.reason, refused.link_index) == ("argument_refused", 0)
+        else:
+            raise AssertionError("a city outside the scope was not refused")
+
+
+def main() -> None:
+    scope = Scope(tool("weather", "forecast", city="Oslo"))
+    with (
+        local_service() as service,
+        Guard.connect("weather", service.profile("tool/weather")) as guard,
+        Client.connect(service.profile("agent/planner")) as client,
+        client.task("Pack for the trip", scope=scope) as task,
+        serving(guard) as port,
+    ):
+        use(task, port)
+
+
+if __name__ == "__main__":
+    main()
