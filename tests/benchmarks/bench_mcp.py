@@ -29,6 +29,8 @@ from delegation_sdk.integrations.mcp_client import call_tool, refusal_in
 _CALLS: Final = 1000
 _AGENT: Final = "spiffe://dev.internal/agent/reader"
 _BAR_MS: Final = 0.25
+_NOISE_MS: Final = 5
+"""A difference of two noisy times can come out below nothing."""
 
 
 def rows(*, quick: bool = False) -> list[Row]:
@@ -43,7 +45,7 @@ def rows(*, quick: bool = False) -> list[Row]:
     pairs = zip(samples.by_name["guarded"], samples.by_name["bare"], strict=True)
     added = statistics.median(guarded - bare for guarded, bare in pairs)
     return [
-        Row("MCP tool call over stdio, added by guarding, p50", added, "ms", _BAR_MS, possible_from=0.05),
+        Row("MCP tool call over stdio, added by guarding, p50", added, "ms", _BAR_MS, possible_from=-_NOISE_MS),
         Row("MCP tool call over stdio, unguarded, p50", samples.median("bare"), "ms"),
         Row("MCP tool call over stdio, guarded, p50", samples.median("guarded"), "ms"),
     ]
