@@ -26,9 +26,8 @@ from delegation.service.late_links import LateLinks
 from delegation.storage import records as stored
 from delegation.storage.port import OutOfSequenceError, ProofUse, Storage
 
-"""Records of one batch: they are read in one go, and others are waiting."""
-
 _AT_A_TIME: Final = 128
+"""Records read in one go: a whole batch would make others wait."""
 
 
 class RecordDecisions:
