@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from delegation.core.trust import Effect
 
+from delegation.core.trust import Effect
 from delegation.errors import ConfigError
 from delegation.server.catalogue_file import load_catalogue
 
