@@ -8,6 +8,7 @@ Exit code 0: all was as told. 1: a surprise, with the step in which it came and 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -36,6 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, SystemExit) as error:
         narration.bad_end("interrupted", home / "logs")
         return error.code if isinstance(error, SystemExit) else 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more
+        shutil.rmtree(home, ignore_errors=True)
+        return 1
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a surprise
         narration.bad_end(str(error) or type(error).__name__, home / "logs")
         return 1

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 
 from demo.narration import SurpriseError
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from demo.narration import SurpriseError
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _GRACE_S = 3.0
 
 

@@ -14,7 +14,7 @@ from demo.processes import Company, Process
 if TYPE_CHECKING:
     from delegation_sdk import Client
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 60.0
 
 
 class Service:

@@ -20,7 +20,7 @@ from demo.service import Service
 from demo.wire_tap import WireTap
 
 _HERE = Path(__file__).parent
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 TRUST_DOMAIN = "acme.example"
 
 

@@ -33,13 +33,13 @@ def _introduce(stage: Stage) -> None:
     told.opening(
         "Delegation, from end to end",
         "An order was overcharged. An orchestrator has it looked into and refunded, by agents that get no more"
-        " authority than their part needs. All of them are processes of their own, with their own certificates;"
+        " authority than their part of the work needs. Each is a process of its own with a certificate of its own;"
         " files, ledger, messages and attacks are real.",
     )
     told.introduce("service", f"gRPC with mutual TLS at {stage.service.target}, on SQLite")
-    told.introduce("files", "a tool server: MCP over stdio; lists, reads and writes files")
-    told.introduce("billing", "a tool server: MCP over HTTP; books refunds in its ledger")
+    told.introduce("files", "a tool server, MCP over stdio: lists, reads, writes files")
+    told.introduce("billing", "a tool server, MCP over HTTP: books refunds in a ledger")
     told.introduce("orchestrator", "has the task")
-    told.introduce("auditor", "an agent; compares invoice and contract, with a sub-agent, the reader")
-    told.introduce("billing agent", "an agent; refunds")
-    told.introduce("collector", "receives everybody's traces by OTLP")
+    told.introduce("auditor", "an agent with a sub-agent, the reader: checks invoices")
+    told.introduce("billing agent", "an agent: refunds")
+    told.introduce("collector", "an OTLP receiver of everybody's traces")

@@ -46,11 +46,11 @@ class Auditor:
         self._files = files
         self._stack = stack
 
-    async def receive(self) -> str:
+    async def receive(self) -> dict[str, Any]:
         """Take the work that is handed off to this agent."""
         self.mine = await self._work
         self._stack.enter_context(self.mine.work())
-        return self.mine.export()
+        return {"chain": self.mine.export(), "has_key": self.mine.holds_key}
 
     async def engage_reader(self) -> str:
         """Hand part of it to a sub-agent in this process."""

@@ -30,12 +30,12 @@ class Billing:
         self._url = url
         self._stack = stack
 
-    async def receive(self) -> str:
+    async def receive(self) -> dict[str, Any]:
         """Take the work that is handed off to this agent, and connect to what it needs for it."""
         self.mine = await self._work
         self._stack.enter_context(self.mine.work())
         self._billing = Tools(await self._stack.enter_async_context(Client(self._url)), "billing")
-        return self.mine.export()
+        return {"chain": self.mine.export(), "has_key": self.mine.holds_key}
 
     async def refund(self, order: str, amount: float) -> Any:
         """Refund an amount for an order."""

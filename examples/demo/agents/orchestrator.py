@@ -8,6 +8,7 @@ Works on cue, as a model would have it.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from delegation_sdk import AsyncClient, Scope, anything, at_most, one_of, tool, under
 from delegation_sdk.aio import AsyncTask
@@ -37,18 +38,18 @@ class Orchestrator:
         self._client = client
         self._task = task
 
-    async def engage_auditor(self) -> str:
+    async def engage_auditor(self) -> dict[str, Any]:
         """Hand the files to a live instance of the auditor, for the key that it offers."""
         offer = await self._client.request_offer(AUDITOR)
         handed = await self._task.hand_off(AUDITOR, scope=FOR_THE_AUDITOR, offer=offer, ttl="5m")
-        return handed.export()
+        return {"chain": handed.export(), "has_key": handed.holds_key}
 
-    async def engage_billing(self) -> str:
+    async def engage_billing(self) -> dict[str, Any]:
         """Hand a part of the refunds to a live instance of billing; it may hand on nothing."""
         offer = await self._client.request_offer(BILLING)
         refund = self._task.scope.only("billing", "refund").where(order="o-17", amount=at_most("20.00"))
         handed = await self._task.hand_off(BILLING, scope=refund, offer=offer, ttl="2m", max_depth=0)
-        return handed.export()
+        return {"chain": handed.export(), "has_key": handed.holds_key}
 
 
 async def main() -> None:

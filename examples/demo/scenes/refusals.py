@@ -13,7 +13,9 @@ _CONTRACT = "/suppliers/brightline/contract.md"
 def wider_handoff(stage: Stage) -> None:
     """An agent hands on more than it has."""
     told, auditor = stage.narration, stage.auditor
-    with told.step("The auditor hands on more than it has: refused", "It may write one report, and hands on all."):
+    with told.step(
+        "The auditor hands on more than it has: refused", "It may write one report, and hands on all of /reports."
+    ):
         asked = auditor.fails("hand_off_more")
         told.show(f"field   {asked.field}", style="quiet", further=3)
         told.show(f"parent  {asked.parent}", style="quiet", further=3)
@@ -36,7 +38,7 @@ def wider_arguments(stage: Stage) -> None:
     told, auditor = stage.narration, stage.auditor
     with told.step(
         "Wider arguments: refused inside the tool, with the hop at fault",
-        "Link 0 is the orchestrator's grant, 1 what the auditor or billing has, 2 the reader's.",
+        "Link 0 is the grant; link 1 the auditor's or billing's; link 2 the reader's.",
     ):
         _refused(
             stage,

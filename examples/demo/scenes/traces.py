@@ -16,6 +16,15 @@ def tree(stage: Stage, task: Delegation) -> None:
         drawn = _shown(stage, "trace", task.task_id.hex())
         agents = [f"/agent/{name}" for name in ("orchestrator", "auditor", "reader", "billing")]
         told.holds("all four agents are in it", all(agent in drawn for agent in agents))
+        with stage.service.operator() as operator:
+            permitted = operator.lineage.search_calls(task_id=task.task_id, allowed=True).items
+        inside = {call.tool for call in permitted if call.decided_by != "service"}
+        online = {call.tool for call in permitted if call.decided_by == "service"}
+        told.holds(
+            "reads were decided inside the tool, under its guard's signature; all else by the service",
+            (inside, online) == ({"list_directory", "read_file"}, {"write_file", "refund"}),
+            found=(inside, online),
+        )
 
 
 def received_trace(stage: Stage, reader: Delegation) -> None:

@@ -37,7 +37,7 @@ def grant(stage: Stage) -> Delegation:
         task = Delegation.load(stage.orchestrator.act("begin"))
         _show_scope(stage, task)
         told.holds(
-            "the service signed it for the agent that the certificate of the caller names",
+            "the service signed it for the agent that its certificate names",
             task.agent == task.grant.principal.subject == "spiffe://acme.example/agent/orchestrator",
             found=task,
         )
@@ -48,20 +48,21 @@ def hand_offs(stage: Stage, task: Delegation) -> Chains:
     """The authority goes on to two agents in other processes, and to a sub-agent in one of them."""
     told = stage.narration
     with told.step("It hands on to two agents what each needs, and one of them to a sub-agent"):
-        sent_to_auditor = Delegation.load(stage.orchestrator.act("engage_auditor"))
-        auditor = Delegation.load(stage.auditor.act("receive"))
+        sent = [stage.orchestrator.act("engage_auditor"), stage.orchestrator.act("engage_billing")]
+        received = [stage.auditor.act("receive"), stage.billing.act("receive")]
+        auditor, billing = (Delegation.load(each["chain"]) for each in received)
         reader = Delegation.load(stage.auditor.act("engage_reader"))
-        sent_to_billing = Delegation.load(stage.orchestrator.act("engage_billing"))
-        billing = Delegation.load(stage.billing.act("receive"))
         for chain in (auditor, reader, billing):
             told.show(" → ".join(_short(each.link.holder_agent) for each in chain.links))
             _show_scope(stage, chain)
         told.holds(
-            "each delegator signed with its own key, for a key that the receiver made and kept",
-            (auditor.digest, billing.digest) == (sent_to_auditor.digest, sent_to_billing.digest),
+            "agents got chains for keys that they had offered; the orchestrator never had them",
+            [each["chain"] for each in sent] == [each["chain"] for each in received]
+            and [each["has_key"] for each in (*sent, *received)] == [False, False, True, True],
+            found=[each["has_key"] for each in (*sent, *received)],
         )
         told.holds(
-            "the service vouches for the agents that it asked for an offer; it takes nobody's word",
+            "the service vouches for auditor and billing; for the reader, the auditor does",
             [_vouched_for(chain) for chain in (auditor, reader, billing)] == [[AUDITOR], [AUDITOR], [BILLING]],
             found=[_vouched_for(chain) for chain in (auditor, reader, billing)],
         )
@@ -88,7 +89,7 @@ def permitted_calls(stage: Stage) -> None:
         report = f"# Order o-17\n\nOvercharged by {found['found']}.\n"
         stage.auditor.act("report", text=report)
         told.holds(
-            f"the auditor wrote /{REPORT}: decided by the service, since it writes",
+            f"the auditor wrote /{REPORT}: decided by the service",
             _content(stage, REPORT) == report,
         )
         stage.billing.act("refund", order="o-17", amount=float(found["found"]))
