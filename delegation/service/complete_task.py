@@ -11,6 +11,7 @@ from delegation.errors import NotFound
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
+from delegation.service.revoke import remembered_until_ms
 from delegation.storage.port import Storage
 from delegation.storage.records import RevocationRecord, TaskRecord
 
@@ -80,7 +81,7 @@ def _revocation(caller: Caller, task: TaskRecord, now_ms: int) -> RevocationReco
         kind=str(RevocationKind.TASK),
         id=task.task_id,
         revoked_ms=now_ms,
-        expires_ms=max(task.expires_ms, now_ms + 1),
+        expires_ms=remembered_until_ms(task.expires_ms, now_ms),
         revoked_by=caller.id,
         why="completed",
     )

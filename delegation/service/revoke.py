@@ -20,6 +20,9 @@ TOOL: Final = "revoke"
 NEVER_MS: Final = 253_402_300_799_999
 """The end of the year 9999: an agent that was revoked does not come back by itself."""
 
+CLOCKS_DIFFER_MS: Final = 2 * limits.NOT_BEFORE_LEEWAY_MS
+"""A verifier's clock may be behind ours, and what is over here is not over there yet."""
+
 _ID_BYTES: Final = {
     RevocationKind.LINK: limits.LINK_ID_BYTES,
     RevocationKind.HOLDER_KEY: limits.KEY_BYTES,
@@ -72,7 +75,7 @@ class Revoke:
                     kind=str(kind),
                     id=id,
                     revoked_ms=now_ms,
-                    expires_ms=max(expires_ms, now_ms + 1),
+                    expires_ms=remembered_until_ms(expires_ms, now_ms),
                     revoked_by=caller.id,
                     why=justification,
                 )
@@ -95,6 +98,11 @@ class Revoke:
         if task is None:
             raise NotFound("no such task is recorded")
         return task.expires_ms
+
+
+def remembered_until_ms(expires_ms: int, now_ms: int) -> int:
+    """Say until when a revocation is remembered: until what it revokes has expired by every verifier's clock."""
+    return max(expires_ms, now_ms) + CLOCKS_DIFFER_MS if expires_ms < NEVER_MS else NEVER_MS
 
 
 def _check_id(kind: RevocationKind, id: bytes) -> None:
