@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from grpc.aio import ServicerContext
 
 from delegation import telemetry
@@ -23,8 +24,9 @@ from delegation.server.peer import peer_of
 from delegation.service.unexpected import log_unexpected
 from delegation.telemetry import Span, names
 from delegation.wire.errors import DETAILS_KEY, status_of
+from delegation.wire.fields import require_known_fields
 
-Q = TypeVar("Q")
+Q = TypeVar("Q", bound=Message)
 A = TypeVar("A")
 Context = ServicerContext[Any, Any]
 Unary = Callable[[Caller, Q], Awaitable[A]]
@@ -81,6 +83,7 @@ class Door:
                 try:
                     self._require_room(self._calls, self._allowance.calls)
                     caller = self.authenticator.authenticate(peer_of(context))
+                    require_known_fields(request)
                     seconds = self._seconds(context)
                     if seconds is None:  # the caller's own deadline is enough
                         answer = await handler(caller, request)
@@ -108,6 +111,7 @@ class Door:
                 try:
                     self._require_room(self._streams, self._allowance.streams)
                     caller = self.authenticator.authenticate(peer_of(context))
+                    require_known_fields(request)
                     await _write(handler(caller, request), context)
                 except asyncio.CancelledError:
                     if not self._closing:
@@ -128,7 +132,7 @@ class Door:
 
         async def call(requests: AsyncIterator[Q], context: Context) -> None:
             with self._span(method, context) as span, self._stream():
-                incoming = Incoming(requests, window)
+                incoming = Incoming(requests, window, check=require_known_fields)
                 self._incoming.add(incoming)
                 try:
                     self._require_room(self._streams, self._allowance.streams)

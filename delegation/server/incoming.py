@@ -11,9 +11,15 @@ A = TypeVar("A")
 
 
 class Incoming(AsyncIterator[Q], Generic[Q]):
-    """An iterator over requests that the server can end: what was read is still given out."""
+    """An iterator over requests that the server can end: what was read is still given out.
 
-    def __init__(self, requests: AsyncIterator[Q], window: int) -> None:
+    A request that `check` raises for ends the stream after those before it.
+    """
+
+    def __init__(
+        self, requests: AsyncIterator[Q], window: int, *, check: Callable[[Q], None] = lambda _request: None
+    ) -> None:
+        self._check = check
         self._waiting: asyncio.Queue[Q | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(window)
         self._failure: BaseException | None = None
@@ -26,6 +32,7 @@ class Incoming(AsyncIterator[Q], Generic[Q]):
     async def _read(self, requests: AsyncIterator[Q]) -> None:
         try:
             async for request in requests:
+                self._check(request)
                 await self._room.acquire()
                 self._waiting.put_nowait(request)
         except asyncio.CancelledError:

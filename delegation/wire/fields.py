@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from google.protobuf.message import Message
+
 from delegation.core.chain import TraceIds
 from delegation.errors import InvalidRequest, RequestFailed
 
@@ -50,6 +52,21 @@ def trace_ids(trace_id: bytes, span_id: bytes) -> TraceIds | None:
     if not trace_id and not span_id:
         return None
     return TraceIds(sized(trace_id, TRACE_ID_BYTES, "trace_id"), sized(span_id, SPAN_ID_BYTES, "span_id"))
+
+
+def require_known_fields(message: Message) -> None:
+    """Require that this version knows every field of a request, at any depth.
+
+    A newer client may have said something that limits what it asks for: to leave that out would be to give more. The
+    fields that are not known are gone from the message afterwards.
+
+    Raises:
+        InvalidRequest: It has fields that this version does not know.
+    """
+    size_bytes = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != size_bytes:
+        raise InvalidRequest("the request has fields that this version of the service does not know: leave them out")
 
 
 @contextmanager
