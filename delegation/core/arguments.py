@@ -50,7 +50,7 @@ class Arguments:
         """Take JSON-like Python values.
 
         Raises:
-            NotPermitted: ARGUMENTS_INVALID for what is not JSON, ARGUMENTS_TOO_LARGE past 1 MiB.
+            NotPermitted: ARGUMENTS_INVALID for what is not JSON, ARGUMENTS_TOO_LARGE past 1 MiB or 10,000 values.
         """
         if type(values) is not dict and not isinstance(values, Mapping):
             _invalid("not named values")
@@ -86,6 +86,8 @@ class Arguments:
 def _flat(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes] | None:
     """Take the common case fast: ASCII names with strings, safe integers, booleans, null."""
     typed = dict(values)
+    if len(typed) > limits.ARGUMENT_VALUES:
+        raise refusal(Reason.ARGUMENTS_TOO_LARGE)
     for name, value in typed.items():
         kind = type(value)
         if kind is int:
@@ -102,33 +104,63 @@ def _flat(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes] | None:
 
 
 def _nested(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes]:
-    """Take anything JSON can say, by the library."""
-    typed = {name: _typed(value, limits.VALUE_NESTING) for name, value in values.items()}
-    if not all(type(name) is str for name in typed):
-        _invalid("a name is not a string")
+    """Take anything JSON can say."""
+    reader = _Reader()
+    typed = reader.members(values, limits.VALUE_NESTING)
     try:
+        if reader.plain:
+            return typed, _ENCODE(typed).encode()
         return typed, rfc8785.dumps(_plain(typed))
     except (rfc8785.CanonicalizationError, UnicodeError, RecursionError):
         _invalid("not JSON")
 
 
-def _typed(value: object, depth: int) -> Value:
-    kind = type(value)
-    if value is None or kind is bool or kind is str:
-        return value  # type: ignore[return-value]
-    if kind is int:
-        return _safe(value)  # type: ignore[arg-type]
-    if kind is float:
-        return number(value)  # type: ignore[arg-type]
-    if depth == 0:
-        _invalid("nested too deep")
-    if kind is list:
-        return [_typed(member, depth - 1) for member in value]  # type: ignore[attr-defined]
-    if kind is dict:
-        if not all(type(name) is str for name in value):  # type: ignore[attr-defined]
-            _invalid("a name is not a string")
-        return {name: _typed(member, depth - 1) for name, member in value.items()}  # type: ignore[attr-defined]
-    _invalid(f"a value of type {kind.__name__} is not JSON; use str, int, float, bool, list or dict")
+class _Reader:
+    """Reads nested values, counting them.
+
+    Attributes:
+        left: how many more values there may be.
+        plain: True while there are only ASCII names and no fractions: then the C encoder's JSON is canonical.
+    """
+
+    __slots__ = ("left", "plain")
+
+    def __init__(self) -> None:
+        self.left = limits.ARGUMENT_VALUES
+        self.plain = True
+
+    def members(self, values: Mapping[str, Any], depth: int) -> dict[str, Value]:
+        self._spend(len(values))
+        for name in values:
+            if type(name) is not str:
+                _invalid("a name is not a string")
+            if not name.isascii():
+                self.plain = False
+        return {name: self.value(value, depth) for name, value in values.items()}
+
+    def value(self, value: Any, depth: int) -> Value:
+        kind = type(value)
+        if value is None or kind is bool or kind is str:
+            return value  # type: ignore[no-any-return]
+        if kind is int:
+            return _safe(value)
+        if kind is float:
+            exact = number(value)
+            self.plain = self.plain and type(exact) is int
+            return exact
+        if depth == 0:
+            _invalid("nested too deep")
+        if kind is list:
+            self._spend(len(value))
+            return [self.value(member, depth - 1) for member in value]
+        if kind is dict:
+            return self.members(value, depth - 1)
+        _invalid(f"a value of type {kind.__name__} is not JSON; use str, int, float, bool, list or dict")
+
+    def _spend(self, values: int) -> None:
+        self.left -= values
+        if self.left < 0:
+            raise refusal(Reason.ARGUMENTS_TOO_LARGE)
 
 
 def _safe(value: int) -> int:

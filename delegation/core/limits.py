@@ -39,6 +39,9 @@ EVALUATION_STEPS: Final = 20_000
 ARGUMENT_BYTES: Final = 1024 * 1024
 """Canonical JSON of a call's arguments. Larger things are passed by name."""
 
+ARGUMENT_VALUES: Final = 10_000
+"""Values in a call's arguments, at every depth: deciding may take time by the value, not only by the byte."""
+
 VALUE_NESTING: Final = 32
 """Lists and objects inside a call's arguments."""
 

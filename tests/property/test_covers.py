@@ -230,3 +230,10 @@ def test_argument_optionality_only_narrows(value: object):
     assert covers(Fields({"a": asked}), Fields({"a": permitted})) is None
     assert covers(Fields({"a": permitted}), Fields({"a": asked}))
     assert len(VALUES) > 40
+
+
+def test_what_takes_too_many_steps_to_compare_is_not_covered():
+    many = {f"x{n:02}": optional(Anything()) for n in range(60)}
+    parent = each(fields(**many))
+    assert covers(parent, exactly([{}] * 300)) is None
+    assert "too many steps" in str(covers(parent, exactly([{}] * 400)))

@@ -16,6 +16,7 @@ from delegation.core.constraints.family import Argument, Constraint, Steps
 from delegation.core.constraints.numbers import DecimalRange, IntegerRange
 from delegation.core.constraints.paths import SubPath
 from delegation.core.constraints.scalars import Anything, Exact, OneOf, in_words
+from delegation.errors import NotPermitted
 
 
 def covers(parent: Constraint, child: Constraint) -> str | None:
@@ -68,9 +69,12 @@ def _members(child: Constraint) -> list[Any] | None:
 
 def _every_member(parent: Constraint, members: list[Any]) -> str | None:
     steps = Steps()
-    for member in members:
-        if not parent.allows(member, steps):
-            return f"{in_words(member)} is not {parent.describe()}"
+    try:
+        for member in members:
+            if not parent.allows(member, steps):
+                return f"{in_words(member)} is not {parent.describe()}"
+    except NotPermitted:
+        return "telling whether it is within takes too many steps"
     return None
 
 
