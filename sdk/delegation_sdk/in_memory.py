@@ -302,16 +302,18 @@ class InMemoryService:
         return sign_receipt(Receipt(link_id, self.sources.now_ms()), self._statement_key)
 
     def _bundle(self) -> TrustBundle:
-        now_ms = self.sources.now_ms()
+        # One version, one bundle: a new one every half of its life.
+        period = self.sources.now_ms() // (_BUNDLE_LIFETIME_MS // 2)
+        issued_at_ms = period * (_BUNDLE_LIFETIME_MS // 2)
         keys = (
             TrustedKey(KeyPurpose.GRANT, self._grant_key.public, 1),
             TrustedKey(KeyPurpose.STATEMENT, self._statement_key.public, 1),
         )
         return TrustBundle(
             trust_domain=self.trust_domain,
-            version=1,
-            issued_at_ms=now_ms,
-            expires_at_ms=now_ms + _BUNDLE_LIFETIME_MS,
+            version=period + 1,
+            issued_at_ms=issued_at_ms,
+            expires_at_ms=issued_at_ms + _BUNDLE_LIFETIME_MS,
             keys=tuple(sorted(keys, key=lambda key: key.key_id)),
             catalogue_digest=hashlib.sha256(self._catalogue()).digest(),
         )

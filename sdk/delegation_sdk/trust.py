@@ -79,6 +79,8 @@ class TrustKeeper:
         bundle = open_bundle(documents.bundle, self._root, now_ms=self._sources.now_ms(), known_version=version)
         if known is not None and bundle == known.bundle:
             return
+        if bundle.version == version:  # of two that the root has signed, neither is the newer one
+            raise refusal(Reason.BUNDLE_ROLLBACK, detail="another bundle of this version is known")
         self._trusted = _Trusted(bundle, open_catalogue(documents.catalogue, bundle), Verifier(bundle))
 
     def verify(self, token: bytes, *, now_ms: int, revocations: RevocationState) -> VerifiedChain:
