@@ -16,7 +16,7 @@ from delegation.core.chain import VerifiedChain
 from delegation.core.codec import add_statements, decode_statement, encode_statement
 from delegation.core.statement import Binding, SignedStatement
 from delegation.core.verify import Verifier
-from delegation.errors import InvalidRequest, Overloaded, Reason, refusal
+from delegation.errors import InvalidRequest, Overloaded, Reason, Refused, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_all, refusal_of
@@ -92,8 +92,18 @@ class HandOff:
         if not 0 < len(tokens) <= limits.BATCH_TOKENS:
             raise InvalidRequest(f"between 1 and {limits.BATCH_TOKENS} handoffs at a time, these are {len(tokens)}")
         key = IdempotencyKey(caller.id, _METHOD, idempotency_key, digest_of(*tokens)) if idempotency_key else None
-        if key and (earlier := await self._storage.earlier_response(key)) is not None:
-            return _kept(earlier)
+        try:
+            return await self._hand_off(caller, tokens, key)
+        except Refused:
+            # Links are recorded once whatever the key; what the key adds is the answer to a request that would be
+            # refused by now. So it costs a look only then.
+            if key and (earlier := await self._storage.earlier_response(key)) is not None:
+                return _kept(earlier)
+            raise
+
+    async def _hand_off(
+        self, caller: Caller, tokens: Sequence[bytes], key: IdempotencyKey | None
+    ) -> tuple[RecordedHandOff, ...]:
         now_ms = self._now_ms()
         position = self._feed.position
         chains: list[VerifiedChain] = []

@@ -38,7 +38,7 @@ class RecordSink(Protocol):
 
 class _Reported(NamedTuple):
     after: int
-    outcome: SignedStatement
+    outcome: Outcome
 
 
 class Recorder:
@@ -86,7 +86,7 @@ class Recorder:
 
     def report(self, outcome: Outcome) -> None:
         """Queue what came of a call; it is sent after the record of its decision."""
-        self._outcomes.append(_Reported(self._queue.appended, sign_outcome(outcome, self._key)))
+        self._outcomes.append(_Reported(self._queue.appended, outcome))  # signed when it is sent: the tool waits here
         self._work.set()
 
     def close(self, timeout_s: float = _CLOSE_S) -> None:
@@ -141,6 +141,6 @@ class Recorder:
         acknowledged = self._queue.acknowledged
         ready = [each for each in tuple(self._outcomes) if each.after <= acknowledged]
         if ready:
-            self._sink.report([each.outcome for each in ready], self._key.public)
+            self._sink.report([sign_outcome(each.outcome, self._key) for each in ready], self._key.public)
             for _ in ready:
                 self._outcomes.popleft()
