@@ -146,18 +146,21 @@ def test_a_proof_used_at_one_tool_is_used_up_for_another(planner, files_tool, ch
     assert refusal(planner.decide_question(question)).reason is Reason.PROOF_REPLAYED
 
 
-def test_the_same_question_gets_the_same_decision_and_is_recorded_once(files_tool, operator, child):
-    for question in (
-        child.question("files", "read", CALL),
-        child.question("files", "read", {**CALL, "limit": 1000}),
-        child.question("files", "read", CALL, token=b"nonsense"),
-        child.question("files", "read", CALL, proof=b""),
-    ):
+def test_the_same_question_gets_the_same_decision_and_is_recorded_once(files_tool, operator, planner):
+    asked = planner.grant(tool("files", "asked_twice", path=under("/srv/docs"), limit=at_most(100)))
+    questions = (
+        asked.question("files", "asked_twice", CALL),
+        asked.question("files", "asked_twice", {**CALL, "limit": 1000}),
+        asked.question("files", "asked_twice", CALL, token=b"nonsense"),
+        asked.question("files", "asked_twice", CALL, proof=b""),
+    )
+    for number, question in enumerate(questions, 1):
         first, again = files_tool.decide_question(question), files_tool.decide_question(question)
         assert (first.call_id, first.decided_at_ms) == (again.call_id, again.decided_at_ms)
-        assert (first.refusal is None) is (again.refusal is None)
-        found = operator.calls(tool="read", audience="files")[0]
-        assert [call.call_id for call in found].count(first.call_id) == 1
+        assert (first.refusal is None) is (again.refusal is None) is (number == 1)
+        found = [call.call_id for call in operator.calls(tool="asked_twice")[0]]
+        assert len(found) == number
+        assert first.call_id in found
 
 
 def test_a_replayed_denial_is_remembered_too(files_tool, child):
