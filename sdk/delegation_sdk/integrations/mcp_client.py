@@ -5,7 +5,7 @@ Works with `mcp.Client` and `mcp.ClientSession`, and with whatever has their `ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from delegation.errors import Reason, Refused, refusal
@@ -17,10 +17,10 @@ Result_co = TypeVar("Result_co", covariant=True)
 class ToolCaller(Protocol[Result_co]):
     """An MCP client or session."""
 
-    async def call_tool(
-        self, name: str, arguments: dict[str, Any] | None = None, *, meta: Any = None, **options: Any
-    ) -> Result_co:
-        """Call a tool."""
+    # Not a method: one with `**options` asks for more than any real client's.
+    @property
+    def call_tool(self) -> Callable[..., Awaitable[Result_co]]:
+        """Call a tool: its name and arguments, and `meta`."""
 
 
 async def call_tool(
