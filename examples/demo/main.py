@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             tell(stage)
     except (KeyboardInterrupt, SystemExit) as error:
         narration.bad_end("interrupted", home / "logs")
-        return error.code if isinstance(error, SystemExit) else 130
+        return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more
         shutil.rmtree(home, ignore_errors=True)

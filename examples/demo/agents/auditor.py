@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 from mcp import Client, StdioServerParameters
 
 from delegation_sdk import AsyncClient, Scope, tool, under
-from delegation_sdk.aio import AsyncConnectedDelegation, AsyncListener
+from delegation_sdk.aio import AsyncConnectedDelegation
 from delegation_sdk.tracing import configure_from_environment
 from demo.agents import forgery
 from demo.agents.calling import Tools
@@ -117,7 +118,7 @@ async def main(command: str, *arguments: str) -> None:
         await cues.follow(Auditor(client, work, Tools(session, "files"), stack))
 
 
-async def _next(listener: AsyncListener) -> AsyncConnectedDelegation:
+async def _next(listener: AsyncIterator[AsyncConnectedDelegation]) -> AsyncConnectedDelegation:
     return await anext(listener)
 
 

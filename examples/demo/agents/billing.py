@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 from mcp import Client
 
 from delegation_sdk import AsyncClient
-from delegation_sdk.aio import AsyncConnectedDelegation, AsyncListener
+from delegation_sdk.aio import AsyncConnectedDelegation
 from delegation_sdk.tracing import configure_from_environment
 from demo.agents import forgery
 from demo.agents.calling import Tools
@@ -60,7 +61,7 @@ async def main(url: str) -> None:
         await cues.follow(Billing(work, url, stack))
 
 
-async def _next(listener: AsyncListener) -> AsyncConnectedDelegation:
+async def _next(listener: AsyncIterator[AsyncConnectedDelegation]) -> AsyncConnectedDelegation:
     return await anext(listener)
 
 
