@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
+from delegation.core.call_plan import CallPlan
 from delegation.core.scope import Scope
 from delegation.core.statement import SignedStatement
 
@@ -145,6 +146,7 @@ class VerifiedChain:
         links: the links, grant first.
         not_before_ms, expires_at_ms: the window in which every link is valid.
         revocation_keys: everything the chain rests on that can be revoked.
+        plans: for tools that were called under it, what all links say, merged; kept by `authorize`.
         receipt: when the service recorded the leaf, ms, or None.
     """
 
@@ -154,6 +156,7 @@ class VerifiedChain:
         "expires_at_ms",
         "links",
         "not_before_ms",
+        "plans",
         "receipt",
         "revocation_keys",
         "token",
@@ -174,6 +177,7 @@ class VerifiedChain:
         self.revocation_keys = revocation_keys
         self.receipt = receipt
         self.bindings = bindings
+        self.plans: dict[tuple[str, str], CallPlan | None] = {}
 
     @property
     def leaf(self) -> Link:

@@ -186,6 +186,35 @@ def test_arguments_are_a_mebibyte_and_no_more(past: int):
         assert caught.value.reason is Reason.ARGUMENTS_TOO_LARGE
 
 
+@pytest.mark.parametrize("past", [0, 1])
+@pytest.mark.parametrize("shape", ["flat", "listed", "deep", "fractions"])
+def test_arguments_are_ten_thousand_values_and_no_more(shape: str, past: int):
+    count = limits.ARGUMENT_VALUES + past
+    values = {
+        "flat": {f"n{number}": number for number in range(count)},
+        "listed": {"a": [0] * (count - 1)},
+        "deep": {"a": [[{"b": 0}] * ((count - 2) // 2)], "c": 0}
+        if count % 2
+        else {"a": [{"b": 0}] * ((count - 1) // 2)},
+        "fractions": {"é": [0.5] * (count - 1)},
+    }[shape]
+    if shape == "deep":
+        values["rest"] = [0] * (count - 1 - _count(values))
+    assert _count(values) == count
+    if not past:
+        assert Arguments.parse(Arguments.of(values).canonical).values == Arguments.of(values).values
+        return
+    with pytest.raises(NotPermitted) as caught:
+        Arguments.of(values)
+    assert caught.value.reason is Reason.ARGUMENTS_TOO_LARGE
+
+
+def _count(value: Any) -> int:
+    """Count the values inside a value."""
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return len(inner) + sum(map(_count, inner))
+
+
 def test_what_was_given_cannot_be_changed_afterwards():
     inner = {"path": ["/srv/a"]}
     arguments = Arguments.of({"x": inner})

@@ -10,12 +10,18 @@ from delegation.errors import Reason, refusal
 
 
 class Steps:
-    """The evaluation budget of one decision: counted work, never a clock (SPEC section 10)."""
+    """The evaluation budget of one decision: counted work, never a clock (SPEC section 10).
 
-    __slots__ = ("left",)
+    Attributes:
+        left: the steps that are left.
+        normal_path: the path last found to be in normal form, so that links need not each find out.
+    """
+
+    __slots__ = ("left", "normal_path")
 
     def __init__(self, left: int = limits.EVALUATION_STEPS) -> None:
         self.left = left
+        self.normal_path: str | None = None
 
     def take(self, steps: int) -> None:
         """Spend steps.

@@ -46,13 +46,16 @@ class SubPath:
 
     root: str
 
-    def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
+    def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is such a path, in normal form."""
         if type(value) is not str:
             return False
         root = self.root
         inside = root in (value, "/") or (value.startswith(root) and value[len(root)] == "/")
-        return inside and is_normal_path(value)
+        if not inside or not (value is steps.normal_path or is_normal_path(value)):
+            return False
+        steps.normal_path = value
+        return True
 
     def describe(self) -> str:
         """Name the directory."""
