@@ -193,13 +193,9 @@ def test_arguments_are_ten_thousand_values_and_no_more(shape: str, past: int):
     values = {
         "flat": {f"n{number}": number for number in range(count)},
         "listed": {"a": [0] * (count - 1)},
-        "deep": {"a": [[{"b": 0}] * ((count - 2) // 2)], "c": 0}
-        if count % 2
-        else {"a": [{"b": 0}] * ((count - 1) // 2)},
+        "deep": {"a": [{"b": 0}] * 4_000, "rest": [0] * (count - 2 - 2 * 4_000)},
         "fractions": {"é": [0.5] * (count - 1)},
     }[shape]
-    if shape == "deep":
-        values["rest"] = [0] * (count - 1 - _count(values))
     assert _count(values) == count
     if not past:
         assert Arguments.parse(Arguments.of(values).canonical).values == Arguments.of(values).values
