@@ -27,6 +27,10 @@ from delegation_sdk.log import warn
 IDENTIFIER: Final = "io.github.delegation-chain/guard"
 
 
+class UnknownDefault:
+    """Stands for a default that a schema does not tell (a factory's). No link that speaks of it permits it."""
+
+
 class GuardExtension(Extension):
     """Lets a server's tools run only for authorized calls: `MCPServer("files", extensions=[GuardExtension(guard)])`.
 
@@ -131,5 +135,10 @@ def _without_delegation(ctx: ServerRequestContext[Any, Any]) -> ServerRequestCon
 
 
 def _schema_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
-    properties = schema.get("properties", {}).items()
-    return {name: each["default"] for name, each in properties if isinstance(each, Mapping) and "default" in each}
+    """Give what a tool uses for arguments that are not sent; `UnknownDefault` where its schema does not tell."""
+    required = schema.get("required", ())
+    return {
+        name: each["default"] if isinstance(each, Mapping) and "default" in each else UnknownDefault()
+        for name, each in schema.get("properties", {}).items()
+        if name not in required
+    }
