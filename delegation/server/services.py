@@ -62,9 +62,23 @@ def add_services(server: grpc.aio.Server, rpcs: Rpcs, door: Door) -> tuple[str, 
     names = []
     for file, handlers, add in registered:
         (service,) = file.services_by_name.values()
-        add(_behind(door, service, handlers), server)
+        add(_behind(door, service, handlers), _ByName(server))
         names.append(service.full_name)
     return tuple(names)
+
+
+class _ByName:
+    """Takes handlers for a server to find by name alone.
+
+    Generated code registers each method by itself, too; for each one so registered the asyncio server keeps a future,
+    and waits on all of them at every RPC.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
+        """Leave it at the generic handlers, which know the same methods."""
 
 
 def _behind(door: Door, service: Any, handlers: object) -> SimpleNamespace:
