@@ -149,3 +149,9 @@ def test_a_key_id_is_a_digest_and_a_key_never_shows_its_secret():
     assert signer.key_id == key_id(signer.public) == hashlib.sha256(signer.public).digest()[:16]
     assert signer.seed.hex() not in repr(signer)
     assert SigningKey.generate(lambda size: bytes(range(size))).public == signer.public
+
+
+@pytest.mark.parametrize("length", [0, 31, 33, 64])
+def test_a_seed_has_32_bytes(length: int):
+    with pytest.raises(Malformed):
+        SigningKey(bytes(length))
