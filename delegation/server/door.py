@@ -24,7 +24,7 @@ from delegation.server.peer import peer_of
 from delegation.service.unexpected import log_unexpected
 from delegation.telemetry import Span, names
 from delegation.wire.errors import DETAILS_KEY, status_of
-from delegation.wire.fields import require_known_fields
+from delegation.wire.fields import whole
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A")
@@ -74,22 +74,22 @@ class Door:
 
     # -- the three kinds of RPC --------------------------------------------------------------------------
 
-    def unary(self, method: str, handler: Unary[Q, A]) -> Callable[[Q, Context], Awaitable[A]]:
+    def unary(self, method: str, handler: Unary[Q, A]) -> Callable[[Q | None, Context], Awaitable[A]]:
         """Wrap a handler of one request with one answer."""
 
-        async def call(request: Q, context: Context) -> A:
+        async def call(request: Q | None, context: Context) -> A:
             with self._span(method, context) as span:
                 self._calls += 1
                 try:
                     self._require_room(self._calls, self._allowance.calls)
                     caller = self.authenticator.authenticate(peer_of(context))
-                    require_known_fields(request)
+                    message = whole(request)
                     seconds = self._seconds(context)
                     if seconds is None:  # the caller's own deadline is enough
-                        answer = await handler(caller, request)
+                        answer = await handler(caller, message)
                     else:
                         async with asyncio.timeout(seconds):
-                            answer = await handler(caller, request)
+                            answer = await handler(caller, message)
                 except Exception as error:  # noqa: BLE001 - nothing gets past
                     await _fail(context, method, error, span)
                 else:
@@ -100,10 +100,10 @@ class Door:
 
         return call
 
-    def watching(self, method: str, handler: Watching[Q, A]) -> Callable[[Q, Context], Awaitable[None]]:
+    def watching(self, method: str, handler: Watching[Q, A]) -> Callable[[Q | None, Context], Awaitable[None]]:
         """Wrap a handler that streams answers until its client goes away."""
 
-        async def call(request: Q, context: Context) -> None:
+        async def call(request: Q | None, context: Context) -> None:
             with self._span(method, context) as span, self._stream():
                 task = asyncio.current_task()
                 assert task is not None  # noqa: S101 - this is a coroutine's
@@ -111,8 +111,7 @@ class Door:
                 try:
                     self._require_room(self._streams, self._allowance.streams)
                     caller = self.authenticator.authenticate(peer_of(context))
-                    require_known_fields(request)
-                    await _write(handler(caller, request), context)
+                    await _write(handler(caller, whole(request)), context)
                 except asyncio.CancelledError:
                     if not self._closing:
                         raise
@@ -132,7 +131,7 @@ class Door:
 
         async def call(requests: AsyncIterator[Q], context: Context) -> None:
             with self._span(method, context) as span, self._stream():
-                incoming = Incoming(requests, window, check=require_known_fields)
+                incoming = Incoming(requests, window, check=whole)
                 self._incoming.add(incoming)
                 try:
                     self._require_room(self._streams, self._allowance.streams)

@@ -17,7 +17,7 @@ class Incoming(AsyncIterator[Q], Generic[Q]):
     """
 
     def __init__(
-        self, requests: AsyncIterator[Q], window: int, *, check: Callable[[Q], None] = lambda _request: None
+        self, requests: AsyncIterator[Q], window: int, *, check: Callable[[Q], object] = lambda _request: None
     ) -> None:
         self._check = check
         self._waiting: asyncio.Queue[Q | None] = asyncio.Queue()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
 from delegation.core.chain import TraceIds
 from delegation.errors import InvalidRequest, RequestFailed
+
+M = TypeVar("M", bound=Message)
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
@@ -54,19 +56,21 @@ def trace_ids(trace_id: bytes, span_id: bytes) -> TraceIds | None:
     return TraceIds(sized(trace_id, TRACE_ID_BYTES, "trace_id"), sized(span_id, SPAN_ID_BYTES, "span_id"))
 
 
-def require_known_fields(message: Message) -> None:
-    """Require that this version knows every field of a request, at any depth.
+def whole(request: M | None) -> M:
+    """Return a request of which this version knows every field, at any depth.
 
-    A newer client may have said something that limits what it asks for: to leave that out would be to give more. The
-    fields that are not known are gone from the message afterwards.
+    A newer client may have said something that limits what it asks for: to leave that out would be to give more.
 
     Raises:
-        InvalidRequest: It has fields that this version does not know.
+        InvalidRequest: It has fields that this version does not know, or, if None, could not be read.
     """
-    size_bytes = message.ByteSize()
-    message.DiscardUnknownFields()
-    if message.ByteSize() != size_bytes:
+    if request is None:
+        raise InvalidRequest("the request is no message of this RPC")
+    size_bytes = request.ByteSize()
+    request.DiscardUnknownFields()
+    if request.ByteSize() != size_bytes:
         raise InvalidRequest("the request has fields that this version of the service does not know: leave them out")
+    return request
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Unknown means refuse, in requests, too: no RPC goes by what is left of a message that it only partly knows."""
+"""What cannot be read is refused, and what is only partly known, too: no RPC goes by what is left of a request."""
 
 from __future__ import annotations
 
@@ -44,6 +44,12 @@ def ask(channel, method, request):
 def test_a_request_with_an_unknown_field_is_refused_by(operator, method):
     with pytest.raises(InvalidRequest, match="does not know"):
         ask(operator.channel, method, UNKNOWN)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_bytes_that_are_no_message_are_refused_by(operator, method):
+    with pytest.raises(InvalidRequest, match="no message of this RPC"):
+        ask(operator.channel, method, b"\xff")
 
 
 def test_a_grant_is_not_made_without_what_a_newer_client_has_asked_for(planner):
