@@ -34,7 +34,7 @@ sys.excepthook = lambda *error: traceback.print_exception(*error, file=sys.__std
 
 import delegation.service.authorize as deciding  # noqa: E402
 from delegation.server.logs import configure_logs  # noqa: E402
-from delegation_sdk import Client, Guard, Scope, any_call, at_most, context, optional, tool, under  # noqa: E402
+from delegation_sdk import Client, Guard, Scope, any_call, anything, at_most, context, optional, tool, under  # noqa: E402
 from delegation_sdk.carriage import Carriage  # noqa: E402
 from support.caller import Caller, links_of, new_key, nonce  # noqa: E402
 from support.server import identity, running_server  # noqa: E402
@@ -83,7 +83,7 @@ def journey(directory: Path) -> Iterator[bytes | str]:
 
 
 def through_the_sdk(server: Any) -> Iterator[bytes | str]:
-    limited = {"path": under("/srv"), "limit": optional(at_most(5)), "secret": optional(ARGUMENT)}
+    limited = {"path": under("/srv"), "limit": optional(at_most(5)), "secret": optional(anything())}
     scope = Scope(*(tool("files", name, **limited) for name in ("read", "write")))
     profile = server.profile("agent/planner")
     yield (profile.parent / "client.key").read_text().split("\n")[1]
@@ -124,7 +124,8 @@ def through_the_sdk(server: Any) -> Iterator[bytes | str]:
                 if permitted is not None:
                     permitted.report(rows=3)
                 attempt(lambda c=carriage, n=name, a=arguments: guard.authorize(c, n, a))  # a replay
-                attempt(lambda c=carriage, n=name, a=arguments: stranger.authorize(c, n, a))
+                if name != "read":  # which it would decide by itself, and could then not record
+                    attempt(lambda c=carriage, n=name, a=arguments: stranger.authorize(c, n, a))
         fresh = helper.call("files", "write", {"path": "/srv/a", "secret": ARGUMENT})
         with context.received(fresh.carriage):
             attempt(lambda: write(path="/srv/a", secret=ARGUMENT))

@@ -20,8 +20,8 @@ def test_no_token_proof_key_or_argument_is_written_down_anywhere_on_a_whole_jour
     assert done.returncode == 0, done.stderr[-3000:]
     searched = json.loads(done.stdout)
     assert searched["found"] == []
-    assert searched["secrets"] > 60
-    assert searched["spans"] > 60
+    assert searched["secrets"] >= 50
+    assert searched["spans"] >= 100
     assert all(size > 500 for size in searched["sizes"].values()), searched["sizes"]
 
 
