@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from delegation.core.constraints import under
 from delegation.core.scope import any_call, tool
+from delegation.core.verify import Verifier
 from delegation.errors import Reason, Refused
 from delegation.service.authorize import Question
 from support.caller import nonce
@@ -55,3 +58,28 @@ def test_the_words_of_a_remembered_denial_are_bounded(files, child):
     decision = files.decide(child, "files", "list", {"path": "/srv", long: 1})
     assert decision.refusal.reason is Reason.ARGUMENT_UNEXPECTED
     assert not [each for each in held(Refused) if len(each.field) > 10_000]
+
+
+def test_a_batch_of_handoffs_gives_way_to_others_after_each(server, alice, monkeypatch):
+    """Each token may cost as much as 32 signatures: 64 of them in one go would stop everybody for a second."""
+    verified, seen = [], []
+    genuine = Verifier.verify
+
+    def verify(*args, **options):
+        verified.append(1)
+        return genuine(*args, **options)
+
+    monkeypatch.setattr(Verifier, "verify", verify)
+    going = True
+
+    async def look():
+        while going:
+            seen.append(len(verified))
+            await asyncio.sleep(0)
+
+    looking = asyncio.run_coroutine_threadsafe(look(), server.loop)
+    task = alice.grant(any_call("files", "read"))
+    alice.record(*[task.child("agent/bob") for _ in range(40)])
+    going = False
+    looking.result(10)
+    assert max(after - before for before, after in pairwise(seen)) <= 2
