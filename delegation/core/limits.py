@@ -110,5 +110,5 @@ PROOF_MEMORY_MS: Final = PROOF_PAST_MS + PROOF_FUTURE_MS
 """How long after `issued_at_ms` a nonce must be remembered so that no replay can pass."""
 
 CACHE_ENTRIES: Final = 4096
-CACHE_BYTES: Final = 16 * 1024 * 1024
-"""Bounds of a verifier's cache of verified prefixes."""
+CACHE_BYTES: Final = 4 * 1024 * 1024
+"""Bounds of a verifier's cache of verified prefixes. What is remembered of a token takes up to 32 times its bytes."""
