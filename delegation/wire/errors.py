@@ -7,6 +7,7 @@ not of the tree crosses as INTERNAL, without a word of what it was.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
@@ -75,6 +76,9 @@ _CLASS_OF_CODE: Final[dict[int, type[RequestFailed]]] = {
     Code.OUT_OF_RANGE: InvalidRequest,
 }
 
+# What gRPC puts before the cause; which of a host's addresses was tried last changes from one attempt to the next.
+_GRPC_PREAMBLE: Final = re.compile(r"failed to connect to all addresses; last error: |UNKNOWN: |(ipv[46]|unix):\S+: ")
+
 
 class RpcFailure(Protocol):
     """What an exception of grpc or grpc.aio tells of a failed call."""
@@ -127,6 +131,8 @@ def error_of(code: int, message: str, details: bytes | None = None) -> Delegatio
             return InvalidRequest("the message is larger than the other side takes")
         retry = found.get(RetryInfo)
         return Overloaded(message, **({} if retry is None else {"retry_after_ms": _milliseconds(retry)}))
+    if kind is ServiceUnavailable and info is None:  # nobody has answered: these words are gRPC's
+        return ServiceUnavailable(_unreachable(code, message))
     return kind(message or f"the service answered with status {code}")
 
 
@@ -135,6 +141,15 @@ def error_of_call(failure: RpcFailure) -> DelegationError:
     status = failure.code()
     details = next((value for key, value in failure.trailing_metadata() or () if key == DETAILS_KEY), None)
     return error_of(status.value[0], failure.details() or "", details if isinstance(details, bytes) else None)
+
+
+def _unreachable(code: int, message: str) -> str:
+    if code == Code.CANCELLED:
+        return "the call was cancelled"
+    if code == Code.DEADLINE_EXCEEDED:
+        return "the service did not answer in time"
+    cause = _GRPC_PREAMBLE.sub("", message) or "no answer"
+    return f"the service cannot be reached ({cause}): is it running, and is this its address?"
 
 
 def _status(code: Code.ValueType, message: str, *details: Any) -> Status:

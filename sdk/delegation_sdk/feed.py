@@ -73,6 +73,7 @@ class FeedWatcher:
         self._begin_anew = True
         self._stream: FeedStream | None = None
         self._refreshed_ms = 0
+        self._said = ""
         self._backoff = Backoff(sources.random)
         self._known = threading.Event()
         self._closing = threading.Event()
@@ -108,12 +109,17 @@ class FeedWatcher:
             except DelegationError as error:
                 if isinstance(error, Refused):  # an entry that does not fit: begin anew with a snapshot
                     self._begin_anew = True
-                if not self._closing.is_set():
-                    warn("revocation feed interrupted, trying again: %s", error)
+                self._say(str(error))
             except Exception as error:  # noqa: BLE001 - without this thread the guard would deny for ever
-                warn("revocation feed interrupted by a defect, trying again: %s", type(error).__qualname__)
+                self._say(f"a defect, {type(error).__qualname__}")
                 self._begin_anew = True
             self._closing.wait(self._backoff.next_s())
+
+    def _say(self, why: str) -> None:
+        """Warn, once for as long as the same is wrong."""
+        if why != self._said and not self._closing.is_set():
+            warn("revocation feed interrupted, trying again: %s", why)
+            self._said = why
 
     def _refresh_if_due(self) -> None:
         if self._sources.monotonic_ms() - self._refreshed_ms >= _REFRESH_MS:
@@ -146,6 +152,7 @@ class FeedWatcher:
         entry = open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
         self._state.apply(entry, monotonic_ms=self._sources.monotonic_ms())
         self._backoff.reset()
+        self._said = ""
         if not entry.more:
             self._begin_anew = False
             self._known.set()

@@ -190,6 +190,19 @@ def test_the_watcher_outlives_a_defect(watcher, feed):
     assert watcher.wait_until_known(10)
 
 
+def test_an_outage_is_told_once_and_so_is_the_next(watcher, feed, caplog):
+    _, stream = feed.next_opening()
+    stream.say(ServiceUnavailable("gone"))
+    feed.trust_failures = [ServiceUnavailable("gone"), ServiceUnavailable("gone")]
+    _, stream = feed.next_opening()
+    told = ["revocation feed interrupted, trying again: gone"]
+    assert caplog.messages == told
+
+    stream.say(feed.entry(since=0, until=1, snapshot=True), ServiceUnavailable("gone"))
+    feed.next_opening()
+    assert caplog.messages == told * 2
+
+
 def test_closing_ends_the_stream(watcher, feed):
     _, stream = feed.next_opening()
     watcher.close()

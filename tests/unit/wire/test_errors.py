@@ -105,6 +105,33 @@ def test_what_grpc_itself_says_becomes_an_exception_of_the_tree(code, kind):
     assert type(error_of(code, "")) is kind
 
 
+REFUSED = "Failed to connect to remote host: Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "sentence"),
+    [
+        (
+            Code.UNAVAILABLE,
+            f"failed to connect to all addresses; last error: UNKNOWN: {address}: {REFUSED}",
+            f"the service cannot be reached ({REFUSED}): is it running, and is this its address?",
+        )
+        for address in ("ipv4:127.0.0.1:7443", "ipv6:%5B::1%5D:7443", "unix:/run/d.sock")
+    ]
+    + [
+        (
+            Code.UNAVAILABLE,
+            "",
+            "the service cannot be reached (no answer): is it running, and is this its address?",
+        ),
+        (Code.DEADLINE_EXCEEDED, "Deadline Exceeded", "the service did not answer in time"),
+        (Code.CANCELLED, "Locally cancelled by application!", "the call was cancelled"),
+    ],
+)
+def test_a_service_that_does_not_answer_is_a_sentence_that_stays_the_same(code, said, sentence):
+    assert str(error_of(code, said)) == sentence
+
+
 def test_a_message_too_large_for_grpc_is_not_taken_for_overload():
     error = error_of(Code.RESOURCE_EXHAUSTED, "Received message larger than max (5000000 vs. 4194304)")
     assert type(error) is errors.InvalidRequest
