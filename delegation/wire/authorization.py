@@ -13,7 +13,7 @@ from delegation.core.codec import statement_to_message as statement_message
 from delegation.core.statement import SignedStatement
 from delegation.errors import InvalidRequest, Refused
 from delegation.v1 import authorization_service_pb2 as pb
-from delegation.wire.fields import at_most, moment_ms, service_answer, sized, text, trace_ids
+from delegation.wire.fields import at_most, moment_ms, printable, service_answer, sized, trace_ids
 from delegation.wire.refusals import read_refusal, refusal_message
 
 ATTEMPT_BYTES: Final = 16
@@ -103,8 +103,8 @@ def read_authorize_request(message: pb.AuthorizeRequest) -> CallToDecide:
     return CallToDecide(
         message.token,
         message.proof,
-        text(message.audience, limits.NAME_BYTES, "audience"),
-        text(message.tool, limits.NAME_BYTES, "tool"),
+        printable(message.audience, limits.NAME_BYTES, "audience"),
+        printable(message.tool, limits.NAME_BYTES, "tool"),
         message.arguments_json,
         sized(message.attempt, ATTEMPT_BYTES, "attempt"),
         trace_ids(message.trace_id, message.span_id),
@@ -139,7 +139,7 @@ def consume_proof_request_message(proof: ProofToConsume) -> pb.ConsumeProofReque
 def read_consume_proof_request(message: pb.ConsumeProofRequest) -> ProofToConsume:
     """Read a proof to be used up. Raises `InvalidRequest`."""
     return ProofToConsume(
-        audience=text(message.audience, limits.NAME_BYTES, "audience"),
+        audience=printable(message.audience, limits.NAME_BYTES, "audience"),
         nonce=sized(message.nonce, limits.NONCE_BYTES, "nonce"),
         issued_at_ms=moment_ms(message.issued_at_ms, "issued_at_ms"),
     )

@@ -42,6 +42,13 @@ def text(value: str, limit_bytes: int, name: str, *, required: bool = True) -> s
     return value
 
 
+def printable(value: str, limit_bytes: int, name: str) -> str:
+    """Return a name as `text` does, that can be shown on one line; raise `InvalidRequest` for any other."""
+    if not text(value, limit_bytes, name).isprintable():
+        raise InvalidRequest(f"{name} has a character that cannot be printed")
+    return value
+
+
 def moment_ms(value: int, name: str) -> int:
     """Return a time in milliseconds since the epoch; raise `InvalidRequest` for an impossible one."""
     if not 0 < value <= MAX_TIME_MS:

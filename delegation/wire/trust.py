@@ -11,7 +11,7 @@ from delegation.core.codec import statement_to_message as statement_message
 from delegation.core.statement import SignedStatement
 from delegation.errors import InvalidRequest
 from delegation.v1 import trust_service_pb2 as pb
-from delegation.wire.fields import at_most, service_answer, text
+from delegation.wire.fields import at_most, printable, service_answer
 
 MAX_OWNER_BYTES: Final = 256
 
@@ -95,12 +95,12 @@ def read_feed_entry(message: pb.WatchRevocationsResponse) -> SignedStatement:
 
 def read_register_agent_request(message: pb.RegisterAgentRequest) -> tuple[str, str]:
     """Read an agent's id and its owner. Raises `InvalidRequest`."""
-    return text(message.agent, limits.NAME_BYTES, "agent"), text(message.owner, MAX_OWNER_BYTES, "owner")
+    return printable(message.agent, limits.NAME_BYTES, "agent"), printable(message.owner, MAX_OWNER_BYTES, "owner")
 
 
 def read_request_offer_request(message: pb.RequestOfferRequest) -> str:
     """Read which agent shall offer. Raises `InvalidRequest`."""
-    return text(message.agent, limits.NAME_BYTES, "agent")
+    return printable(message.agent, limits.NAME_BYTES, "agent")
 
 
 def request_offer_response_message(offer: SignedStatement) -> pb.RequestOfferResponse:
@@ -125,7 +125,7 @@ def read_from_instance(message: pb.AnswerOfferRequest) -> FromInstance:
     """Read what an instance says. Raises `InvalidRequest`, `Malformed`."""
     kind = message.WhichOneof("message")
     if kind == "ready":
-        return Ready(text(message.ready, limits.NAME_BYTES, "ready"))
+        return Ready(printable(message.ready, limits.NAME_BYTES, "ready"))
     if kind == "answer":
         return OfferAnswer(message.answer.request, read_statement(message.answer.offer))
     raise InvalidRequest("the message says nothing that is understood here")
