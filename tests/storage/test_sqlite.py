@@ -106,6 +106,7 @@ async def test_what_is_no_database_is_refused_in_one_line(path, content):
     with pytest.raises(StorageError) as refused:
         await SqliteStorage(path).open()
     assert refused.value.reason == "storage_unavailable"
+    assert str(refused.value).startswith(f"cannot open {path}: ")
     assert "\n" not in str(refused.value)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
 
+from delegation.errors import StorageError
 from delegation.storage import migrations
 from delegation.storage.group_writer import GroupWriter
 from delegation.storage.sqlite.calls import ConsumeProof, Decide, RecordDecisions, ReportOutcome
@@ -183,8 +185,12 @@ class SqliteStorage(SqliteReads):
 
 def _migrate(path: Path) -> None:
     create_file(path)
-    with storage_errors():
+    try:
         connection = connect(path, writes=True)
+    except sqlite3.Error as error:
+        raise StorageError(
+            "storage_unavailable", f"cannot open {path}: {error}; restore a backup, or set database.path"
+        ) from error
     engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.pool.StaticPool)
     try:
         with storage_errors(), engine.connect() as session:
