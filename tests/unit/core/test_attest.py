@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from delegation.core import attest
-from delegation.core.attest import open_batch, open_outcome, open_records, sign_batch, sign_outcome
-from delegation.core.codec import encode_record
+from delegation.core.attest import open_batch, open_outcome, open_records, sign_batch, sign_binding, sign_outcome
+from delegation.core.codec import decode_offer, encode_offer, encode_record
 from delegation.core.keys import Purpose, signing_input
 from delegation.core.records import GENESIS, DecisionRecord, Outcome, OutcomeStatus, chain_hash
-from delegation.core.statement import SignedStatement, StatementKind, open_statement, sign_statement
+from delegation.core.statement import Binding, Offer, SignedStatement, StatementKind, open_statement, sign_statement
 from delegation.errors import BadStatement, Malformed, Reason, Refused
 from delegation.v1 import statement_pb2 as pb
 from support.chains import MALLORY, NOW_MS, STATEMENTS, key, some_bytes
@@ -42,6 +42,17 @@ def test_a_statement_names_the_key_that_signed_it():
     for wrong in (statement._replace(key_id=MALLORY.key_id), statement._replace(key_id=bytes(16))):
         with pytest.raises(BadStatement):
             open_statement(wrong, StatementKind.RECEIPT, STATEMENTS.public)
+
+
+@pytest.mark.parametrize("holder_key", [bytes(32), bytes(31)], ids=["weak", "short"])
+def test_no_statement_is_made_about_a_key_that_is_none(holder_key: bytes):
+    binding = sign_binding(Binding(holder_key, "urn:a", NOW_MS, NOW_MS + 1), STATEMENTS)
+    with pytest.raises(Malformed) as caught:
+        attest.open_binding(binding, STATEMENTS.public)
+    assert caught.value.reason is Reason.KEY_INVALID
+    with pytest.raises(Malformed) as caught:
+        decode_offer(encode_offer(Offer("urn:a", holder_key, "", NOW_MS, bytes(16))))
+    assert caught.value.reason is Reason.KEY_INVALID
 
 
 def record(number: int = 0, **tweaks: Any) -> DecisionRecord:

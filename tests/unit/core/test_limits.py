@@ -12,6 +12,7 @@ import pytest
 
 import delegation
 from delegation.core import codec, limits
+from delegation.core.chain import Frame
 from delegation.core.codec import decode_scope, encode_scope, join_token, parse_token
 from delegation.core.constraints import anything, at_most, each, exactly, fields, one_of, optional
 from delegation.core.constraints.decimals import parse_decimal
@@ -71,6 +72,9 @@ def sized(size: int) -> bytes:
 def test_a_token(past: int):
     token = sized(limits.TOKEN_BYTES + past)
     must_be_accepted_unless(past, Reason.TOKEN_TOO_LARGE, lambda: verify(token))
+    link = pb.Chain.FromString(token).links[0]
+    frames = [Frame(link.payload, link.signature, 0)]
+    must_be_accepted_unless(past, Reason.TOKEN_TOO_LARGE, lambda: join_token(frames))
 
 
 @AT_AND_PAST

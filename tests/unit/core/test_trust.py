@@ -196,3 +196,20 @@ def test_tools_are_named_sorted_and_unique(pairs: list[tuple[str, str]]):
     tools = [pb.CatalogueTool(audience=audience, tool=tool, effects=[1]) for audience, tool in pairs]
     with pytest.raises(Malformed):
         decode_catalogue(pb.Catalogue(tools=tools).SerializeToString(deterministic=True))
+
+
+@pytest.mark.parametrize("labels", [["b", "a"], ["a", "a"], [""], ["a\n"]])
+def test_labels_are_named_sorted_and_unique(labels: list[str]):
+    message = pb.Catalogue(tools=[pb.CatalogueTool(audience="a", tool="t", effects=[1], labels=labels)])
+    with pytest.raises(Malformed):
+        decode_catalogue(message.SerializeToString(deterministic=True))
+
+
+def test_a_weak_key_is_refused_though_it_be_the_only_one():
+    def weaken(message: pb.TrustBundle) -> None:
+        del message.keys[1:]
+        message.keys[0].public_key = bytes(32)
+
+    with pytest.raises(Malformed) as caught:
+        decode_bundle(edited(weaken))
+    assert caught.value.reason is Reason.KEY_INVALID
