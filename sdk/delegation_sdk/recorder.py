@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from delegation.core.attest import sign_outcome
+from delegation.core.codec import decode_outcome, encode_outcome
 from delegation.core.keys import Signer
 from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.statement import SignedStatement
-from delegation.errors import DelegationError, Reason, ServiceUnavailable, refusal
+from delegation.errors import DelegationError, Malformed, Reason, ServiceUnavailable, refusal
 from delegation_sdk.backoff import Backoff
 from delegation_sdk.log import warn
 from delegation_sdk.record_queue import MAX_WAITING, RecordQueue
@@ -141,6 +142,15 @@ class Recorder:
         acknowledged = self._queue.acknowledged
         ready = [each for each in tuple(self._outcomes) if each.after <= acknowledged]
         if ready:
-            self._sink.report([sign_outcome(each.outcome, self._key) for each in ready], self._key.public)
+            self._sink.report([sign_outcome(_writable(each.outcome), self._key) for each in ready], self._key.public)
             for _ in ready:
                 self._outcomes.popleft()
+
+
+def _writable(outcome: Outcome) -> Outcome:
+    """Give an outcome as it can be written: impacts that cannot, a file's odd name for one, hold up no others."""
+    try:
+        return decode_outcome(encode_outcome(outcome))
+    except Malformed:
+        warn("the impacts of an outcome cannot be written down and are left out")
+        return outcome._replace(impacts=())

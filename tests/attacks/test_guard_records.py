@@ -91,3 +91,22 @@ def test_the_last_room_goes_to_permissions_and_then_everything_is_denied(authori
     with pytest.raises(Undecided) as caught:
         decide(guard, task, "read")
     assert caught.value.reason is Reason.RECORD_BACKLOG
+
+
+@pytest.mark.parametrize(
+    "impact",
+    [{"resource": "/srv/\udcff"}, {"\ud800": 1}, {"resource": "x" * 100_000}, {"resource": "a\nb"}, {"": 1}],
+    ids=["surrogate", "surrogate name", "huge", "line", "no name"],
+)
+def test_an_outcome_that_cannot_be_written_down_holds_up_no_other(authority, task, impact):
+    """A tool declares the name of a file, and who may name files is not who may stop a guard."""
+    guard = authority.guard_for("files")
+    for impacts in (impact, {"rows": 1}):
+        decide(guard, task, "read").report(**impacts)
+    later = decide(guard, task, "read")
+    later.report(rows=2)
+    guard.close()
+    assert [each.impacts for each in authority.outcomes if each.impacts and each.impacts[0][0] == "rows"] == [
+        (("rows", "1"),),
+        (("rows", "2"),),
+    ]
