@@ -46,6 +46,7 @@ def handlers(
     verifier = Verifier(trust.bundle)
     recorded = RecordedLinks(storage)
     guard_keys = GuardKeys(storage, now_ms=now_ms)
+    owners = {caller.id: caller.owner for caller in config.callers()}
     late_links = LateLinks(storage, keys=keys, verifier=verifier, recorded=recorded, now_ms=now_ms)
     return Rpcs(
         delegation=DelegationRpcs(
@@ -86,5 +87,5 @@ def handlers(
             report_outcome=ReportOutcome(storage, guard_keys=guard_keys, now_ms=now_ms),
         ),
         trust=TrustRpcs(trust=trust, feed=feed, register_agent=RegisterAgent(storage, now_ms=now_ms), offers=offers),
-        lineage=LineageRpcs(Lineage(storage, feed, now_ms=now_ms)),
+        lineage=LineageRpcs(Lineage(storage, feed, owners=owners, now_ms=now_ms)),
     )

@@ -46,6 +46,7 @@ class Hop:
         grew: How it permits more than the link before it; None if it does not.
         recorded_at_ms: When the service recorded it, or None.
         revoked: Whether it, or a link before it, is known to be revoked.
+        owner: The person or team that answers for its holder; empty if that is not known here.
     """
 
     index: int
@@ -58,6 +59,7 @@ class Hop:
     grew: Refused | None = None
     recorded_at_ms: int | None = None
     revoked: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def hops_of_records(links: Iterable[RecordedLink]) -> tuple[Hop, ...]:
             standing=standing,
             recorded_at_ms=record.recorded_at_ms,
             revoked=record.revoked,
+            owner=record.owner,
         )
     return tuple(hops.values())
 
@@ -133,6 +136,7 @@ def _hop(
     standing: Standing,
     recorded_at_ms: int | None = None,
     revoked: bool = False,
+    owner: str = "",
 ) -> Hop:
     taken = () if before is None else tuple(taken_away(link, before.link))
     return Hop(
@@ -146,6 +150,7 @@ def _hop(
         grew=None if before is None else _growth(link, before.link),
         recorded_at_ms=recorded_at_ms,
         revoked=revoked,
+        owner=owner,
     )
 
 

@@ -46,6 +46,7 @@ class RecordedLink:
         payload, signature: as it was signed.
         recorded_at_ms: when the service recorded it.
         revoked: whether it, or a link before it, is revoked.
+        owner: the person or team that answers for its holder; empty if that is not known.
     """
 
     link_id: bytes
@@ -55,6 +56,7 @@ class RecordedLink:
     signature: bytes
     recorded_at_ms: int
     revoked: bool
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ operator all. What a caller may not see does not exist for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from delegation.core.chain import Principal, PrincipalBasis, TraceIds
@@ -48,9 +48,10 @@ class CallPage(NamedTuple):
 class Lineage:
     """Answers questions about what is recorded."""
 
-    def __init__(self, storage: Storage, feed: RevocationFeed, *, now_ms: Clock) -> None:
+    def __init__(self, storage: Storage, feed: RevocationFeed, *, owners: Mapping[str, str], now_ms: Clock) -> None:
         self._storage = storage
         self._feed = feed
+        self._owners = owners
         self._now_ms = now_ms
 
     async def task(self, caller: Caller, task_id: bytes) -> TaskView:
@@ -59,7 +60,7 @@ class Lineage:
         links = await self._storage.links_of_task(task_id)
         if task is None or not (_sees_all(caller) or _has_part(caller, links)):
             raise NotFound("no such task, or none that the caller has a part in")
-        return TaskView(_task(task), self._links(task, links))
+        return TaskView(_task(task), await self._links(task, links))
 
     async def tasks(
         self,
@@ -117,7 +118,7 @@ class Lineage:
         task = await self._storage.task(record.task_id) if record.task_id else None
         chain = await self._storage.chain(record.leaf_link_id) if task and record.leaf_link_id else ()
         (call,) = await self._calls([record])
-        return CallExplanation(call, _task(task) if task else None, self._links(task, chain) if task else ())
+        return CallExplanation(call, _task(task) if task else None, await self._links(task, chain) if task else ())
 
     # -- who sees what -----------------------------------------------------------------------------------
 
@@ -134,9 +135,17 @@ class Lineage:
 
     # -- values ------------------------------------------------------------------------------------------
 
-    def _links(self, task: TaskRecord, links: Sequence[LinkRecord]) -> tuple[RecordedLink, ...]:
+    async def _links(self, task: TaskRecord, links: Sequence[LinkRecord]) -> tuple[RecordedLink, ...]:
         revoked = revoked_links(task, links, self._feed.state)
-        return tuple(_link(link, revoked=link.link_id in revoked) for link in links)
+        owners = {agent: await self._owner(agent) for agent in {link.holder_agent for link in links}}
+        return tuple(_link(link, revoked=link.link_id in revoked, owner=owners[link.holder_agent]) for link in links)
+
+    async def _owner(self, agent: str) -> str:
+        """Tell who answers for an agent. What the operator has listed goes before what an agent says of itself."""
+        if owner := self._owners.get(agent):
+            return owner
+        registered = await self._storage.agent(agent)
+        return registered.owner if registered else ""
 
     async def _calls(self, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
         outcomes = await self._storage.outcomes([record.call_id for record in records if record.allowed])
@@ -179,10 +188,10 @@ def _task(record: TaskRecord) -> RecordedTask:
     )
 
 
-def _link(record: LinkRecord, *, revoked: bool) -> RecordedLink:
+def _link(record: LinkRecord, *, revoked: bool, owner: str) -> RecordedLink:
     payload, signature = payload_and_signature(record)
     return RecordedLink(
-        record.link_id, record.parent_link_id, record.index, payload, signature, record.recorded_ms, revoked
+        record.link_id, record.parent_link_id, record.index, payload, signature, record.recorded_ms, revoked, owner
     )
 
 

@@ -84,6 +84,7 @@ class RecordedLink(_message.Message):
     LINK_FIELD_NUMBER: _builtins.int
     RECORDED_AT_MS_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     link_id: _builtins.bytes
     """Its link id (32 bytes)."""
     parent_link_id: _builtins.bytes
@@ -94,6 +95,10 @@ class RecordedLink(_message.Message):
     """When it was recorded, milliseconds since the Unix epoch."""
     revoked: _builtins.bool
     """True if it, or a link before it, was revoked."""
+    owner: _builtins.str
+    """The person or team that answers for its holder: as the operator lists it, else as it was registered; empty if
+    neither is known.
+    """
     @_builtins.property
     def link(self) -> _chain_pb2.SignedLink:
         """The link as it was signed."""
@@ -107,10 +112,11 @@ class RecordedLink(_message.Message):
         link: _chain_pb2.SignedLink | None = ...,
         recorded_at_ms: _builtins.int = ...,
         revoked: _builtins.bool = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["link", b"link"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "link", b"link", "link_id", b"link_id", "parent_link_id", b"parent_link_id", "recorded_at_ms", b"recorded_at_ms", "revoked", b"revoked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "link", b"link", "link_id", b"link_id", "owner", b"owner", "parent_link_id", b"parent_link_id", "recorded_at_ms", b"recorded_at_ms", "revoked", b"revoked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -229,6 +229,7 @@ def _link_message(link: RecordedLink) -> pb.RecordedLink:
         link=chain_pb2.SignedLink(payload=link.payload, signature=link.signature),
         recorded_at_ms=link.recorded_at_ms,
         revoked=link.revoked,
+        owner=link.owner,
     )
 
 
@@ -241,6 +242,7 @@ def _read_link(message: pb.RecordedLink) -> RecordedLink:
         signature=message.link.signature,
         recorded_at_ms=message.recorded_at_ms,
         revoked=message.revoked,
+        owner=message.owner,
     )
 
 

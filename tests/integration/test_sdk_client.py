@@ -164,6 +164,9 @@ def test_nobody_listens_in_anothers_name(planner):
 
 def test_an_agent_registers_with_its_owner(planner):
     planner.register("team-planning")
+    with planner.task("Look", scope=SCOPE) as task:
+        _, (link,) = planner.lineage.get_task(task.task_id)
+    assert link.owner == "team-planning"
 
 
 def test_a_request_that_makes_no_sense_is_an_error_of_the_tree(planner):

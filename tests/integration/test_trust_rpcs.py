@@ -145,11 +145,27 @@ def test_many_watchers_share_one_signature_for_each_piece(watch, planner):
 # -- agents
 
 
-def test_an_agent_registers_itself_with_its_owner(as_):
-    as_("agent/plain").ask(
-        as_("agent/plain").trust.RegisterAgent,
-        pb.RegisterAgentRequest(agent=spiffe_id("agent/plain"), owner="team-files"),
-    )
+def test_an_agent_that_registers_itself_is_shown_with_its_owner(planner):
+    for owner in ("team-search", "team-lookup"):  # again, it replaces the owner
+        request = pb.RegisterAgentRequest(agent=spiffe_id("agent/planner"), owner=owner)
+        planner.ask(planner.trust.RegisterAgent, request)
+        assert owner_of_leaf(planner, planner.grant(READ)) == owner
+
+
+def test_no_agent_gives_itself_another_owner_than_the_operator_has_listed(planner, as_):
+    plain = as_("agent/plain")
+    plain.ask(plain.trust.RegisterAgent, pb.RegisterAgentRequest(agent=spiffe_id("agent/plain"), owner="somebody"))
+    handed_on = planner.hand_off(planner.grant(READ), "agent/plain")
+    assert owner_of_leaf(planner, handed_on) == "tests"
+
+
+def test_of_an_agent_that_nobody_answers_for_no_owner_is_shown(planner):
+    handed_on = planner.hand_off(planner.grant(READ), "agent/unheard-of")
+    assert owner_of_leaf(planner, handed_on) == ""
+
+
+def owner_of_leaf(caller, holding):
+    return next(link.owner for link in caller.task(holding.task_id)[1] if link.link_id == holding.leaf.link_id)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ def _holder(hop: Hop) -> Line:
     text = Text(visible(hop.link.holder_agent), "agent")
     if standing := _STANDING[hop.standing]:
         text.append(f"  {standing}", "warning" if hop.standing is Standing.ASSERTED else "quiet")
+    if hop.owner:
+        text.append(f"  of {visible(hop.owner)}", "quiet")
     if hop.revoked:
         text.append("  revoked", "refused")
     return Line(text, hang=2)

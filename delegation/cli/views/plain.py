@@ -47,6 +47,7 @@ def plain_hop(hop: Hop) -> dict[str, Any]:
         "holder_agent": link.holder_agent,
         "holder_key": link.holder_key.hex(),
         "agent_is": str(hop.standing),
+        "owner": hop.owner or None,
         "purpose": link.purpose,
         "issued_at_ms": link.issued_at_ms,
         "not_before_ms": link.not_before_ms,

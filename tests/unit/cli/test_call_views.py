@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from delegation.cli.hops import hops_of_records
@@ -118,13 +120,18 @@ def test_many_calls_on_a_hop_are_counted(screen):
 
 
 def test_a_revoked_link_is_marked(screen):
-    revoked = [RecordedLink(*[getattr(link, name) for name in link.__slots__[:-1]], revoked=True) for link in RECORDS]
+    revoked = [replace(link, revoked=True) for link in RECORDS]
     assert screen(print_task, TASK, hops_of_records(revoked), [], NOW_MS).count("  revoked") == 3
 
 
-def test_of_a_completed_task_no_link_is_called_revoked_by_itself(screen):
-    from dataclasses import replace
+def test_who_answers_for_an_agent_is_shown(screen):
+    owned = [replace(RECORDS[0], owner="team-a\x1b[2J"), *RECORDS[1:]]
+    text = screen(print_task, TASK, hops_of_records(owned), [], NOW_MS)
+    assert "  of team-a" in text
+    assert "\x1b" not in text
 
+
+def test_of_a_completed_task_no_link_is_called_revoked_by_itself(screen):
     ended = replace(TASK, completed_at_ms=NOW_MS, completed_by=agent("root"))
     revoked = [replace(hop, revoked=True) for hop in HOPS]
     text = screen(print_task, ended, revoked, [], NOW_MS)
