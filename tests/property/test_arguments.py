@@ -220,3 +220,10 @@ def test_what_was_given_cannot_be_changed_afterwards():
 
 def test_arguments_do_not_show_themselves():
     assert "secret" not in repr(Arguments.of({"password": "secret"}))
+
+
+@pytest.mark.parametrize("values", [[1], "text", None, 5, [("a", 1)], {1: 1}, {"a": 1, 2: 0.5}], ids=str)
+def test_arguments_have_names(values: Any):
+    with pytest.raises(NotPermitted) as caught:
+        Arguments.of(values)
+    assert caught.value.reason is Reason.ARGUMENTS_INVALID
