@@ -153,16 +153,18 @@ def _with_statements(kernel: Kernel) -> bytes:
     return add_statements(chain.token, (*bindings, *receipts)[: limits.STATEMENTS])
 
 
-# -- arguments of at most 1 MiB ---------------------------------------------------------------------------------
+# -- arguments of at most 1 MiB and 10,000 values ---------------------------------------------------------------
 
 
 def _arguments(kernel: Kernel) -> Iterator[tuple[str, Callable[[], object]]]:
-    half = limits.ARGUMENT_BYTES // 2
+    values = limits.ARGUMENT_VALUES - 8
+    names = ",".join(f'"n{number:05}":1' for number in range(values))
     kinds: dict[str, bytes] = {
-        "arguments of 1 MiB, one text": _json('"' + "x" * (2 * half - 16) + '"'),
-        "arguments of 1 MiB of integers": _json(f"[{','.join(['1'] * (half - 8))}]"),
-        "arguments of 1 MiB of fractions": _json(f"[{','.join(['0.5'] * (half // 2 - 8))}]"),
-        "arguments of 1 MiB of empty lists": _json(f"[{','.join(['[]'] * (2 * half // 3 - 8))}]"),
+        "arguments of 1 MiB, one text": _json('"' + "x" * (limits.ARGUMENT_BYTES - 16) + '"'),
+        "arguments of 10,000 integers": _json(f"[{','.join(['9007199254740991'] * values)}]"),
+        "arguments of 10,000 fractions": _json(f"[{','.join(['0.1234567890123456'] * values)}]"),
+        "arguments of 10,000 empty lists": _json(f"[{','.join(['[]'] * values)}]"),
+        "arguments of 10,000 names": _json(f"{{{names}}}"),
     }
     for name, text in kinds.items():
         yield name, lambda text=text: Arguments.parse(text)
