@@ -211,6 +211,12 @@ def _count(value: Any) -> int:
     return len(inner) + sum(map(_count, inner))
 
 
+def test_what_is_too_large_is_not_even_read():
+    with pytest.raises(NotPermitted) as caught:
+        Arguments.parse(b"?" * (limits.ARGUMENT_BYTES + 1))
+    assert caught.value.reason is Reason.ARGUMENTS_TOO_LARGE
+
+
 def test_what_was_given_cannot_be_changed_afterwards():
     inner = {"path": ["/srv/a"]}
     arguments = Arguments.of({"x": inner})
