@@ -1,12 +1,13 @@
-"""A service as an operator runs it: keys and bundle, certificate files, one configuration file, `delegation serve`.
+"""A service as `docs/operations.md` has an operator run it, with the files that stand there.
 
-Nothing of `--dev` is used, and clients know what the operator told them: a profile written by hand.
+Nothing of `--dev` is used, and clients know what the operator told them.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,54 +24,9 @@ from delegation.identity.dev_ca import DevelopmentCa
 from delegation.signing.sealed_format import ScryptCost
 from delegation_sdk import AsyncClient, Client, Guard, Scope, any_call, tool, under
 
-CATALOGUE = """
-[[tool]]
-audience = "files"
-name = "read"
-owner = "platform"
-effects = ["read"]
-local = true
-
-[[tool]]
-audience = "files"
-name = "write"
-owner = "platform"
-effects = ["write"]
-"""
-CONFIGURATION = """
-listen = "127.0.0.1:0"
-trust_domain = "acme.example"
-state_dir = "state"
-catalogue = "tools.toml"
-tls = { certificate = "service/client.pem", key = "service/client.key", client_ca = "ca/ca.pem" }
-keys = { passphrase_file = "passphrase" }
-
-[[identities]]
-id = "spiffe://acme.example/planner"
-owner = "team-a"
-roles = ["agent", "orchestrator"]
-
-[[identities.ceiling]]
-audience = "files"
-tool = "read"
-arguments = { path = { under = "/srv" } }
-
-[[identities.ceiling]]
-audience = "files"
-tool = "write"
-arguments = { path = { under = "/srv/out" } }
-
-[[identities]]
-id = "spiffe://acme.example/files"
-owner = "team-b"
-roles = ["tool"]
-audiences = ["files"]
-
-[[identities]]
-id = "spiffe://acme.example/ada"
-owner = "audit"
-roles = ["auditor"]
-"""
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+FILES = dict(re.findall(r"```toml\n# (\S+)\n(.*?)```", PAGE, re.DOTALL))
+ADDRESS = "127.0.0.1:7443"
 SCOPE = Scope(tool("files", "read", path=under("/srv/a")), tool("files", "write", path=under("/srv/out")))
 TIMEOUT_S = 60
 
@@ -85,10 +41,13 @@ def set_up(directory: Path) -> None:
     ca = DevelopmentCa.create("acme.example", now=now())
     (directory / "ca").mkdir(mode=0o700)
     ca.write(directory / "ca")
-    for name in ("service", "planner", "files", "ada", "stranger"):
-        names = ["127.0.0.1"] if name == "service" else []
-        ca.issue(f"spiffe://acme.example/{name}", now=now(), names=names).write(directory / name, "client")
-    for name, text in (("tools.toml", CATALOGUE), ("service.toml", CONFIGURATION), ("passphrase", "quite secret\n")):
+    server = ca.issue("spiffe://acme.example/service", now=now(), names=["127.0.0.1"])
+    server.write(directory / "service", "server")
+    for name in ("planner", "files", "ada", "stranger"):
+        ca.issue(f"spiffe://acme.example/{name}", now=now()).write(directory / name, "client")
+    configuration = FILES["service.toml"].replace(ADDRESS, "127.0.0.1:0")
+    texts = {"tools.toml": FILES["tools.toml"], "service.toml": configuration, "passphrase": "quite secret\n"}
+    for name, text in texts.items():
         (directory / name).write_text(text)
         (directory / name).chmod(0o600)
     cheap = ScryptCost(log2_n=10)
@@ -113,10 +72,8 @@ class Operated:
     def profile(self, name: str) -> Path:
         path = self.directory / name / "profile.toml"
         root = (self.directory / "root" / "root.pub").read_text().strip()
-        path.write_text(
-            f'target = "{self.target}"\nca = "../ca/ca.pem"\ncertificate = "client.pem"\nkey = "client.key"\n'
-            f'trust_root = "{root}"\n'
-        )
+        profile = FILES["profile.toml"].replace(ADDRESS, self.target)
+        path.write_text(profile.replace("the text of root/root.pub", root))
         return path
 
     def as_auditor(self, *arguments: str) -> object:
