@@ -3,12 +3,12 @@
 A flow is a generator. The drivers in `client` and `aio` are the only ones that run them.
 """
 
-from delegation_sdk.flows.complete import complete_task, revoke_link
+from delegation_sdk.flows.complete import complete_task
 from delegation_sdk.flows.grant import GrantWanted, grant
 from delegation_sdk.flows.hand_off import HandOffWanted, hand_off, record
 from delegation_sdk.flows.listen import Listening
 from delegation_sdk.flows.offer import register_agent, request_offer
-from delegation_sdk.flows.revoke import revoke_id
+from delegation_sdk.flows.revoke import revoke_id, revoke_link
 from delegation_sdk.flows.rpc import Duplex, Flow, Rpc
 
 __all__ = [

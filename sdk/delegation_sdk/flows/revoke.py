@@ -1,16 +1,14 @@
-"""Revoking anything by its id: as an operator, or a link as one of the holders above it."""
+"""Revoking: anything by its id as an operator, a link also as one of the holders above it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from delegation.core.arguments import Arguments
-from delegation.core.limits import NONCE_BYTES
-from delegation.core.proof import SERVICE_AUDIENCE, sign_proof
 from delegation.core.revocation import RevocationKind
 from delegation.v1 import delegation_service_pb2 as pb
 from delegation.wire.delegation import RevokeRequest, revoke_request_message
 from delegation_sdk.delegation import Delegation
+from delegation_sdk.flows.holder_proof import holder_proof
 from delegation_sdk.flows.rpc import Flow, Rpc
 from delegation_sdk.sources import Sources
 
@@ -41,19 +39,26 @@ def revoke_id(
         InvalidRequest: The holder key is not here.
         RequestFailed: The service did not do it.
     """
-    proof = b"" if holder is None else _proof(holder, kind, id, sources)
+    said = {"kind": str(kind), "id": id.hex()}
+    proof = b"" if holder is None else holder_proof(holder, "revoke", id, said, sources)
     message = revoke_request_message(RevokeRequest(kind, id, proof, justification))
     answer: pb.RevokeResponse = yield Rpc(_REVOKE, message, pb.RevokeResponse)
     return answer.feed_position
 
 
-def _proof(holder: Delegation, kind: RevocationKind, id: bytes, sources: Sources) -> bytes:
-    return sign_proof(
-        holder.require_key(),
-        chain_digest=id,
-        audience=SERVICE_AUDIENCE,
-        tool="revoke",
-        arguments_digest=Arguments.of({"kind": str(kind), "id": id.hex()}).digest,
-        now_ms=sources.now_ms(),
-        nonce=sources.random(NONCE_BYTES),
-    )
+def revoke_link(holder: Delegation, handed_on: Delegation, sources: Sources, *, justification: str = "") -> Flow[int]:
+    """Revoke a handoff below one's own link, and its subtree.
+
+    Args:
+        holder: One's own delegation: the one that `handed_on` came from, or one before that.
+        handed_on: What to revoke.
+        sources: Clock and randomness.
+        justification: Why, for the record.
+
+    Returns:
+        The position of the revocation feed at which that is known.
+
+    Raises:
+        RequestFailed: The service did not do it.
+    """
+    return revoke_id(RevocationKind.LINK, handed_on.digest, sources, holder=holder, justification=justification)
