@@ -10,7 +10,8 @@ import ssl
 import subprocess
 import sys
 import tomllib
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from threading import Thread
 
@@ -210,6 +211,26 @@ def test_a_server_that_goes_away_ends_its_watchers_and_tells_them_to_come_again(
         stopping.join(10)
         assert isinstance(error_of_call(ended.value), ServiceUnavailable)
         assert not stopping.is_alive()
+
+
+def test_what_was_begun_is_answered_before_the_server_goes(tmp_path):
+    with (
+        running_server(tmp_path) as server,
+        Caller.of(server, "agent/planner") as planner,
+        closing(sqlite3.connect(tmp_path / "delegation.sqlite3", isolation_level=None)) as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        door = server.application._server._door
+        other.execute("BEGIN IMMEDIATE")  # nothing is written until this lets go
+        asked = pool.submit(planner.grant, READ)
+        while not door._calls:
+            assert not asked.done()
+        stopping = pool.submit(server.run, server.application._server.drain())
+        while not door._closing:
+            assert not stopping.done()
+        other.execute("ROLLBACK")
+        assert asked.result(20).token
+        stopping.result(20)
 
 
 def test_a_program_that_serves_stops_on_sigterm_having_kept_everything(tmp_path):
