@@ -74,7 +74,9 @@ def verify_offline(token: bytes, bundle_file: Path, root: bytes, sources: Source
     """
     now_ms = sources.now_ms()
     bundle = open_bundle(_read_statement(bundle_file), root, now_ms=now_ms)
-    chain = Verifier(bundle, cache_entries=0).verify(token, now_ms=now_ms, revocations=RevocationState())
+    chain = Verifier(bundle, cache_entries=0).verify(
+        token, now_ms=now_ms, revocations=RevocationState.nothing_revoked()
+    )
     return Checked(chain, bundle.trust_domain, None)
 
 

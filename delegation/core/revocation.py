@@ -108,6 +108,13 @@ class RevocationState:
         self._snapshot: dict[bytes, int] | None = None
         self._snapshot_position = 0
 
+    @classmethod
+    def nothing_revoked(cls) -> RevocationState:
+        """Give a state in which nothing is revoked: for who keeps the list, and to look at what is past."""
+        state = cls()
+        state.position = 0
+        return state
+
     def apply(self, entry: FeedEntry, *, monotonic_ms: int) -> None:
         """Take the next entry, whose signature was checked.
 
@@ -175,8 +182,10 @@ class RevocationState:
             keys: `revocation_key`s of all that a chain rests on.
 
         Raises:
-            Revoked: with the reason of what is revoked.
+            Revoked: with the reason of what is revoked; FEED_STALE before the first whole snapshot.
         """
+        if self.position is None:
+            raise refusal(Reason.FEED_STALE, detail="nothing is known of revocations yet")
         if self._revoked.keys().isdisjoint(keys):
             return
         kinds = {_KIND[key[:1]] for key in keys & self._revoked.keys()}

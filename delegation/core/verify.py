@@ -270,6 +270,8 @@ def step_14_not_revoked(chain: VerifiedChain, revocations: RevocationState) -> N
     try:
         revocations.check(chain.revocation_keys)
     except Refused as error:
+        if error.reason is Reason.FEED_STALE:  # no link's fault
+            raise
         for index in range(len(chain.links)):
             try:
                 revocations.check(_revocation_keys(chain.links[: index + 1]))

@@ -69,7 +69,7 @@ class InMemoryService:
     _statement_key: SigningKey = field(init=False)
     _verifier: Verifier = field(init=False)
     _replay: ReplayStore = field(init=False)
-    _revoked: RevocationState = field(default_factory=RevocationState)
+    _revoked: RevocationState = field(default_factory=RevocationState.nothing_revoked)
     _feed: list[Revocation] = field(default_factory=list)
     _grants: dict[bytes, SignedLink] = field(default_factory=dict)
     _chains: dict[bytes, VerifiedChain] = field(default_factory=dict)
@@ -199,7 +199,10 @@ class InMemoryService:
         self.require_reachable()
         for token in tokens:
             Verifier(self._bundle()).verify(
-                token, now_ms=self.sources.now_ms(), revocations=RevocationState(), require_receipt=False
+                token,
+                now_ms=self.sources.now_ms(),
+                revocations=RevocationState.nothing_revoked(),
+                require_receipt=False,
             )
         opened = open_batch(batch)
         with self._changed:

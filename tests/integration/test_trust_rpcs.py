@@ -73,7 +73,7 @@ def watch(planner, bundle):
 
 def test_the_bundle_is_signed_by_the_root_and_verifies_what_the_service_grants(bundle, planner):
     token = planner.grant(READ).token
-    assert Verifier(bundle).verify(token, now_ms=now_ms(), revocations=RevocationState()).depth == 1
+    assert Verifier(bundle).verify(token, now_ms=now_ms(), revocations=RevocationState.nothing_revoked()).depth == 1
 
 
 def test_the_bundle_of_a_service_without_a_catalogue_makes_no_tool_local(bundle, planner):

@@ -30,7 +30,7 @@ from delegation.v1 import chain_pb2 as pb
 
 NOW_MS = 1_800_000_000_000
 MINUTE_MS = 60_000
-NOTHING_REVOKED = RevocationState()
+NOTHING_REVOKED = RevocationState.nothing_revoked()
 
 
 def key(name: str) -> SigningKey:

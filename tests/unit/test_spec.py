@@ -270,7 +270,9 @@ def test_example_is_what_the_code_makes():
 def test_example_verifies_and_permits_just_what_it_says():
     example = spec_example.make()
     now_ms = spec_example.T0_MS + 2_000
-    chain = Verifier(spec_example.TRUST).verify(example.token, now_ms=now_ms, revocations=RevocationState())
+    chain = Verifier(spec_example.TRUST).verify(
+        example.token, now_ms=now_ms, revocations=RevocationState.nothing_revoked()
+    )
     call = {"audience": spec_example.AUDIENCE, "tool": spec_example.TOOL}
     check_proof(example.proof, chain, **call, arguments_digest=example.arguments.digest, now_ms=now_ms)
     authorize(chain, **call, arguments=example.arguments)

@@ -21,7 +21,7 @@ from delegation.core.revocation import (
 )
 from delegation.core.trust import KeyPurpose, KeyState
 from delegation.errors import BadStatement, Malformed, Reason, Revoked
-from support.chains import BUNDLE, ISSUER, MALLORY, NOW_MS, STATEMENTS, bundle, some_bytes, trusted
+from support.chains import BUNDLE, ISSUER, MALLORY, NOW_MS, STATEMENTS, bundle, chain, some_bytes, trusted, verify
 
 LATER = NOW_MS + 60_000
 
@@ -310,3 +310,12 @@ def test_threads_may_ask_while_another_applies():
         asker.join()
     assert not failures
     assert len(state) == 2_000
+
+
+def test_without_a_whole_snapshot_nothing_is_known_and_nothing_passes():
+    token = chain("root -> planner").token
+    for state in (RevocationState(), state_of(snapshot(0, 3, task(1), more=True))):
+        with pytest.raises(Revoked) as caught:
+            verify(token, revocations=state)
+        assert caught.value.reason is Reason.FEED_STALE
+    assert verify(token, revocations=state_of(snapshot(0, 0))).depth == 2
