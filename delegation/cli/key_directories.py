@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from delegation.app.key_files import read_bundle, read_root_public, service_keys, sign_bundle_file, system_ms
-from delegation.cli.terminal import console
-from delegation.cli.views.bundle_table import print_bundle
+from delegation.cli.terminal import console, print_json
+from delegation.cli.views.bundle_table import plain_bundle, print_bundle
 from delegation.core.attest import open_bundle
 from delegation.core.codec import decode_bundle
 from delegation.core.trust import Catalogue, TrustBundle
@@ -41,8 +41,9 @@ def sign_and_show(
     *,
     passphrase: bytes,
     root_passphrase: bytes,
+    json: bool,
 ) -> None:
-    """Sign the next bundle and show it. Raises `ConfigError`."""
+    """Sign the next bundle and show it, as plain data if asked. Raises `ConfigError`."""
     bundle = sign_bundle_file(
         keys,
         root_directory=root,
@@ -51,7 +52,10 @@ def sign_and_show(
         trust_domain=check_trust_domain(trust_domain),
         catalogue=catalogue,
     )
-    print_bundle(console(), bundle, read_root_public(keys), system_ms())
+    if json:
+        print_json(plain_bundle(bundle, read_root_public(keys)))
+    else:
+        print_bundle(console(), bundle, read_root_public(keys), system_ms())
 
 
 def read_signed_bundle(keys: Path) -> tuple[TrustBundle, bytes]:

@@ -122,7 +122,7 @@ def _values(path: Path) -> dict[str, str]:
         raise ConfigError(f"{path}: unknown setting {unknown[0]!r}")
     for name, value in values.items():
         if not isinstance(value, str) or not value:
-            raise ConfigError(f"{path}: {name} must be a text")
+            raise ConfigError(f"{path}: {name} must be a text, and not empty")
     if missing := [name for name in _REQUIRED if name not in values]:
         raise ConfigError(f"{path}: {missing[0]} is missing")
     return values

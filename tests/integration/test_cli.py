@@ -282,6 +282,8 @@ def test_a_development_identity_is_issued_and_works(command, server, tmp_path, m
     with Client.connect(out.strip()) as client:
         assert client.agent == spiffe_id("agent/new")
         assert client.lineage.list_tasks().items == ()
+    _, out, _ = command("keys", "issue", client.agent, "--out", str(tmp_path), "--state-dir", str(state), "--json")
+    assert json.loads(out) == {"agent": client.agent, "profile": str(tmp_path / "profile.toml")}
 
 
 def test_without_a_development_service_no_identity_is_issued(command, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -204,6 +205,8 @@ def test_the_next_bundle_is_signed_with_passphrases_from_files(tmp_path):
         done = run("keys", "sign-bundle", *options)
         assert (done.returncode, done.stderr) == (0, "")
         assert f"version   {version}" in done.stdout
+    plain = json.loads(run("keys", "sign-bundle", *options, "--json").stdout)
+    assert (plain["version"], plain["trust_root"]) == (3, (keys / "root.pub").read_text().strip())
 
 
 def test_without_a_terminal_and_a_passphrase_nothing_is_made(tmp_path):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from delegation.cli.options import Json
+
 Keys = Annotated[Path, typer.Option("--keys", metavar="DIR", help="The directory of the service's keys.")]
 RootKeys = Annotated[
     Path, typer.Option("--root", metavar="DIR", help="The directory of the root key: keep it offline.")
@@ -37,6 +39,7 @@ def init(
     catalogue: CatalogueFile = None,
     passphrase_file: PassphraseFile = None,
     root_passphrase_file: RootPassphraseFile = None,
+    json: Json = False,
 ) -> None:
     """Make a root key, the service's keys, and sign the first trust bundle with the root key.
 
@@ -56,4 +59,4 @@ def init(
     )
     create_root_key(root, root_passphrase)
     create_service_keys(keys, passphrase)
-    sign_and_show(keys, root, trust_domain, known, passphrase=passphrase, root_passphrase=root_passphrase)
+    sign_and_show(keys, root, trust_domain, known, passphrase=passphrase, root_passphrase=root_passphrase, json=json)

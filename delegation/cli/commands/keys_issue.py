@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from delegation.cli.commands.serve import StateDirectory
+from delegation.cli.options import Json
 
 
 def issue(
@@ -23,6 +24,7 @@ def issue(
         str, typer.Option(metavar="ADDRESS", show_default=False, help="Where the service listens; else as it last did.")
     ] = "",
     state_dir: StateDirectory = None,
+    json: Json = False,
 ) -> None:
     """Issue a development identity: a certificate with its key, and the profile to connect with.
 
@@ -30,6 +32,7 @@ def issue(
     """
     from delegation.app import issue_development_profile
     from delegation.app.key_files import read_root_public
+    from delegation.cli.terminal import print_json
     from delegation.errors import ConfigError
     from delegation.identity.profile import PROFILE_FILE
     from delegation.server.config import load_config
@@ -46,4 +49,7 @@ def issue(
         trust_root=read_root_public(config.keys_directory),
         directory=out,
     )
-    typer.echo(profile)
+    if json:
+        print_json({"agent": spiffe_id, "profile": str(profile)})
+    else:
+        typer.echo(profile)

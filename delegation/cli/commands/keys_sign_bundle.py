@@ -10,6 +10,7 @@ from delegation.cli.commands.keys_init import (
     RootPassphraseFile,
     TrustDomain,
 )
+from delegation.cli.options import Json
 
 
 def sign_bundle(
@@ -20,6 +21,7 @@ def sign_bundle(
     catalogue: CatalogueFile = None,
     passphrase_file: PassphraseFile = None,
     root_passphrase_file: RootPassphraseFile = None,
+    json: Json = False,
 ) -> None:
     """Sign the next trust bundle: before the present one expires, for new keys, or for another catalogue.
 
@@ -35,4 +37,4 @@ def sign_bundle(
     passphrase = passphrase_of(
         "the service's keys", passphrase_file, "--passphrase-file", from_environment=True, new=False
     )
-    sign_and_show(keys, root, trust_domain, known, passphrase=passphrase, root_passphrase=root_passphrase)
+    sign_and_show(keys, root, trust_domain, known, passphrase=passphrase, root_passphrase=root_passphrase, json=json)
