@@ -77,7 +77,6 @@ class Caller:
         audiences: The audiences a tool speaks for.
         any_audience: Speaks for every audience (development only).
         ceiling: The most its grants may permit.
-        may_act_for: Subjects of the principals it may have grants made for. Itself it always may.
         owner: The person or team that answers for it, shown wherever it is shown.
     """
 
@@ -86,7 +85,6 @@ class Caller:
     audiences: frozenset[str] = frozenset()
     any_audience: bool = False
     ceiling: Ceiling = Ceiling.NOTHING
-    may_act_for: frozenset[str] = frozenset()
     owner: str = ""
 
     def has_role(self, role: Role) -> bool:
@@ -116,15 +114,6 @@ class Caller:
                 Reason.NOT_YOUR_AUDIENCE,
                 detail=f"{self.id} does not speak for this audience: its operator can list it",
             )
-
-    def require_principal(self, subject: str) -> None:
-        """Refuse unless the caller may have a grant made on behalf of this principal.
-
-        Raises:
-            PermissionDenied: It may not.
-        """
-        if subject != self.id and subject not in self.may_act_for:
-            raise PermissionDenied(f"{self.id} may not act for this principal: its operator can list it")
 
 
 class KnownCallers(Protocol):

@@ -53,7 +53,6 @@ class IdentityConfig(BaseModel):
         roles: Of agent, orchestrator, tool, approver, auditor, operator.
         audiences: For a tool, the audiences it speaks for.
         ceiling: For an orchestrator, the most its grants may permit: capabilities, or "any".
-        principals: For an orchestrator, the subjects it may have grants made on behalf of.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,16 +64,14 @@ class IdentityConfig(BaseModel):
     ceiling: Annotated[InstanceOf[Ceiling], BeforeValidator(_ceiling), PlainSerializer(_shown_ceiling)] = (
         Ceiling.NOTHING
     )
-    principals: _Names = frozenset()
 
     @model_validator(mode="after")
     def _has_the_roles_it_needs(self) -> Self:
         """Refuse what would have no effect: somebody meant something by it."""
         if self.audiences and Role.TOOL not in self.roles:
             raise ValueError("only a tool speaks for audiences: give it the role tool, or remove them")
-        limits = self.ceiling != Ceiling.NOTHING or self.principals
-        if limits and Role.ORCHESTRATOR not in self.roles:
-            raise ValueError("only an orchestrator has a ceiling and principals: give it that role, or remove them")
+        if self.ceiling != Ceiling.NOTHING and Role.ORCHESTRATOR not in self.roles:
+            raise ValueError("only an orchestrator has a ceiling: give it that role, or remove it")
         return self
 
     def caller(self) -> Caller:
@@ -84,6 +81,5 @@ class IdentityConfig(BaseModel):
             roles=self.roles,
             audiences=self.audiences,
             ceiling=self.ceiling,
-            may_act_for=self.principals,
             owner=self.owner,
         )

@@ -32,11 +32,6 @@ def kind_from_number(number: int) -> RevocationKind:
     return invalid("an unknown kind of revocation")
 
 
-def kind_to_number(kind: RevocationKind) -> int:
-    """Give the number of a kind of revocation in statement.proto."""
-    return _NUMBERS[kind]
-
-
 def check_revocation_id(kind: RevocationKind, id: bytes) -> bytes:
     """Require that an id has the size that its kind has.
 

@@ -15,8 +15,6 @@ def test_a_caller_of_whom_nothing_is_said_may_do_nothing():
             NOBODY.require_role(role)
     with pytest.raises(PermissionDenied):
         NOBODY.require_audience("files")
-    with pytest.raises(PermissionDenied):
-        NOBODY.require_principal("alice")
     assert NOBODY.ceiling == Ceiling.NOTHING
     assert NOBODY.ceiling.scope is None
     assert not NOBODY.ceiling.unlimited
@@ -38,14 +36,6 @@ def test_an_agent_with_an_audience_is_still_no_tool():
     agent = Caller("spiffe://acme.example/a", frozenset({Role.AGENT}), frozenset({"files"}))
     with pytest.raises(PermissionDenied):
         agent.require_audience("files")
-
-
-def test_a_caller_acts_for_itself_and_for_listed_principals():
-    caller = Caller("spiffe://acme.example/o", may_act_for=frozenset({"alice"}))
-    caller.require_principal("spiffe://acme.example/o")
-    caller.require_principal("alice")
-    with pytest.raises(PermissionDenied):
-        caller.require_principal("bob")
 
 
 def test_a_ceiling_is_limited_or_unlimited_but_not_both():
