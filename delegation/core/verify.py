@@ -115,7 +115,9 @@ def _verify_bytes(token: bytes, known: _Known, now_ms: int) -> VerifiedChain:
             links = (*links, _verify_link(frame, message, links, known.trust, now_ms))
         except Refused as error:
             raise error.at(index) from None
-    known.prefixes.put(token[: unverified.frames[-1].end], links, links[-1].link.expires_at_ms)
+    for count in range(max(start, len(links) - 2) + 1, len(links) + 1):  # itself, and its parent for its siblings
+        prefix = links[:count]
+        known.prefixes.put(token[: unverified.frames[count - 1].end], prefix, prefix[-1].link.expires_at_ms)
     receipt, bindings = step_11_statements_fit(unverified, links, known.trust, now_ms)
     return VerifiedChain(token, links, _revocation_keys(links), receipt, bindings)
 

@@ -20,7 +20,8 @@ AttributeValue = str | int | bool | float
 Attributes = Mapping[str, AttributeValue]
 
 _PRINCIPAL_KEY_VARIABLE: Final = "DELEGATION_TELEMETRY_KEY"
-_PROVIDER_VARIABLE: Final = "OTEL_PYTHON_TRACER_PROVIDER"
+_PROVIDER_NAMED: Final = "OTEL_PYTHON_TRACER_PROVIDER" in os.environ
+"""Whether the environment that this process was started in names a provider."""
 
 
 class SpanIds(NamedTuple):
@@ -83,7 +84,7 @@ _SILENT: Final = _SilentSpan()
 
 def listened() -> bool:
     """Tell whether anything in this process could listen to a span or a metric."""
-    return "opentelemetry.trace" in sys.modules or _PROVIDER_VARIABLE in os.environ
+    return "opentelemetry.trace" in sys.modules or _PROVIDER_NAMED
 
 
 def span(

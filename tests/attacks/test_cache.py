@@ -230,3 +230,20 @@ def test_threads_may_share_the_cache():
         user.join()
     assert not failures
     assert len(cache) <= 3
+
+
+def test_what_siblings_have_in_common_is_verified_once(monkeypatch):
+    """Also if nobody has ever shown it by itself: handoffs of one agent differ in their last link alone."""
+    sibling = MADE.edit(2, lambda link: setattr(link, "nonce", some_bytes("sibling")))
+    verifier, checked = Verifier(BUNDLE), []
+    check = verification.step_4_signature
+
+    def counted(*given: Any) -> None:
+        checked.append(given)
+        check(*given)
+
+    monkeypatch.setattr(verification, "step_4_signature", counted)
+    ask(verifier, MADE.token)
+    assert len(checked) == 3
+    ask(verifier, sibling.token)
+    assert len(checked) == 4
