@@ -6,17 +6,12 @@ the shorter, wider chain ends in another key (prefix truncation).
 
 from __future__ import annotations
 
-from typing import Final
-
 from delegation.core import limits
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds, VerifiedChain
 from delegation.core.codec import decode_proof, encode_proof, join_proof, split_proof
 from delegation.core.keys import Purpose, Signer, signing_input, verify
 from delegation.errors import BadSignature, Malformed, Reason, refusal
-
-SERVICE_AUDIENCE: Final = "urn:delegation:service"
-"""The audience of the proofs by which a holder ends a task or revokes a link."""
 
 
 def sign_proof(

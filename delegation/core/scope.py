@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from delegation.core import limits
 from delegation.core.constraints.build import arguments_of
 from delegation.core.constraints.family import Argument
 from delegation.errors import Reason, refusal
+
+SERVICE_AUDIENCE: Final = "urn:delegation:service"
+"""The audience of the proofs by which a holder ends a task or revokes a link. No tool is served under it."""
 
 
 @dataclass(frozen=True, slots=True)

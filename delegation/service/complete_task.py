@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from delegation.core.arguments import Arguments
-from delegation.core.proof import SERVICE_AUDIENCE, check_holder_proof
+from delegation.core.proof import check_holder_proof
 from delegation.core.revocation import RevocationKind
+from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.errors import NotFound
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed

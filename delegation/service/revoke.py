@@ -7,8 +7,9 @@ from typing import Final
 from delegation.core import limits
 from delegation.core.arguments import Arguments
 from delegation.core.keys import check_public_key
-from delegation.core.proof import SERVICE_AUDIENCE, check_holder_proof
+from delegation.core.proof import check_holder_proof
 from delegation.core.revocation import RevocationKind
+from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.errors import BadProof, InvalidRequest, NotFound, PermissionDenied, Reason, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed

@@ -18,7 +18,7 @@ from delegation.core.chain import GrantClaims, Link, SignedLink, UnverifiedChain
 from delegation.core.codec import decode_link, parse_link, parse_token
 from delegation.core.keys import Purpose, SigningKey, link_id, signing_input
 from delegation.core.limits import KEY_BYTES
-from delegation.core.scope import Scope
+from delegation.core.scope import SERVICE_AUDIENCE, Scope
 from delegation.errors import InvalidRequest, Reason, refusal
 from delegation.telemetry import Span, SpanIds, names
 from delegation_sdk import context, tracing
@@ -116,10 +116,13 @@ class Delegation:
             The call; use it as a context manager to have a span around it.
 
         Raises:
-            NotPermitted: ARGUMENTS_INVALID or ARGUMENTS_TOO_LARGE. Whether the scope permits it, the guard decides.
+            NotPermitted: ARGUMENTS_INVALID or ARGUMENTS_TOO_LARGE; TOOL_NOT_PERMITTED at the audience by which a holder
+                ends its task: no tool is served there. Whether the scope permits the call, the guard decides.
             InvalidRequest: The holder key is not here.
         """
         self.require_key()
+        if audience == SERVICE_AUDIENCE:
+            raise refusal(Reason.TOOL_NOT_PERMITTED, detail="no tool is served under the service's own audience")
         return Call(self, audience, tool, {} if arguments is None else arguments, sources=self._sources)
 
     @contextmanager

@@ -27,9 +27,10 @@ from delegation.core.chain import Principal, PrincipalBasis, SignedLink, Verifie
 from delegation.core.codec import decode_feed_entry, encode_catalogue, join_token
 from delegation.core.keys import SigningKey
 from delegation.core.mint import sign_grant
-from delegation.core.proof import SERVICE_AUDIENCE, check_holder_proof, check_proof
+from delegation.core.proof import check_holder_proof, check_proof
 from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, RevocationState
+from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.core.statement import Binding, Receipt, SignedStatement
 from delegation.core.trust import Catalogue, CatalogueTool, KeyPurpose, TrustBundle, TrustedKey
 from delegation.core.verify import Verifier

@@ -13,7 +13,8 @@ from delegation.core.arguments import Arguments
 from delegation.core.chain import TraceIds
 from delegation.core.codec import join_proof
 from delegation.core.keys import Purpose, SigningKey, signing_input
-from delegation.core.proof import SERVICE_AUDIENCE, check_holder_proof, check_proof, sign_proof
+from delegation.core.proof import check_holder_proof, check_proof, sign_proof
+from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.errors import BadProof, Reason, Refused
 from delegation.v1 import statement_pb2 as pb
 from support.attacks import Whatever, first, nothing

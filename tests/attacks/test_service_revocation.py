@@ -8,9 +8,8 @@ from threading import Barrier
 import pytest
 
 from delegation.core.attest import open_bundle, open_feed_entry
-from delegation.core.proof import SERVICE_AUDIENCE
 from delegation.core.revocation import RevocationKind, RevocationState
-from delegation.core.scope import any_call
+from delegation.core.scope import SERVICE_AUDIENCE, any_call
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, Refused, Revoked
 from delegation.wire.trust import read_feed_entry

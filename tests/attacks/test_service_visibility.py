@@ -14,9 +14,8 @@ from delegation.core.chain import Frame
 from delegation.core.codec import join_token
 from delegation.core.constraints import under
 from delegation.core.keys import Purpose, signing_input
-from delegation.core.proof import SERVICE_AUDIENCE
 from delegation.core.revocation import RevocationKind
-from delegation.core.scope import Scope, any_call, tool
+from delegation.core.scope import SERVICE_AUDIENCE, Scope, any_call, tool
 from delegation.errors import (
     BadProof,
     BadSignature,

@@ -20,8 +20,8 @@ from processes import Service, running_service
 from report import Row
 
 from delegation.core.attest import open_bundle, open_feed_entry
-from delegation.core.proof import SERVICE_AUDIENCE
 from delegation.core.revocation import RevocationKind, RevocationState, revocation_key
+from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.core.trust import TrustBundle
 from delegation.errors import Revoked
 from delegation.v1 import trust_service_pb2 as pb

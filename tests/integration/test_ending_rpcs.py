@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from delegation.core.proof import SERVICE_AUDIENCE
 from delegation.core.revocation import RevocationKind, principal_id
-from delegation.core.scope import any_call
+from delegation.core.scope import SERVICE_AUDIENCE, any_call
 from delegation.errors import BadProof, InvalidRequest, Malformed, NotFound, PermissionDenied, Reason, Revoked
 from support.caller import new_key, nonce, now_ms
 from support.server import spiffe_id

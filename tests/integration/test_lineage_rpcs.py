@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from delegation.core.proof import SERVICE_AUDIENCE
-from delegation.core.scope import any_call
+from delegation.core.scope import SERVICE_AUDIENCE, any_call
 from delegation.errors import InvalidRequest, NotFound, PermissionDenied, Reason
 from delegation.v1 import lineage_service_pb2 as pb
 from delegation.wire.lineage import PageRequest

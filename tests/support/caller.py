@@ -23,10 +23,10 @@ from delegation.core.chain import SignedLink, TraceIds
 from delegation.core.codec import add_statements, decode_link, join_token, parse_link, parse_token
 from delegation.core.keys import Purpose, SigningKey, link_id, signing_input
 from delegation.core.mint import sign_handoff
-from delegation.core.proof import SERVICE_AUDIENCE, sign_proof
+from delegation.core.proof import sign_proof
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
 from delegation.core.revocation import RevocationKind
-from delegation.core.scope import Capability, Scope
+from delegation.core.scope import SERVICE_AUDIENCE, Capability, Scope
 from delegation.core.statement import SignedStatement
 from delegation.v1 import authorization_service_pb2 as authorization_pb
 from delegation.v1 import delegation_service_pb2 as delegation_pb

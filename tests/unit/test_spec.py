@@ -25,8 +25,9 @@ from delegation.core.constraints import covers
 from delegation.core.constraints.decimals import parse_decimal
 from delegation.core.constraints.paths import is_normal_path
 from delegation.core.keys import _SMALL_ORDER_Y, Purpose
-from delegation.core.proof import SERVICE_AUDIENCE, check_proof
+from delegation.core.proof import check_proof
 from delegation.core.revocation import RevocationKind, RevocationState
+from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, Refused, layer_of
 from delegation.v1 import chain_pb2, errors_pb2, statement_pb2

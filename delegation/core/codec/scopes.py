@@ -10,7 +10,15 @@ from delegation.core.codec.canonical import check_name, encode, encoder, invalid
 from delegation.core.codec.constraints import constraint_from_message, constraint_to_message
 from delegation.core.constraints import Argument
 from delegation.core.constraints.decimals import parse_decimal
-from delegation.core.scope import ApprovalRequirement, Budget, CallCount, Capability, Condition, Scope
+from delegation.core.scope import (
+    SERVICE_AUDIENCE,
+    ApprovalRequirement,
+    Budget,
+    CallCount,
+    Capability,
+    Condition,
+    Scope,
+)
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
 
@@ -32,11 +40,17 @@ def scope_from_message(message: pb.Scope) -> Scope:
         audience, tool = pair = item.audience, item.tool
         if pair <= last:  # code point order is UTF-8 byte order
             invalid("capabilities are not sorted and unique")
-        check_name(audience, "an audience")
+        _check_audience(audience)
         check_name(tool, "a tool")
         by_pair[pair] = _capability(item, audience, tool)
         last = pair
     return Scope.of_sorted(by_pair)
+
+
+def _check_audience(audience: str) -> str:
+    if audience == SERVICE_AUDIENCE:
+        invalid("no tool is served under the service's own audience")
+    return check_name(audience, "an audience")
 
 
 def _capability(message: pb.Capability, audience: str, tool: str) -> Capability:
@@ -86,7 +100,7 @@ def scope_to_message(scope: Scope) -> pb.Scope:
 
 def _capability_message(capability: Capability) -> pb.Capability:
     return pb.Capability(
-        audience=check_name(capability.audience, "an audience"),
+        audience=_check_audience(capability.audience),
         tool=check_name(capability.tool, "a tool"),
         any_arguments=capability.arguments is None,
         arguments=[argument_to_message(name, a) for name, a in sorted((capability.arguments or {}).items())],

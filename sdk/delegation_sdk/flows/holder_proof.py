@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from delegation.core.arguments import Arguments
 from delegation.core.limits import NONCE_BYTES
-from delegation.core.proof import SERVICE_AUDIENCE, sign_proof
+from delegation.core.proof import sign_proof
+from delegation.core.scope import SERVICE_AUDIENCE
 from delegation_sdk.delegation import Delegation
 from delegation_sdk.sources import Sources
 
