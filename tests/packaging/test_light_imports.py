@@ -61,9 +61,10 @@ def those_of(modules: set[str], packages: tuple[str, ...]) -> set[str]:
     return {name for name in modules if any(name == each or name.startswith(each + ".") for each in packages)}
 
 
+@pytest.mark.parametrize("installed", ["", WITHOUT_EXTRAS], ids=["with all extras", "with the base install alone"])
 @pytest.mark.parametrize("module", ["delegation_sdk", "delegation_sdk.guard", "delegation_sdk.feed"])
-def test_a_tool_loads_neither_grpc_nor_server_code_nor_telemetry(module):
-    assert those_of(loaded_by(f"import {module}"), HEAVY + SERVER) == set()
+def test_a_tool_loads_neither_grpc_nor_server_code_nor_telemetry(module, installed):
+    assert those_of(loaded_by(f"{installed}\nimport {module}"), HEAVY + SERVER) == set()
 
 
 def test_reaching_for_the_guard_through_the_package_is_as_light():
@@ -73,6 +74,11 @@ def test_reaching_for_the_guard_through_the_package_is_as_light():
 @pytest.mark.parametrize("module", SDK_MODULES)
 def test_every_sdk_module_imports_without_any_extra(module):
     run(f"{WITHOUT_EXTRAS}\nimport {module}")
+
+
+def test_a_missing_extra_says_which_one_to_install():
+    attempt = "try:\n    import delegation_sdk.integrations.mcp\nexcept ImportError as error:\n    print(error)"
+    assert "pip install 'delegation-chain[mcp]'" in run(f"{WITHOUT_EXTRAS}\n{attempt}")
 
 
 def test_every_public_name_is_sorted_documented_and_there():

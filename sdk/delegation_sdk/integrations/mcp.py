@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.extension import Extension
-from mcp.server.mcpserver import MCPServer
-from mcp_types import CallToolRequestParams, CallToolResult, TextContent
+try:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+    from mcp.server.extension import Extension
+    from mcp.server.mcpserver import MCPServer
+    from mcp_types import CallToolRequestParams, CallToolResult, TextContent
+except ImportError as missing:
+    raise ImportError("guarding an MCP server needs the MCP SDK: pip install 'delegation-chain[mcp]'") from missing
 
 from delegation.core.records import OutcomeStatus
 from delegation.errors import Reason, Refused, refusal
