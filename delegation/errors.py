@@ -142,6 +142,7 @@ class Refused(DelegationError):
         parent: for growth, what the parent permits, in words.
         child: for growth, what was asked, in words.
         detail: one more sentence for people; never a value that a caller sent.
+        call_id: of a call that a guard refused, the id under which the denial is recorded, 16 bytes; else empty.
     """
 
     layer: Layer = Layer.AVAILABILITY
@@ -163,6 +164,7 @@ class Refused(DelegationError):
         self.parent = parent
         self.child = child
         self.detail = detail
+        self.call_id = b""
 
     def __str__(self) -> str:
         parts = [f"{self.reason}"]

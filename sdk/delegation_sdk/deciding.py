@@ -204,6 +204,7 @@ class Decider:
         return AuthorizedCall(call_id, chain, audience=self._audience, tool=tool, arguments=used, report=self.report)
 
     def _deny(self, question: Question, refused: Refused, span: Span) -> None:
+        refused.call_id = question.call_id
         if question.chain is not None:
             tracing.describe_chain(span, question.chain)
         self._describe(span, question.call_id, refused)

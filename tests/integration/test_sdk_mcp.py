@@ -105,6 +105,7 @@ async def test_tools_run_for_authorized_calls_alone(server, files, scope, transp
             assert refusal_in(wider).reason is Reason.ARGUMENT_REFUSED
             assert refusal_in(wider).link_index == 0
             assert "path under" in wider.content[0].text
+            assert len(refusal_in(wider).call_id) == 16  # what `delegation why` asks for
 
             default = await call_tool(session, helper, "files", "read", {"path": note})
             assert refusal_in(default).field == "read.limit", "1,000 is more than the chain permits"

@@ -124,6 +124,7 @@ def denied(refused: Refused) -> CallToolResult:
             "parent": refused.parent,
             "child": refused.child,
             "detail": refused.detail,
+            "call_id": refused.call_id.hex(),
         },
     )
 

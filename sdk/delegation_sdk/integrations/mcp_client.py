@@ -6,6 +6,7 @@ Works with `mcp.Client` and `mcp.ClientSession`, and with whatever has their `ca
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from delegation.errors import Reason, Refused, refusal
@@ -66,4 +67,7 @@ def refusal_in(result: Any) -> Refused | None:
         reason = Reason.INTERNAL
     link_index = content.get("link_index")
     words = {name: str(content.get(name) or "") for name in ("field", "parent", "child", "detail")}
-    return refusal(reason, link_index=link_index if isinstance(link_index, int) else None, **words)
+    refused = refusal(reason, link_index=link_index if isinstance(link_index, int) else None, **words)
+    with suppress(ValueError):
+        refused.call_id = bytes.fromhex(str(content.get("call_id") or ""))
+    return refused

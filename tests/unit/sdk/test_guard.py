@@ -75,6 +75,17 @@ def test_a_wider_argument_is_refused_at_the_link_that_forbids_it(guard, helper):
     assert (reason(caught), caught.value.link_index) == (Reason.ARGUMENT_REFUSED, 1)
 
 
+def test_a_refusal_names_the_call_under_which_it_is_recorded(guard, helper, authority):
+    named = []
+    for name, arguments in (("read", {"path": "/srv/b"}), ("write", {"path": "/srv/a", "size": 7})):  # here, and online
+        with pytest.raises(Refused) as caught:
+            decide(guard, helper, name, arguments)
+        named.append(caught.value.call_id)
+    guard.close()
+    assert sorted(named) == sorted(decision.call_id for decision in authority.decisions)
+    assert all(named)
+
+
 def test_another_tool_is_refused(guard, helper):
     with pytest.raises(NotPermitted) as caught:
         decide(guard, helper, "search", {})
