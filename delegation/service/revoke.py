@@ -6,11 +6,12 @@ from typing import Final
 
 from delegation.core import limits
 from delegation.core.arguments import Arguments
+from delegation.core.codec.feed import check_revocation_id
 from delegation.core.keys import check_public_key
 from delegation.core.proof import check_holder_proof
 from delegation.core.revocation import RevocationKind
 from delegation.core.scope import SERVICE_AUDIENCE
-from delegation.errors import BadProof, InvalidRequest, NotFound, PermissionDenied, Reason, refusal
+from delegation.errors import BadProof, InvalidRequest, Malformed, NotFound, PermissionDenied, Reason, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
@@ -23,14 +24,6 @@ NEVER_MS: Final = 253_402_300_799_999
 
 CLOCKS_DIFFER_MS: Final = 2 * limits.NOT_BEFORE_LEEWAY_MS
 """A verifier's clock may be behind ours, and what is over here is not over there yet."""
-
-_ID_BYTES: Final = {
-    RevocationKind.LINK: limits.LINK_ID_BYTES,
-    RevocationKind.HOLDER_KEY: limits.KEY_BYTES,
-    RevocationKind.TASK: limits.TASK_ID_BYTES,
-    RevocationKind.PRINCIPAL: 32,
-    RevocationKind.ISSUER_KEY: limits.KEY_ID_BYTES,
-}
 
 
 class Revoke:
@@ -107,16 +100,13 @@ def remembered_until_ms(expires_ms: int, now_ms: int) -> int:
 
 
 def _check_id(kind: RevocationKind, id: bytes) -> None:
-    if kind is RevocationKind.AGENT:
-        try:
-            text = id.decode()
-        except UnicodeDecodeError:
-            text = ""
-        if not text or len(id) > limits.NAME_BYTES:
-            raise InvalidRequest("an agent is named by its id in UTF-8")
-        return
-    if len(id) != _ID_BYTES[kind]:
-        raise InvalidRequest(f"the id of a {kind} has {_ID_BYTES[kind]} bytes, not {len(id)}")
+    """Refuse what no verifier would take from the feed, and what nothing can be named by."""
+    try:
+        check_revocation_id(kind, id)
+        if kind is RevocationKind.AGENT:
+            id.decode()
+    except (Malformed, UnicodeDecodeError):
+        raise InvalidRequest(f"{len(id)} bytes like these are not the id of a {kind}") from None
     if kind is RevocationKind.HOLDER_KEY:
         check_public_key(id)
 

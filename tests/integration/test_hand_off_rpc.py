@@ -205,6 +205,17 @@ def test_the_same_request_with_the_same_key_gets_the_same_answer_even_after_the_
         planner.record(task.child("agent/reader"), idempotency_key=key)
 
 
+def test_a_key_that_was_used_for_another_request_records_nothing(planner):
+    task, key = planner.grant(READ), f"handoff-{now_ms()}"
+    first, other = task.child("agent/reader"), task.child("agent/reader")
+    planner.record(first, idempotency_key=key)
+    with pytest.raises(Conflict):
+        planner.record(other, idempotency_key=key)
+    recorded = {link.link_id for link in planner.task(task.task_id)[1]}
+    assert first.leaf.link_id in recorded
+    assert other.leaf.link_id not in recorded
+
+
 def test_a_task_that_does_not_exist_is_not_found(planner):
     with pytest.raises(NotFound):
         planner.task(bytes(16))
