@@ -95,8 +95,8 @@ class HandOff:
         try:
             return await self._hand_off(caller, tokens, key)
         except Refused:
-            # Links are recorded once whatever the key; what the key adds is the answer to a request that would be
-            # refused by now. So it costs a look only then.
+            # What would be refused by now may have been answered when it was asked first. A link is recorded once
+            # whatever the key, so the key costs a look only here, and where a link turns out to be recorded before.
             if key and (earlier := await self._storage.earlier_response(key)) is not None:
                 return _kept(earlier)
             raise
@@ -120,14 +120,20 @@ class HandOff:
         keep = Idempotency(key, _answer(handoffs), now_ms + ANSWERS_KEPT_MS) if key else None
         records = [record for record, _ in new.values()]
         recorded = await self._record(chains, records, fence_of_all(chains, position), keep)
-        # A link that was recorded before keeps its first receipt.
+        before = {link_id for link_id, record in recorded.items() if record is not new[link_id][0]}
+        if key and keep and before:  # a repetition, it seems: then the answer is the one that was given
+            earlier = await self._storage.earlier_response(key)
+            if earlier not in (None, keep.response):
+                return _kept(earlier)
+        # A link that was recorded before keeps its first receipt, and is not delivered again.
         handoffs = [
             handoff._replace(receipt=decode_statement(recorded[handoff.link_id].receipt))
-            if recorded[handoff.link_id] is not new[handoff.link_id][0]
+            if handoff.link_id in before
             else handoff
             for handoff in handoffs
         ]
-        self._deliver(chains, handoffs)
+        fresh = [pair for pair in zip(chains, handoffs, strict=True) if pair[1].link_id not in before]
+        self._deliver(fresh)
         return tuple(handoffs)
 
     def _verified(self, token: bytes, now_ms: int) -> VerifiedChain:
@@ -187,8 +193,8 @@ class HandOff:
             self._recorded.note(record, subjects[record.task_id])
         return {record.link_id: record for record in recorded}
 
-    def _deliver(self, chains: Sequence[VerifiedChain], handoffs: Sequence[RecordedHandOff]) -> None:
-        for chain, handoff in zip(chains, handoffs, strict=True):
+    def _deliver(self, fresh: Sequence[tuple[VerifiedChain, RecordedHandOff]]) -> None:
+        for chain, handoff in fresh:
             if handoff.binding is None:
                 continue
             token = add_statements(chain.token, [handoff.receipt, handoff.binding])

@@ -256,7 +256,21 @@ def test_work_handed_to_an_offered_key_is_bound_and_delivered(server, planner, w
     assert (binding.agent, binding.holder_key) == (worker.agent, key.public)
     delivered = worker.work.get(timeout=10)
     assert parse_token(delivered).statements == (recorded.receipt, recorded.binding)
-    assert planner.record(child) == (recorded,) or planner.record(child)[0].binding is not None
+
+
+def test_a_repeated_handoff_is_answered_as_before_and_delivered_once(planner, worker):
+    key = worker.keys[offered_key(request_offer(planner, "agent/worker"))]
+    task, name = planner.grant(READ), f"delivered-{now_ms()}"
+    child = task.child("agent/worker", key=key)
+    first = planner.record(child, idempotency_key=name)
+    assert planner.record(child, idempotency_key=name) == first  # its binding, too
+    (again,) = planner.record(child)  # without the key, what is recorded is the same
+    assert (again.link_id, again.receipt) == (first[0].link_id, first[0].receipt)
+    assert again.binding is not None
+    last = task.child("agent/worker", key=worker.keys[offered_key(request_offer(planner, "agent/worker"))])
+    planner.record(last)
+    delivered = [parse_token(worker.work.get(timeout=10)).frames[-1].payload for _ in range(2)]
+    assert delivered == [child.leaf.payload, last.leaf.payload]
 
 
 def test_an_offer_is_good_for_one_handoff(planner, worker):
