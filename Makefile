@@ -10,6 +10,7 @@ RUN      := $(VENV)/$(call stamp,requirements/run.txt)
 PROJECT  := $(VENV)/$(call stamp,pyproject.toml)
 TEST     := $(VENV)/$(call stamp,requirements/test.txt)
 CHECK    := $(VENV)/$(call stamp,requirements/check.txt)
+FUZZ     := $(VENV)/$(call stamp,requirements/fuzz.txt)
 PROTO    := $(PROTO_VENV)/$(call stamp,requirements/proto.txt)
 
 PIP      := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
@@ -58,6 +59,10 @@ format: $(RUN) $(PROJECT) $(TEST) $(CHECK) ## put code and contract into their o
 bench: $(RUN) $(PROJECT) $(TEST) ## measure against the bars; writes build/bench/results.json
 	@$(BIN)/python tests/benchmarks/run.py
 
+.PHONY: fuzz
+fuzz: $(RUN) $(PROJECT) $(TEST) $(FUZZ) ## try every decoder (SECONDS=60 or RUNS=1000000 a target, TARGETS="proof bundle")
+	@$(BIN)/python tests/fuzz/run.py $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
+
 .PHONY: proto
 proto: $(PROTO) ## write delegation/v1 from proto/
 	@$(PROTO_VENV)/bin/python proto/generate.py
@@ -74,6 +79,7 @@ lock: ## resolve requirements/*.txt anew (needs uv)
 	@$(LOCK) pyproject.toml --extra all --group build --group test -c requirements/run.txt -o requirements/test.txt
 	@$(LOCK) pyproject.toml --extra all --group build --group test --group check -c requirements/test.txt -o requirements/check.txt
 	@$(LOCK) --group proto -o requirements/proto.txt
+	@$(LOCK) --group fuzz -o requirements/fuzz.txt
 
 .PHONY: clean
 clean: ## remove what these targets made
@@ -104,6 +110,11 @@ $(CHECK): | $(RUN) $(TEST)
 	@echo "Adding the linters ..."
 	@$(BIN)/python $(PIP) $(HASHED) requirements/check.txt
 	@rm -f $(VENV)/.installed-check.txt-*; touch $@
+
+$(FUZZ): | $(RUN)
+	@echo "Adding the fuzzer ..."
+	@$(BIN)/python $(PIP) $(HASHED) requirements/fuzz.txt
+	@rm -f $(VENV)/.installed-fuzz.txt-*; touch $@
 
 $(PROTO): | python
 	@echo "Installing the generator into $(PROTO_VENV) ..."
