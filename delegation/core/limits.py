@@ -27,6 +27,21 @@ ARGUMENTS: Final = 64
 CONDITIONS: Final = 8
 """Conditions of one capability: one of each kind, with some to spare."""
 
+APPROVERS: Final = 64
+"""Approvers that one condition names. Larger circles are groups, which have a name."""
+
+BRANCHES: Final = 64
+"""Constraints of an all-of or any-of: alternatives that a person can still read."""
+
+SCHEMES: Final = 8
+"""Schemes of a URL pattern."""
+
+REGEX_BYTES: Final = 512
+"""A regular expression. Longer ones are a program, and belong into a tool."""
+
+REGEX_WEIGHT: Final = 256
+"""Positions in a regular expression with its repetitions written out: bounds compiling and matching it."""
+
 NESTING: Final = 16
 """Constraints inside constraints. Recursion must be bounded well below the interpreter's."""
 
@@ -34,7 +49,7 @@ SET_VALUES: Final = 1024
 """Values in a one-of. Longer lists belong into a catalogue, not into a token."""
 
 EVALUATION_STEPS: Final = 20_000
-"""Steps that deciding one call may take over all links: a bound on work that is no clock."""
+"""Steps for deciding one call over all links, and for comparing all scopes of a token: a bound that is no clock."""
 
 ARGUMENT_BYTES: Final = 1024 * 1024
 """Canonical JSON of a call's arguments. Larger things are passed by name."""
@@ -64,7 +79,7 @@ BATCH_TOKENS: Final = 64
 """Tokens in one request: new chains of a batch of decisions, or handoffs. Each may have to be verified."""
 
 COMPARED_INTEGERS: Final = 1024
-"""An integer range no wider than this is compared with another kind of constraint number by number."""
+"""An integer range no wider than this is listed, so that other kinds of constraint can be asked number by number."""
 
 NAME_BYTES: Final = 512
 """An agent id, audience, tool or argument name, subject or issuer, as UTF-8."""

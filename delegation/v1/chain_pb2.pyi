@@ -524,7 +524,9 @@ class Constraint(_message.Message):
     cidr: _builtins.str
     """An IP address inside this network, in CIDR notation."""
     regex: _builtins.str
-    """A string that matches this regular expression (RE2) from its first to its last character."""
+    """A string that matches this regular expression (SPEC section 5.1) from its first to its last
+    character.
+    """
     @_builtins.property
     def exact_composite(self) -> Global___Value:
         """Exactly this list or object."""
@@ -535,7 +537,7 @@ class Constraint(_message.Message):
 
     @_builtins.property
     def not_one_of(self) -> Global___ScalarSet:
-        """Any scalar or composite except these scalars."""
+        """A scalar of a type that occurs among these, and none of them."""
 
     @_builtins.property
     def integer_range(self) -> Global___IntegerRange:
@@ -547,7 +549,7 @@ class Constraint(_message.Message):
 
     @_builtins.property
     def decimal_text(self) -> Global___DecimalRange:
-        """A string that is a decimal in normal form, within these bounds."""
+        """A string that is a decimal number, within these bounds."""
 
     @_builtins.property
     def length(self) -> Global___LengthRange:
@@ -579,7 +581,7 @@ class Constraint(_message.Message):
 
     @_builtins.property
     def negation(self) -> Global___Constraint:
-        """A value that does not satisfy this."""
+        """A value of the kind that this speaks of, which does not satisfy it."""
 
     @_builtins.property
     def all_of(self) -> Global___ConstraintList:
@@ -909,7 +911,7 @@ class SegmentGlob(_message.Message):
     PATTERN_FIELD_NUMBER: _builtins.int
     SEPARATOR_FIELD_NUMBER: _builtins.int
     pattern: _builtins.str
-    """Segments, joined by the separator; `*` stands for one segment, a last `**` for any number."""
+    """Segments, joined by the separator; `*` stands for one segment, a last `**` for one or more."""
     separator: _builtins.str
     """One character; empty means "/"."""
     def __init__(
@@ -942,7 +944,7 @@ class UrlPattern(_message.Message):
     subdomains: _builtins.bool
     """True: any host that ends in "." + host is permitted, too."""
     port: _builtins.int
-    """The port; absent: only the scheme's default."""
+    """The port as the URL writes it; absent: the URL writes none."""
     path_prefix: _builtins.str
     """The path must be this or lie below it; empty: any path."""
     @_builtins.property
