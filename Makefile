@@ -3,6 +3,7 @@ PYTHON   ?= python3
 VENV     := .venv
 BIN      := $(VENV)/bin
 PROTO_VENV := .venv-proto
+PEERS_VENV := .venv-peers
 
 # A stamp is named after its input's content: a changed file reinstalls, a touched one does not.
 stamp     = .installed-$(notdir $(1))-$(shell cksum < $(1) | cut -d' ' -f1)
@@ -12,6 +13,8 @@ TEST     := $(VENV)/$(call stamp,requirements/test.txt)
 CHECK    := $(VENV)/$(call stamp,requirements/check.txt)
 FUZZ     := $(VENV)/$(call stamp,requirements/fuzz.txt)
 PROTO    := $(PROTO_VENV)/$(call stamp,requirements/proto.txt)
+PEERS    := $(PEERS_VENV)/$(call stamp,requirements/peers.txt)
+PEERS_PROJECT := $(PEERS_VENV)/$(call stamp,pyproject.toml)
 
 PIP      := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
 HASHED   := --require-hashes --only-binary=:all: --requirement
@@ -21,7 +24,7 @@ HASHED   := --require-hashes --only-binary=:all: --requirement
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(RUN) $(PROJECT) ## watch a grant, handoffs, a call, and every refusal, on real processes
@@ -59,6 +62,10 @@ format: $(RUN) $(PROJECT) $(TEST) $(CHECK) ## put code and contract into their o
 bench: $(RUN) $(PROJECT) $(TEST) ## measure against the bars; writes build/bench/results.json
 	@$(BIN)/python tests/benchmarks/run.py
 
+.PHONY: bench-peers
+bench-peers: $(PEERS) $(PEERS_PROJECT) ## measure against others on the same work (ARGS=--quick, ARGS=--markdown)
+	@$(PEERS_VENV)/bin/python tests/benchmarks/peers/run.py $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(RUN) $(PROJECT) $(TEST) $(FUZZ) ## try every decoder (SECONDS=60 or RUNS=1000000 a target, TARGETS="proof bundle")
 	@$(BIN)/python tests/fuzz/run.py $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
@@ -80,10 +87,11 @@ lock: ## resolve requirements/*.txt anew (needs uv)
 	@$(LOCK) pyproject.toml --extra all --group build --group test --group check -c requirements/test.txt -o requirements/check.txt
 	@$(LOCK) --group proto -o requirements/proto.txt
 	@$(LOCK) --group fuzz -o requirements/fuzz.txt
+	@$(LOCK) pyproject.toml --group build --group peers -c requirements/run.txt -o requirements/peers.txt
 
 .PHONY: clean
 clean: ## remove what these targets made
-	@rm -rf $(VENV) $(PROTO_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(PROTO_VENV) $(PEERS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: python
 python:
@@ -121,3 +129,13 @@ $(PROTO): | python
 	@$(PYTHON) -m venv --clear $(PROTO_VENV)
 	@$(PROTO_VENV)/bin/python $(PIP) $(HASHED) requirements/proto.txt
 	@touch $@
+
+$(PEERS): | python
+	@echo "Installing this project and others into $(PEERS_VENV) ..."
+	@$(PYTHON) -m venv --clear $(PEERS_VENV)
+	@$(PEERS_VENV)/bin/python $(PIP) $(HASHED) requirements/peers.txt
+	@touch $@
+
+$(PEERS_PROJECT): | $(PEERS)
+	@$(PEERS_VENV)/bin/python $(PIP) --no-build-isolation --editable .
+	@rm -f $(PEERS_VENV)/.installed-pyproject.toml-*; touch $@
