@@ -127,3 +127,8 @@ PROOF_MEMORY_MS: Final = PROOF_PAST_MS + PROOF_FUTURE_MS
 CACHE_ENTRIES: Final = 4096
 CACHE_BYTES: Final = 4 * 1024 * 1024
 """Bounds of a verifier's cache of verified prefixes. What is remembered of a token takes up to 32 times its bytes."""
+
+KNOWN_CHAINS: Final = 4096
+KNOWN_CHAINS_BYTES: Final = 4 * 1024 * 1024
+"""Bounds of what a guard keeps to find chains by their digest: far more than are in use at one time, and at least 64
+of the largest. A chain that was pushed out is sent again, so they cost nobody a call."""

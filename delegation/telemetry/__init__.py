@@ -142,6 +142,19 @@ def count_decision(*, audience: str, reason: str | None, duration_ms: float) -> 
     listening.count_decision(audience, reason, duration_ms)
 
 
+def count_unknown_chain(*, audience: str) -> None:
+    """Count a call by reference to a chain that is not known, if anything listens. It is no decision.
+
+    Args:
+        audience: At whose guard.
+    """
+    if not listened():
+        return
+    from delegation.telemetry import listening  # loads the API
+
+    listening.count_unknown_chain(audience)
+
+
 def principal_hash(issuer: str, subject: str) -> str:
     """A keyed hash of a principal, so that spans can be grouped by it and do not name it.
 

@@ -95,3 +95,14 @@ def _decision_instruments() -> tuple[Counter, Histogram]:
         meter.create_counter(names.DECISIONS, unit="{decision}", description="Decisions, by reason of refusal"),
         meter.create_histogram(names.DECISION_DURATION, unit="s", description="How long a decision took"),
     )
+
+
+def count_unknown_chain(audience: str) -> None:
+    """Count a call by reference to a chain that is not known."""
+    _unknown_chains().add(1, {names.AUDIENCE: audience})
+
+
+@cache
+def _unknown_chains() -> Counter:
+    description = "Calls by reference to a chain that the guard did not know"
+    return metrics.get_meter(names.SCOPE).create_counter(names.UNKNOWN_CHAINS, unit="{call}", description=description)

@@ -46,3 +46,4 @@ REFUSED: Final = "refused"
 # Metrics.
 DECISIONS: Final = "delegation.decisions"
 DECISION_DURATION: Final = "delegation.decision.duration"
+UNKNOWN_CHAINS: Final = "delegation.chains.unknown"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from delegation_sdk.client import Client as Client
     from delegation_sdk.delegation import Delegation as Delegation
     from delegation_sdk.guard import Guard as Guard
+    from delegation_sdk.peer import Peer as Peer
     from delegation_sdk.profile import Profile as Profile
 
 # Public name to the module that defines it; the same names are imported for type checkers above.
@@ -53,6 +54,7 @@ _HOME = {
     "DelegationError": "delegation.errors",
     "Guard": "delegation_sdk.guard",
     "OutcomeStatus": "delegation.core.records",
+    "Peer": "delegation_sdk.peer",
     "Profile": "delegation_sdk.profile",
     "Reason": "delegation.errors",
     "Refused": "delegation.errors",

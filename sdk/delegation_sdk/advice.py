@@ -22,6 +22,7 @@ _BY_LAYER: Final = {
 }
 _BY_REASON: Final = {
     Reason.FEED_STALE: "Try again when the tool has reached the delegation service again.",
+    Reason.CHAIN_UNKNOWN: "Send the same call again with its chain, and the same proof.",
     Reason.CHAIN_MISSING: "Call this tool under a delegation: `delegation.call(…)`.",
 }
 

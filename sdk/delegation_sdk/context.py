@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 from delegation_sdk.carriage import (
     CHAIN_HEADER,
     CHAIN_METADATA,
+    DIGEST_HEADER,
+    DIGEST_METADATA,
     MAX_HEADER_BYTES,
     MAX_METADATA_BYTES,
     META_KEY,
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CHAIN_HEADER",
     "CHAIN_METADATA",
+    "DIGEST_HEADER",
+    "DIGEST_METADATA",
     "MAX_HEADER_BYTES",
     "MAX_METADATA_BYTES",
     "META_KEY",

@@ -30,6 +30,7 @@ from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.feed import FeedWatcher
+from delegation_sdk.known_chains import KnownChains
 from delegation_sdk.log import warn
 from delegation_sdk.question import Question
 from delegation_sdk.recorder import Recorder
@@ -56,6 +57,7 @@ class Decider:
         feed: The revocation feed.
         recorder: Where decisions and outcomes go.
         replay: The proofs that were used.
+        chains: The chains that can be found by their digest.
         sources: Clock and randomness.
     """
 
@@ -67,6 +69,7 @@ class Decider:
         feed: FeedWatcher,
         recorder: Recorder,
         replay: ReplayStore,
+        chains: KnownChains,
         sources: Sources,
     ) -> None:
         self._audience = audience
@@ -74,6 +77,7 @@ class Decider:
         self._feed = feed
         self._recorder = recorder
         self._replay = replay
+        self._chains = chains
         self._sources = sources
 
     def decide(
@@ -137,6 +141,7 @@ class Decider:
             accept_from_ms=self._replay.horizon_ms,
         )
         self._replay.use(proof.nonce, proof.issued_at_ms, now_ms)
+        self._chains.keep(chain)  # not before: only the leaf's holder gets a chain in here
         used = self._permit(chain, question.tool, sent, defaults)
         self._recorder.append(self._record(question, None, now_ms), chain.token)
         return self._authorized(question.call_id, chain, question.tool, used)
@@ -168,6 +173,7 @@ class Decider:
             raise decision.refusal
         try:
             chain = self._verify(question, self._sources.now_ms())
+            self._chains.keep(chain)  # the service has checked the proof, and permits nothing without
             # The service has not seen the defaults; and it is not believed more than the chain.
             used = self._permit(chain, question.tool, sent, defaults)
         except Exception:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 from delegation import telemetry
 from delegation.core.keys import SigningKey
 from delegation.core.trust import Effect
-from delegation.errors import ConfigError, Reason, Refused, ServiceUnavailable, refusal
+from delegation.errors import ConfigError, Layer, Reason, Refused, ServiceUnavailable, refusal
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.deciding import Decider, Deciding, drive, drive_async
 from delegation_sdk.feed import FeedWatcher
 from delegation_sdk.guard_ports import GuardPorts
+from delegation_sdk.known_chains import KnownChains
 from delegation_sdk.log import warn
 from delegation_sdk.record_queue import MAX_WAITING
 from delegation_sdk.recorder import Recorder
@@ -74,12 +75,14 @@ class Guard:
         self._recorder = Recorder(
             ports.records, SigningKey.generate(sources.random), sources=sources, capacity=max_waiting
         )
+        self._chains = KnownChains()
         self._decider = Decider(
             audience,
             trust=self._trust,
             feed=self._feed,
             recorder=self._recorder,
             replay=ReplayStore(sources.now_ms()),
+            chains=self._chains,
             sources=sources,
         )
         self.aio = AsyncGuard(self)
@@ -156,7 +159,8 @@ class Guard:
             defaults: What the tool will use for arguments that were not sent.
 
         Raises:
-            Refused: The call is denied; `reason`, `layer` and `link_index` say why.
+            Refused: The call is denied; `reason`, `layer` and `link_index` say why. CHAIN_UNKNOWN is none of its own:
+                nothing was decided, and the caller can send the call again with its chain.
         """
         with self._deciding(carriage, tool, arguments, defaults) as deciding:
             return drive(deciding, self._ports.online.authorize)
@@ -215,19 +219,41 @@ class Guard:
         """Open the span of a decision, and count it when it is taken."""
         started_ms = self._sources.monotonic_ms()
         reason: str | None = "cancelled"
+        came = self._dereferenced(carriage) if carriage.chain_digest and not self._is_forked else carriage
         with tracing.authorizing(self.audience, tool) as span:
             try:
                 # A forked child has no threads, and would number its own records as its parent's.
-                if os.getpid() != self._process:
+                if self._is_forked:
                     raise refusal(Reason.INTERNAL, detail="this guard was made before a fork: make one in each process")
-                yield self._decider.decide(carriage, tool, arguments, defaults, span)
+                yield self._decider.decide(came, tool, arguments, defaults, span)
                 reason = None
             except Refused as refused:
                 reason = str(refused.reason)
+                # Other statements may be what the caller has: it shall send them.
+                if came is not carriage and refused.layer is Layer.STATEMENT:
+                    self._chains.forget(carriage.chain_digest)
                 raise
             finally:
                 duration_ms = self._sources.monotonic_ms() - started_ms
                 telemetry.count_decision(audience=self.audience, reason=reason, duration_ms=duration_ms)
+
+    @property
+    def _is_forked(self) -> bool:
+        return os.getpid() != self._process
+
+    def _dereferenced(self, carriage: Carriage) -> Carriage:
+        """Put the chain in place of its digest; all else goes on as if it had come by value.
+
+        A digest that finds nothing is no decision: nobody's call it would be, and anybody could fill the records with
+        such. It is counted, and leaves neither span nor record.
+        """
+        if carriage.token:
+            raise refusal(Reason.MALFORMED, detail="chain and chain digest came together")
+        token = self._chains.find(carriage.chain_digest, self._sources.now_ms())
+        if token is None:
+            telemetry.count_unknown_chain(audience=self.audience)
+            raise refusal(Reason.CHAIN_UNKNOWN)
+        return Carriage(token, carriage.proof)
 
     def _close_at_exit(self) -> None:
         try:

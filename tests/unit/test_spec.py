@@ -155,10 +155,12 @@ def test_kinds_of_revocation_are_those_of_the_code():
 
 
 def test_carriage_is_that_of_the_code():
-    names = {row[0]: (row[1], row[2]) for row in rows("where | chain | proof")}
-    assert names["gRPC metadata"] == (carriage.CHAIN_METADATA, carriage.PROOF_METADATA)
-    assert names["HTTP headers"] == (carriage.CHAIN_HEADER, carriage.PROOF_HEADER)
+    names = {row[0]: tuple(row[1:4]) for row in rows("where | chain | proof")}
+    assert names["gRPC metadata"] == (carriage.CHAIN_METADATA, carriage.PROOF_METADATA, carriage.DIGEST_METADATA)
+    assert names["HTTP headers"] == (carriage.CHAIN_HEADER, carriage.PROOF_HEADER, carriage.DIGEST_HEADER)
+    members = [re.split(r"` → `|the same → `", cell)[-1] for cell in names["MCP `params._meta"]]
     assert names["MCP `params._meta"][0].startswith(carriage.META_KEY)
+    assert members == [carriage.CHAIN_MEMBER, carriage.PROOF_MEMBER, carriage.DIGEST_MEMBER]
     assert f"{carriage.MAX_METADATA_BYTES:,} bytes" in section(11)
     assert f"{carriage.MAX_HEADER_BYTES:,} characters" in section(11)
     assert SERVICE_AUDIENCE in section(7)

@@ -20,7 +20,7 @@ except ImportError as missing:
 
 from delegation.core.records import OutcomeStatus
 from delegation.errors import Reason, Refused, refusal
-from delegation_sdk import context
+from delegation_sdk import context, refusal_json
 from delegation_sdk.advice import advice
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.guard import Guard
@@ -116,16 +116,7 @@ def denied(refused: Refused) -> CallToolResult:
     return CallToolResult(
         is_error=True,
         content=[TextContent(type="text", text=f"Refused: {refused}. {advice(refused)}")],
-        structured_content={
-            "reason": str(refused.reason),
-            "layer": str(refused.layer),
-            "link_index": refused.link_index,
-            "field": refused.field,
-            "parent": refused.parent,
-            "child": refused.child,
-            "detail": refused.detail,
-            "call_id": refused.call_id.hex(),
-        },
+        structured_content=refusal_json.to_json(refused),
     )
 
 

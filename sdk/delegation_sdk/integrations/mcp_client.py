@@ -1,18 +1,26 @@
-"""Calling guarded MCP tools: chain and proof go along in `_meta`.
+"""Calling guarded MCP tools: chain and proof go along in `_meta`. In a session, a chain is sent once.
 
 Works with `mcp.Client` and `mcp.ClientSession`, and with whatever has their `call_tool`; it imports neither.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from delegation.errors import Reason, Refused, refusal
+from delegation.errors import Refused
+from delegation_sdk import refusal_json
+from delegation_sdk.carriage import Carriage, to_mcp_meta
 from delegation_sdk.delegation import Delegation
+from delegation_sdk.peer import Peer
 
 Result_co = TypeVar("Result_co", covariant=True)
+
+# By id, since `mcp.Client` compares by value and cannot be a key. An entry goes with its session, before its id is
+# another's.
+_peers: Final[dict[int, Peer]] = {}
 
 
 class ToolCaller(Protocol[Result_co]):
@@ -36,6 +44,8 @@ async def call_tool(
 ) -> Result_co:
     """Call a guarded tool under a delegation.
 
+    The chain is sent once in a session, and its digest from then on; a server that does not find it is sent it again.
+
     Args:
         session: An `mcp.Client` or `mcp.ClientSession`.
         delegation: Under which the call is made; its holder key must be here.
@@ -52,22 +62,38 @@ async def call_tool(
         NotPermitted: ARGUMENTS_INVALID or ARGUMENTS_TOO_LARGE.
         InvalidRequest: The holder key is not here.
     """
+    peer = _peer_of(session)
     async with delegation.call(audience, tool, arguments) as call:
-        return await session.call_tool(tool, call.arguments, meta={**(meta or {}), **call.mcp_meta()}, **options)
+
+        async def once(carriage: Carriage) -> Result_co:
+            return await session.call_tool(
+                tool, call.arguments, meta={**(meta or {}), **to_mcp_meta(carriage)}, **options
+            )
+
+        if peer.knows(call):
+            result = await once(call.reference)
+            if not peer.missed(call, refusal_in(result)):
+                return result
+        result = await once(call.carriage)
+        if refusal_in(result) is None:
+            peer.was_sent(call)
+        return result
 
 
 def refusal_in(result: Any) -> Refused | None:
     """Give the guard's refusal in a tool's result, or None if it is none."""
-    content = getattr(result, "structured_content", None)
-    if not getattr(result, "is_error", False) or not isinstance(content, Mapping) or "layer" not in content:
+    if not getattr(result, "is_error", False):
         return None
-    try:
-        reason = Reason(str(content.get("reason")))
-    except ValueError:
-        reason = Reason.INTERNAL
-    link_index = content.get("link_index")
-    words = {name: str(content.get(name) or "") for name in ("field", "parent", "child", "detail")}
-    refused = refusal(reason, link_index=link_index if isinstance(link_index, int) else None, **words)
-    with suppress(ValueError):
-        refused.call_id = bytes.fromhex(str(content.get("call_id") or ""))
-    return refused
+    return refusal_json.from_json(getattr(result, "structured_content", None))
+
+
+def _peer_of(session: object) -> Peer:
+    """Give what is remembered of the server behind a session, for as long as the session lives."""
+    key = id(session)
+    peer = _peers.get(key)
+    if peer is None:
+        peer = Peer()
+        with suppress(TypeError):  # what cannot be seen to end is not remembered: each of its calls has its chain
+            weakref.finalize(session, _peers.pop, key, None).atexit = False
+            _peers[key] = peer
+    return peer
