@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import platform
 import sys
 import time
 import traceback
@@ -21,6 +19,7 @@ from typing import Final
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the tests share: tests/support
 
+import page
 import report
 from measure import MeasurementFailedError
 
@@ -35,7 +34,6 @@ GROUPS: Final = {
     "feed": ("bench_feed", "Revocation feed"),
     "mcp": ("bench_mcp", "MCP over stdio"),
 }
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.write_json(rows, options.output)
     print(f"{report.summary(rows)}; {time.monotonic() - began:.0f} s; {options.output}")
     if options.markdown:
-        _write_page(options.markdown, measured)
+        tables = [page.machine(), *(report.markdown(title, rows) for title, rows in measured)]
+        page.put(options.markdown, "measured", "\n\n".join(tables))
     for line in failed:
         print(f"measurement failed: {line}", file=sys.stderr)
     return 1 if failed else 0
@@ -76,21 +75,6 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     if unknown := [group for group in options.groups if group not in GROUPS]:
         parser.error(f"there is no group {unknown[0]}: they are {', '.join(GROUPS)}")
     return options
-
-
-def _write_page(page: Path, measured: Sequence[tuple[str, list[report.Row]]]) -> None:
-    text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
-        sys.exit(f"{page} has no lines {_BEGIN} and {_END}")
-    tables = "\n\n".join([_machine(), *(report.markdown(title, rows) for title, rows in measured)])
-    page.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}", encoding="utf-8")
-
-
-def _machine() -> str:
-    cores = os.cpu_count()
-    return f"{time.strftime('%Y-%m-%d')}, {cores} cores, {platform.machine()}, Python {platform.python_version()}."
 
 
 if __name__ == "__main__":
