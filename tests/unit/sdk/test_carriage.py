@@ -24,6 +24,7 @@ from delegation_sdk.carriage import (
 )
 
 CARRIAGE = Carriage(b"\x01token\xff", b"\x02proof\xfe")
+REFERENCE = Carriage(b"", b"\x02proof\xfe", bytes(range(32)))
 
 
 @given(st.binary(max_size=2000), st.binary(max_size=2000))
@@ -33,6 +34,76 @@ def test_what_is_put_into_a_call_is_read_from_it(token, proof):
     assert from_metadata(to_metadata(carriage)) == carriage
     assert from_headers(to_headers(carriage)) == carriage
     assert from_mcp_meta(to_mcp_meta(carriage)) == carriage
+
+
+def read_digest(digest, *, chain=None, proof=b"p"):
+    """Read a call that has this digest, and perhaps a chain, on each transport; give what each makes of it."""
+    raw = {"chain": chain, "proof": proof, "chain_digest": digest}
+    text = {
+        name: base64.urlsafe_b64encode(value).rstrip(b"=").decode() for name, value in raw.items() if value is not None
+    }
+    headers = {f"delegation-{name.replace('_', '-')}": value for name, value in text.items()}
+    headers = {name.replace("chain-chain", "chain"): value for name, value in headers.items()}
+    metadata = [(f"delegation-{name.replace('_', '-')}-bin", value) for name, value in raw.items() if value is not None]
+    return [
+        lambda: from_metadata(metadata),
+        lambda: from_headers(headers),
+        lambda: from_mcp_meta({META_KEY: text}),
+    ]
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=2000))
+def test_a_reference_is_put_into_a_call_and_read_from_it(digest, proof):
+    carriage = Carriage(b"", proof, digest)
+
+    assert from_metadata(to_metadata(carriage)) == carriage
+    assert from_headers(to_headers(carriage)) == carriage
+    assert from_mcp_meta(to_mcp_meta(carriage)) == carriage
+    assert [read() for read in read_digest(digest, proof=proof)] == [carriage] * 3
+
+
+def test_a_reference_is_carried_without_a_chain():
+    assert [key for key, _ in to_metadata(REFERENCE)] == ["delegation-chain-digest-bin", "delegation-proof-bin"]
+    assert list(to_headers(REFERENCE)) == ["Delegation-Chain-Digest", "Delegation-Proof"]
+    assert list(to_mcp_meta(REFERENCE)[META_KEY]) == ["chain_digest", "proof"]
+
+
+@pytest.mark.parametrize("chain", [b"a chain", b""], ids=["a chain", "an empty chain"])
+def test_chain_and_digest_together_are_malformed(chain):
+    for read in read_digest(bytes(32), chain=chain):
+        with pytest.raises(Malformed, match="together"):
+            read()
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 31, 33, 64])
+def test_a_digest_of_another_size_is_malformed(size):
+    for read in read_digest(bytes(size)):
+        with pytest.raises(Malformed, match="32 bytes"):
+            read()
+
+
+@pytest.mark.parametrize("write", [to_metadata, to_headers, to_mcp_meta])
+@pytest.mark.parametrize(
+    "carriage", [Carriage(b"chain", b"p", bytes(32)), Carriage(b"", b"p", bytes(31))], ids=["both", "another size"]
+)
+def test_what_no_guard_would_read_is_not_sent(write, carriage):
+    with pytest.raises(InvalidRequest, match="not both"):
+        write(carriage)
+
+
+def test_a_repeated_or_textual_digest_is_malformed():
+    digest = ("delegation-chain-digest-bin", bytes(32))
+    for metadata in ([digest, digest], [("delegation-chain-digest-bin", "A" * 43)]):
+        with pytest.raises(Malformed):
+            from_metadata(metadata)
+    with pytest.raises(Malformed, match="repeated"):
+        from_headers([("Delegation-Chain-Digest", "A" * 43), ("delegation-chain-digest", "A" * 43)])
+
+
+@pytest.mark.parametrize("value", [None, 5, b"A" * 43, "A" * 42 + "=", "A" * 42 + "B", "A" * 44, " " + "A" * 42])
+def test_a_digest_that_is_not_exact_is_malformed(value):
+    with pytest.raises(Malformed):
+        from_mcp_meta({META_KEY: {"chain_digest": value, "proof": "AA"}})
 
 
 @pytest.mark.parametrize("read", [from_metadata, from_headers, from_mcp_meta])
@@ -116,7 +187,11 @@ def test_meta_that_is_not_exact_is_malformed(value):
         from_mcp_meta({META_KEY: value})
 
 
-@given(st.dictionaries(st.sampled_from(["Delegation-Chain", "delegation-proof", "x"]), st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["Delegation-Chain", "delegation-proof", "delegation-chain-digest", "x"]), st.text()
+    )
+)
 def test_no_headers_raise_anything_but_a_refusal(headers):
     with contextlib.suppress(Refused):
         from_headers(headers)
@@ -125,7 +200,9 @@ def test_no_headers_raise_anything_but_a_refusal(headers):
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["chain", "proof", "x"]), inner),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.sampled_from(["chain", "proof", "chain_digest", "x"]), inner)
+        ),
     )
 )
 def test_no_meta_raises_anything_but_a_refusal(value):
@@ -139,3 +216,4 @@ def test_others_meta_stays_when_ours_is_taken_out():
 
 def test_a_carriage_does_not_show_what_it_carries():
     assert repr(Carriage(b"secret-token", b"secret-proof")) == "Carriage(token of 12 bytes, proof of 12 bytes)"
+    assert repr(REFERENCE) == f"Carriage(chain {bytes(range(32)).hex()}, proof of 7 bytes)"

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from delegation.core import limits
+from delegation_sdk.known_chains import KnownChains
+
+NOW_MS = 1_000
+
+
+@dataclass
+class Chain:
+    """What is kept of a verified chain."""
+
+    digest: bytes
+    token: bytes
+    expires_at_ms: int = 2_000
+
+
+def chain(number, size=100, **options):
+    return Chain(number.to_bytes(32, "big"), bytes([number % 256]) * size, **options)
+
+
+def kept(chains, *numbers):
+    return [chains.find(chain(number).digest, NOW_MS) is not None for number in numbers]
+
+
+def test_a_chain_is_found_by_its_digest_and_by_no_other():
+    chains = KnownChains()
+    chains.keep(chain(1))
+    assert chains.find(chain(1).digest, NOW_MS) == chain(1).token
+    for other in (chain(2).digest, b"", chain(1).digest[:31], chain(1).digest + b"x", chain(1).token):
+        assert chains.find(other, NOW_MS) is None
+
+
+def test_a_chain_is_found_until_it_expires_and_is_then_dropped():
+    chains = KnownChains()
+    chains.keep(chain(1, expires_at_ms=2_000))
+    assert chains.find(chain(1).digest, 1_999) is not None
+    assert chains.find(chain(1).digest, 2_000) is None
+    assert len(chains) == 0
+    assert chains.find(chain(1).digest, 1_999) is None, "not even if the clock is set back"
+
+
+def test_what_was_not_used_for_longest_goes_first():
+    chains = KnownChains(entries=3)
+    for number in (1, 2, 3):
+        chains.keep(chain(number))
+    chains.find(chain(1).digest, NOW_MS)
+    chains.keep(chain(2))  # came by value again
+    chains.keep(chain(4))
+    assert kept(chains, 1, 2, 3, 4) == [True, True, False, True]
+    assert len(chains) == 3
+
+
+def test_bytes_are_bounded_too():
+    chains = KnownChains(size_bytes=1_000)
+    for number in range(10):
+        chains.keep(chain(number, size=100))
+    assert len(chains) == 10
+    chains.keep(chain(10, size=301))
+    assert kept(chains, 3, 4, 10) == [False, True, True]
+    chains.keep(chain(11, size=1_001))
+    assert len(chains) == 0, "it is larger than all that may be kept"
+
+
+def test_bytes_are_counted_for_what_is_kept_and_no_longer():
+    chains = KnownChains(size_bytes=1_000)
+    for size in (400, 500, 600):
+        chains.keep(chain(1, size=size))
+    chains.keep(chain(2, size=400))
+    assert kept(chains, 1, 2) == [True, True]
+    chains.forget(chain(1).digest)
+    chains.forget(chain(1).digest)
+    chains.keep(chain(3, size=600))
+    assert kept(chains, 1, 2, 3) == [False, True, True]
+
+
+def test_bounds_are_those_of_the_limits():
+    chains = KnownChains()
+    for number in range(limits.KNOWN_CHAINS + 1):
+        chains.keep(chain(number, size=1))
+    assert len(chains) == limits.KNOWN_CHAINS
+    for number in range(100):
+        chains.keep(chain(number, size=limits.TOKEN_BYTES))
+    assert len(chains) == limits.KNOWN_CHAINS_BYTES // limits.TOKEN_BYTES
+
+
+@pytest.mark.parametrize(
+    ("second", "found"), [(b"longer token", b"longer token"), (b"cut", b"a token"), (b"another", b"another")]
+)
+def test_a_token_that_says_less_does_not_replace_one_that_says_more(second, found):
+    chains = KnownChains()
+    digest = bytes(32)
+    chains.keep(Chain(digest, b"a token"))
+    chains.keep(Chain(digest, second))
+    assert chains.find(digest, NOW_MS) == found
+
+
+def test_threads_can_share_it():
+    chains = KnownChains(entries=50, size_bytes=4_000)
+
+    def work(start):
+        for number in range(start, start + 500):
+            chains.keep(chain(number % 120))
+            chains.find(chain((number * 7) % 120).digest, NOW_MS)
+            chains.forget(chain((number * 3) % 120).digest)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(0, 400, 50)))
+    assert len(chains) <= 40
+    assert chains._held_bytes == sum(len(each.token) for each in chains._kept.values())
+
+
+def test_it_does_not_show_what_it_keeps():
+    chains = KnownChains()
+    chains.keep(chain(1))
+    assert repr(chains) == "KnownChains(1 of 4096)"
