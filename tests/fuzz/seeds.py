@@ -1,0 +1,306 @@
+"""What fuzzing starts from: everything that the project itself makes, and the conformance vectors.
+
+All is made of fixed keys and times, hence the same in every run.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from delegation.core import codec, limits
+from delegation.core.arguments import Arguments
+from delegation.core.attest import (
+    sign_batch,
+    sign_binding,
+    sign_bundle,
+    sign_feed_entry,
+    sign_offer,
+    sign_outcome,
+    sign_receipt,
+)
+from delegation.core.chain import TraceIds
+from delegation.core.notation import scope_to_plain
+from delegation.core.proof import sign_proof
+from delegation.core.records import GENESIS, DecisionRecord, Outcome, OutcomeStatus
+from delegation.core.revocation import FeedEntry, Revocation, RevocationKind
+from delegation.core.scope import Capability, Scope, any_call, tool
+from delegation.core.statement import Binding, Offer, Receipt, SignedStatement
+from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle
+from delegation.errors import Refused
+from delegation_sdk import carriage
+from support.chains import (
+    BUNDLE,
+    MALLORY,
+    MINUTE_MS,
+    NOW_MS,
+    READ_CALL,
+    ROOT,
+    SCOPE,
+    SERVICE_KEYS,
+    STATEMENTS,
+    MadeChain,
+    agent,
+    chain,
+    key,
+    some_bytes,
+    trusted,
+)
+from support.samples import CONSTRAINTS, VALUES
+from support.strategies import untyped
+
+VECTORS: Final = Path(__file__).parents[2] / "proto" / "vectors"
+TRACE: Final = TraceIds(some_bytes("trace"), some_bytes("span", 8))
+GUARD: Final = key("guard")
+
+
+@cache
+def vectors() -> tuple[bytes, ...]:
+    """Give every piece of bytes, written as hexadecimal or base64, that stands in a vector."""
+    found: dict[bytes, None] = {}
+    for path in sorted(VECTORS.rglob("*.json")):
+        for text in _texts(json.loads(path.read_text())):
+            data = _bytes_of(text)
+            if len(data) > 3:  # not a word that happens to be base64
+                found[data] = None
+    return tuple(found)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _texts(member)
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        pass
+    try:
+        return base64.b64decode(text, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+# -- chains ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def chains() -> tuple[MadeChain, ...]:
+    """Give chains of every shape: one link to eight, recorded or not, with and without statements."""
+    grant, pair = chain("root"), chain("root -> planner")
+    return (
+        grant,
+        pair,
+        chain("root -> planner -> tool", scopes=(SCOPE, Scope(SCOPE.capabilities[1]))),
+        chain("a -> b", unrecorded=True, task="unrecorded").with_statements(),
+        chain("a -> b -> c -> d -> e -> f -> g -> h", task="deep"),
+        chain("root -> planner", scopes=(Scope(*of_each_kind()[::4]),), task="each kind"),
+        pair.with_statements(pair.service_statements[0]),
+        grant.with_statements(),
+    )
+
+
+@cache
+def of_each_kind() -> tuple[Capability, ...]:
+    """Give a capability for every sample constraint that can be written, as many as a scope may hold."""
+    found = []
+    for index, constraint in enumerate(CONSTRAINTS[: limits.CAPABILITIES]):
+        capability = tool("each", f"kind-{index:03}", a=constraint)
+        try:
+            codec.encode_scope(Scope(capability))
+        except Refused:
+            continue
+        found.append(capability)
+    return tuple(found)
+
+
+def scopes() -> tuple[Scope, ...]:
+    """Give scopes: one a kind of constraint, a full one, an empty one."""
+    single = [Scope(capability) for capability in of_each_kind()]
+    return (*single, SCOPE, Scope(any_call("web", "search")), Scope.EMPTY, Scope(*of_each_kind()))
+
+
+# -- proofs and statements -------------------------------------------------------------------------------------
+
+CALLER: Final = key("caller")
+CALL: Final[dict[str, Any]] = {
+    "chain_digest": some_bytes("leaf", 32),
+    "audience": "files",
+    "tool": "read",
+    "arguments_digest": Arguments.of(READ_CALL).digest,
+}
+"""The call that proofs are about."""
+
+
+def proofs() -> tuple[bytes, ...]:
+    """Give signed proofs of `CALL` by `CALLER`."""
+    some = ((NOW_MS, None), (NOW_MS - 1000, TRACE), (NOW_MS + limits.PROOF_FUTURE_MS, None))
+    return tuple(
+        sign_proof(CALLER, **CALL, now_ms=now_ms, nonce=some_bytes(f"nonce {now_ms}"), trace=trace)
+        for now_ms, trace in some
+    )
+
+
+@cache
+def records() -> tuple[DecisionRecord, ...]:
+    """Give decision records: permitted and refused, with and without chain, proof and trace."""
+    asked = ("files", "read", some_bytes("arguments", 32), NOW_MS)
+    return (
+        DecisionRecord(bytes(16), some_bytes("leaf", 32), *asked, True, "", None, 9, proofs()[0], TRACE),
+        DecisionRecord(bytes(16), some_bytes("leaf", 32), *asked, False, "expired", 1, 9, proofs()[1], TRACE),
+        DecisionRecord(bytes(16), b"", *asked, False, "chain_missing", None, 0, b"", None),
+    )
+
+
+def outcomes() -> tuple[Outcome, ...]:
+    """Give outcomes of every status."""
+    impacts = (("bytes", "0.5"), ("rows", "5"))
+    return tuple(
+        Outcome(some_bytes("call"), status, NOW_MS, impacts[:count]) for count, status in enumerate(OutcomeStatus)
+    )
+
+
+def offers() -> tuple[Offer, ...]:
+    """Give offers by `MALLORY`: for anybody, and for one delegator."""
+    soon = NOW_MS + MINUTE_MS
+    return (
+        Offer(agent("worker"), MALLORY.public, "", soon, some_bytes("offer")),
+        Offer(agent("worker"), MALLORY.public, agent("planner"), soon, some_bytes("offer 2")),
+    )
+
+
+# -- feed, bundle, catalogue -----------------------------------------------------------------------------------
+
+_IDS: Final = {
+    RevocationKind.LINK: some_bytes("link", 32),
+    RevocationKind.HOLDER_KEY: MALLORY.public,
+    RevocationKind.AGENT: agent("worker").encode(),
+    RevocationKind.TASK: some_bytes("task"),
+    RevocationKind.PRINCIPAL: some_bytes("principal", 32),
+    RevocationKind.ISSUER_KEY: some_bytes("issuer"),
+}
+REVOCATIONS: Final = tuple(Revocation(kind, identity, NOW_MS + MINUTE_MS) for kind, identity in _IDS.items())
+
+
+@cache
+def feeds() -> tuple[tuple[FeedEntry, ...], ...]:
+    """Give feeds: a snapshot in one piece or two, deltas, a heartbeat, a snapshot anew."""
+    whole = FeedEntry(0, 6, NOW_MS, snapshot=True, more=False, revocations=REVOCATIONS)
+    first = FeedEntry(0, 3, NOW_MS, snapshot=True, more=True, revocations=REVOCATIONS[:3])
+    second = FeedEntry(3, 6, NOW_MS, snapshot=True, more=False, revocations=REVOCATIONS[3:])
+    delta = FeedEntry(6, 7, NOW_MS + 1, snapshot=False, more=False, revocations=REVOCATIONS[:1])
+    heartbeat = FeedEntry(7, 7, NOW_MS + 3, snapshot=False, more=False, revocations=())
+    again = FeedEntry(0, 7, NOW_MS + 2, snapshot=True, more=False, revocations=REVOCATIONS)
+    empty = FeedEntry(0, 7, NOW_MS, snapshot=True, more=False, revocations=())
+    return ((whole, delta, heartbeat), (first, second, delta), (empty, heartbeat), (whole, delta, again, heartbeat))
+
+
+def catalogues() -> tuple[Catalogue, ...]:
+    """Give catalogues: none, one tool, tools of every effect."""
+    read = CatalogueTool("files", "read", frozenset({Effect.READ}), local=True, labels=frozenset({"a", "b"}), owner="x")
+    others = (CatalogueTool("shell", f"run-{effect}", frozenset({Effect.READ, effect})) for effect in Effect)
+    return Catalogue(()), Catalogue((read,)), Catalogue((read, *others, CatalogueTool("z", "z", frozenset(Effect))))
+
+
+@cache
+def bundles() -> tuple[TrustBundle, ...]:
+    """Give trust bundles: as the service's, with retired and compromised keys, with a catalogue."""
+    former = trusted(KeyPurpose.GRANT, key("former"), state=KeyState.RETIRED, not_after_ms=NOW_MS)
+    lost = trusted(KeyPurpose.STATEMENT, key("lost"), state=KeyState.COMPROMISED, compromised_at_ms=NOW_MS)
+    keys = tuple(sorted((*SERVICE_KEYS, former, lost), key=lambda each: each.key_id))
+    ends = NOW_MS + MINUTE_MS
+    return BUNDLE, TrustBundle("example.test", 8, NOW_MS, ends, keys), TrustBundle("a", 9, 1, ends, (), bytes(32))
+
+
+@cache
+def signed_statements() -> tuple[SignedStatement, ...]:
+    """Give statements of every kind that is opened, each signed by whom it should be."""
+    batches = (
+        sign_batch(some, first_sequence=1, previous_hash=GENESIS, guard_key=GUARD)[1]
+        for some in (records(), records()[:1])
+    )
+    binding = Binding(MALLORY.public, agent("worker"), NOW_MS, NOW_MS + MINUTE_MS)
+    return (
+        sign_receipt(Receipt(some_bytes("link", 32), NOW_MS), STATEMENTS),
+        sign_binding(binding, STATEMENTS),
+        *(sign_offer(offer, MALLORY) for offer in offers()),
+        *(sign_outcome(outcome, GUARD) for outcome in outcomes()),
+        *batches,
+        *(sign_feed_entry(entry, STATEMENTS) for feed in feeds() for entry in feed),
+        *(sign_bundle(bundle, ROOT) for bundle in bundles()),
+    )
+
+
+def feed_sequences() -> tuple[bytes, ...]:
+    """Give each feed as one input: every entry with its length before it."""
+    return tuple(b"".join(framed(codec.encode_feed_entry(entry)) for entry in feed) for feed in feeds())
+
+
+def framed(piece: bytes) -> bytes:
+    """Give a piece with its length, two bytes, before it."""
+    return len(piece).to_bytes(2, "big") + piece
+
+
+def pieces(data: bytes) -> list[bytes]:
+    """Split what `framed` wrote, as far as it goes."""
+    found, position = [], 0
+    while position + 2 <= len(data):
+        end = position + 2 + int.from_bytes(data[position : position + 2], "big")
+        found.append(data[position + 2 : end])
+        position = end
+    return found
+
+
+# -- text ------------------------------------------------------------------------------------------------------
+
+
+def json_arguments() -> tuple[bytes, ...]:
+    """Give arguments of every type as canonical JSON."""
+    values = [untyped(value) for value in VALUES]
+    together = {f"v{index}": value for index, value in enumerate(values)}
+    return (*(Arguments.of({"a": value}).canonical for value in values), Arguments.of(together).canonical, b"{}")
+
+
+def plain_scopes() -> tuple[bytes, ...]:
+    """Give scopes as JSON, as far as they have a plain form."""
+    found = []
+    for scope in scopes():
+        try:
+            found.append(json.dumps(scope_to_plain(scope)).encode())
+        except Refused:
+            continue
+    return tuple(found)
+
+
+_CARRIED: Final = carriage.Carriage(b"chain \xff\xfe", b"proof \x00\x01")
+
+
+def headers() -> tuple[bytes, ...]:
+    """Give headers as lines of `name: value`."""
+    named = carriage.to_headers(_CARRIED)
+    upper = {name.upper(): value for name, value in named.items()}
+    return tuple("\n".join(f"{n}: {v}" for n, v in some.items()).encode() for some in (named, upper, {"Host": "x"}))
+
+
+def metadata() -> tuple[bytes, ...]:
+    """Give gRPC metadata: name and value in turn, each with its length; capitals in the name: the value is text."""
+    pairs = [(name.encode(), value) for name, value in carriage.to_metadata(_CARRIED)]
+    text = [(name.upper(), value) for name, value in pairs]
+    return tuple(b"".join(framed(part) for pair in some for part in pair) for some in (pairs, text, pairs[:1]))
+
+
+def mcp_metas() -> tuple[bytes, ...]:
+    """Give `_meta` objects as JSON."""
+    meta = carriage.to_mcp_meta(_CARRIED)
+    ours = meta[carriage.META_KEY]
+    wrong = {carriage.META_KEY: {**ours, "more": 1}}
+    return tuple(json.dumps(each).encode() for each in (meta, {"other": 1, **meta}, wrong, {carriage.META_KEY: 5}, {}))
