@@ -88,5 +88,5 @@ TARGETS: Final = (
     Target("headers", _headers, seeds.headers),
     Target("mcp-meta", _mcp_meta, seeds.mcp_metas, json=True),
     Target("arguments", _arguments, seeds.json_arguments, json=True),
-    Target("notation", _notation, seeds.plain_scopes, json=True),
+    Target("notation", _notation, seeds.plain_scopes, json=True, max_bytes=8192),
 )
