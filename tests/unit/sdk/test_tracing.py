@@ -77,6 +77,19 @@ def test_no_span_holds_a_secret_or_an_argument(traced):
     assert "agent/planner" not in json.dumps([s["attributes"].get("delegation.principal") for s in traced["spans"]])
 
 
+def test_a_reference_to_nothing_is_counted_by_itself_and_is_no_decision(traced):
+    counts = {
+        (name, attributes.get("delegation.reason")): value
+        for name, attributes, value in traced["counts"]
+        if value is not None
+    }
+    assert counts == {
+        ("delegation.decisions", None): 1,
+        ("delegation.decisions", "argument_refused"): 1,
+        ("delegation.chains.unknown", None): 1,
+    }
+
+
 SILENT = """
 import sys
 from delegation_sdk import Scope, tool

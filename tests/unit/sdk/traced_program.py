@@ -1,23 +1,28 @@
-"""A task, a handoff, a call and its decision in one process, with an SDK that keeps the spans. Prints them as JSON."""
+"""A task, a handoff, a call and its decision in one process, with an SDK that keeps what is told. Prints it as JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from delegation.errors import Refused
 from delegation_sdk import Scope, tool, under
+from delegation_sdk.carriage import Carriage
 from delegation_sdk.testing import Authority
 
 kept = InMemorySpanExporter()
 provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(kept))
 trace.set_tracer_provider(provider)
+counted = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([counted]))
 
 with Authority(local={("files", "read")}) as authority:
     guard = authority.guard_for("files")
@@ -33,6 +38,10 @@ with Authority(local={("files", "read")}) as authority:
                     guard.authorize(carriage, "read", call.arguments)
                 except Refused as refused:
                     assert refused.link_index == 0  # noqa: PT017
+            try:
+                guard.authorize(Carriage(b"", carriage.proof, task.digest), "read", call.arguments)
+            except Refused as refused:
+                assert refused.reason == "chain_unknown"  # noqa: PT017
         links = [[part.hex() for part in signed.link.trace] for signed in sub.links]
 
 sys.stdout.write(
@@ -41,6 +50,13 @@ sys.stdout.write(
             "signed": links,
             "task_id": task.task_id.hex(),
             "secrets": [sub.token.hex(), carriage.proof.hex(), "hush"],
+            "counts": [
+                [metric.name, dict(point.attributes), getattr(point, "value", None)]
+                for resource in counted.get_metrics_data().resource_metrics
+                for scope in resource.scope_metrics
+                for metric in scope.metrics
+                for point in metric.data.data_points
+            ],
             "spans": [
                 {
                     "name": span.name,
