@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from delegation.core.arguments import Arguments, Value
-from delegation.core.call_plan import plan_of
 from delegation.core.chain import VerifiedChain
 from delegation.core.constraints import Steps
 from delegation.core.scope import Capability, Scope
@@ -42,8 +41,7 @@ def authorize(
         NotPermitted: with reason, link and argument at fault.
         ConditionUnmet: CONDITION_UNMET for a condition, which needs state that is not here.
     """
-    pair = audience, tool
-    plan = chain.plans.get(pair)
+    plan = chain.plans.find((audience, tool))
     if plan is not None and not defaults and plan.permits(arguments.values):
         return
     asked = _Asked(audience, tool, arguments.values, defaults)
@@ -53,9 +51,6 @@ def authorize(
             _permitted_by(signed.link.scope, asked, steps)
         except Refused as error:
             raise error.at(index) from None
-    if plan is None:  # merging pays from the second call on
-        scopes = (signed.link.scope for signed in chain.links)
-        chain.plans[pair] = plan_of(scopes, audience, tool) if pair in chain.plans else None
 
 
 class _Asked(NamedTuple):

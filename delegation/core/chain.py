@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
-from delegation.core.call_plan import CallPlan
+from delegation.core.call_plan import CallPlans
 from delegation.core.scope import Scope
 from delegation.core.statement import SignedStatement
 
@@ -136,6 +136,27 @@ class UnverifiedChain(NamedTuple):
         return f"UnverifiedChain({len(self.frames)} links)"
 
 
+class VerifiedLinks(NamedTuple):
+    """Links that hold by themselves and one after another: what chains that begin with them have in common.
+
+    Attributes:
+        links: the links, grant first.
+        revocation_keys: everything they rest on that can be revoked.
+        not_before_ms: the first moment at which all of them permit something.
+        steps: what comparing their scopes took (SPEC N-8).
+        plans: what all of them say about tools that were called; kept by `authorize`.
+    """
+
+    links: tuple[SignedLink, ...]
+    revocation_keys: frozenset[bytes]
+    not_before_ms: int
+    steps: int
+    plans: CallPlans
+
+    def __repr__(self) -> str:
+        return f"VerifiedLinks({len(self.links)} links)"
+
+
 class VerifiedChain:
     """A chain whose signatures, linkage, narrowing and receipt hold. Only `verify` makes one.
 
@@ -148,6 +169,7 @@ class VerifiedChain:
         revocation_keys: everything the chain rests on that can be revoked.
         plans: for tools that were called under it, what all links say, merged; kept by `authorize`.
         receipt: when the service recorded the leaf, ms, or None.
+        bindings: until when, ms, the service vouches for which holder key and agent id together.
     """
 
     __slots__ = (
@@ -163,21 +185,13 @@ class VerifiedChain:
     )
 
     def __init__(
-        self,
-        token: bytes,
-        links: tuple[SignedLink, ...],
-        revocation_keys: frozenset[bytes],
-        receipt: int | None,
-        bindings: dict[tuple[bytes, str], int],
+        self, token: bytes, verified: VerifiedLinks, receipt: int | None, bindings: dict[tuple[bytes, str], int]
     ) -> None:
         self.token = token
-        self.links = links
-        self.not_before_ms = max(signed.link.not_before_ms for signed in links)
-        self.expires_at_ms = links[-1].link.expires_at_ms
-        self.revocation_keys = revocation_keys
+        self.links, self.revocation_keys, self.not_before_ms, _, self.plans = verified
+        self.expires_at_ms = self.links[-1].link.expires_at_ms
         self.receipt = receipt
         self.bindings = bindings
-        self.plans: dict[tuple[str, str], CallPlan | None] = {}
 
     @property
     def leaf(self) -> Link:

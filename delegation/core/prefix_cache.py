@@ -16,9 +16,14 @@ V = TypeVar("V")
 
 
 class PrefixCache(Generic[V]):
-    """A bounded map from exact bytes to what they were verified to be. Threads may share it."""
+    """A bounded map from exact bytes to what they were verified to be. Threads may share it.
+
+    Attributes:
+        remembers: False if it holds nothing, ever.
+    """
 
     def __init__(self, entries: int = limits.CACHE_ENTRIES, size_bytes: int = limits.CACHE_BYTES) -> None:
+        self.remembers = entries > 0
         self._entries = entries
         self._size_bytes = size_bytes
         self._held_bytes = 0
@@ -41,7 +46,7 @@ class PrefixCache(Generic[V]):
 
     def put(self, key: bytes, value: V, expires_at_ms: int) -> None:
         """Remember what was verified until it expires."""
-        if self._entries == 0 or len(key) > self._size_bytes:
+        if not self.remembers or len(key) > self._size_bytes:
             return
         with self._lock:
             if key not in self._values:

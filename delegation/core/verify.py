@@ -29,13 +29,23 @@ from typing import NamedTuple
 
 from delegation.core import limits
 from delegation.core.attest import open_binding, open_receipt
-from delegation.core.chain import Frame, GrantClaims, Link, SignedLink, UnverifiedChain, VerifiedChain
-from delegation.core.codec import LinkMessage, decode_link, issuer_of, parse_canonical_links, parse_link, parse_token
+from delegation.core.call_plan import CallPlans
+from delegation.core.chain import Frame, GrantClaims, Link, SignedLink, VerifiedChain, VerifiedLinks
+from delegation.core.codec import (
+    Envelope,
+    LinkMessage,
+    decode_link,
+    issuer_of,
+    parse_canonical_links,
+    parse_envelope,
+    parse_link,
+)
+from delegation.core.constraints import Steps
 from delegation.core.keys import Purpose, link_id, signing_input, verify
 from delegation.core.narrowing import narrower
 from delegation.core.prefix_cache import PrefixCache
 from delegation.core.revocation import RevocationKind, RevocationState, principal_id, revocation_key
-from delegation.core.statement import StatementKind
+from delegation.core.statement import SignedStatement, StatementKind
 from delegation.core.trust import TrustBundle
 from delegation.errors import Reason, Refused, refusal
 
@@ -45,7 +55,7 @@ class _Known(NamedTuple):
 
     trust: TrustBundle
     chains: PrefixCache[VerifiedChain]
-    prefixes: PrefixCache[tuple[SignedLink, ...]]
+    prefixes: PrefixCache[VerifiedLinks]
 
 
 class Verifier:
@@ -104,65 +114,103 @@ class Verifier:
 
 
 def _verify_bytes(token: bytes, known: _Known, now_ms: int) -> VerifiedChain:
-    unverified = step_2_envelope(token)
-    links = _longest_known_prefix(unverified, known, now_ms)
-    if links:
-        grant = links[0].link.grant
+    envelope = step_2_envelope(token)
+    before = _longest_known_prefix(envelope, known, now_ms)
+    frames = envelope.frames(0 if before is None else len(before.links))  # what is known was looked into before
+    if before is not None:
+        grant = before.links[0].link.grant
         step_3_issuer_is_trusted(None if grant is None else grant.issuer_key_id, known.trust, now_ms)
-    start = len(links)
-    for index, (frame, message) in enumerate(_parsed(unverified, start), start):
-        try:
-            links = (*links, _verify_link(frame, message, links, known.trust, now_ms))
-        except Refused as error:
-            raise error.at(index) from None
-    for count in range(max(start, len(links) - 2) + 1, len(links) + 1):  # itself, and its parent for its siblings
-        prefix = links[:count]
-        known.prefixes.put(token[: unverified.frames[count - 1].end], prefix, prefix[-1].link.expires_at_ms)
-    receipt, bindings = step_11_statements_fit(unverified, links, known.trust, now_ms)
-    return VerifiedChain(token, links, _revocation_keys(links), receipt, bindings)
+    verified = before
+    for links in _verify_frames(envelope, frames, before, known, now_ms):
+        verified = links
+        known.prefixes.put(token[: envelope.ends[len(links.links) - 1]], links, links.links[-1].link.expires_at_ms)
+    assert verified is not None  # noqa: S101 - an envelope has a link
+    receipt, bindings = step_11_statements_fit(envelope.statements, verified.links, known.trust, now_ms)
+    return VerifiedChain(token, verified, receipt, bindings)
 
 
-def _longest_known_prefix(unverified: UnverifiedChain, known: _Known, now_ms: int) -> tuple[SignedLink, ...]:
+def _longest_known_prefix(envelope: Envelope, known: _Known, now_ms: int) -> VerifiedLinks | None:
     if len(known.prefixes):
-        for frame in reversed(unverified.frames):
-            links = known.prefixes.get(unverified.token[: frame.end], now_ms)
+        for end in reversed(envelope.ends):
+            links = known.prefixes.get(envelope.token[:end], now_ms)
             if links is not None:
                 return links
-    return ()
+    return None
+
+
+def _verify_frames(
+    envelope: Envelope, frames: tuple[Frame, ...], before: VerifiedLinks | None, known: _Known, now_ms: int
+) -> list[VerifiedLinks]:
+    """Verify the links that were not known; give what is worth remembering, the whole chain last.
+
+    That is the chain and, for its siblings, the links before its last.
+    """
+    links, spent = ((), 0) if before is None else (before.links, before.steps)
+    steps = Steps(limits.EVALUATION_STEPS - spent)
+    verified: list[VerifiedLinks] = []
+    size = len(envelope.ends)
+    for frame, message in _parsed(envelope, frames):
+        try:
+            links = (
+                *links,
+                _verify_link(frame, message, links[-1] if links else None, steps, trust=known.trust, now_ms=now_ms),
+            )
+        except Refused as error:
+            raise error.at(len(links)) from None
+        if len(links) == size or (len(links) == size - 1 and known.prefixes.remembers):
+            verified.append(_together(before, links, limits.EVALUATION_STEPS - steps.left))
+    return verified
+
+
+def _together(before: VerifiedLinks | None, links: tuple[SignedLink, ...], steps: int) -> VerifiedLinks:
+    scopes = tuple([signed.link.scope for signed in links])
+    if before is None:
+        not_before_ms = max([signed.link.not_before_ms for signed in links])
+        return VerifiedLinks(links, _revocation_keys(links), not_before_ms, steps, CallPlans(scopes))
+    further = links[len(before.links) :]
+    not_before_ms = max(before.not_before_ms, *[signed.link.not_before_ms for signed in further])
+    keys = before.revocation_keys.union(*map(_link_keys, further))
+    plans = CallPlans(scopes, before.plans if len(further) == 1 else None)
+    return VerifiedLinks(links, keys, not_before_ms, steps, plans)
 
 
 def _verify_link(
-    frame: Frame, canonical: LinkMessage | None, before: tuple[SignedLink, ...], trust: TrustBundle, now_ms: int
+    frame: Frame,
+    canonical: LinkMessage | None,
+    parent: SignedLink | None,
+    steps: Steps,
+    *,
+    trust: TrustBundle,
+    now_ms: int,
 ) -> SignedLink:
     # Parsed once, and before the signature only because a grant says itself which key signed it; what
     # the parse says counts from step 5 on.
-    message = parse_link(frame.payload) if canonical is None else canonical
-    if before:
-        parent = before[-1]
-        public = parent.link.holder_key
-        signed = signing_input(Purpose.HANDOFF, frame.payload, parent.link_id)
-    else:
-        parent = None
+    payload, signature, _ = frame
+    message = parse_link(payload) if canonical is None else canonical
+    if parent is None:
         public = step_3_issuer_is_trusted(issuer_of(message), trust, now_ms)
-        signed = signing_input(Purpose.GRANT, frame.payload)
-    step_4_signature(public, signed, frame.signature)
-    link = decode_link(message, frame.payload, canonical=canonical is not None)  # steps 5 and 6
+        signed = signing_input(Purpose.GRANT, payload)
+    else:
+        public = parent.link.holder_key
+        signed = signing_input(Purpose.HANDOFF, payload, parent.link_id)
+    step_4_signature(public, signed, signature)
+    link = decode_link(message, payload, canonical=canonical is not None)  # steps 5 and 6
     step_7_only_the_first_is_a_grant(link, parent)
     if parent is not None:
         step_8_handoff_permitted(parent.link)
     step_9_lifetime(link)
     if parent is not None:
-        step_10_no_wider(link, parent.link)
-    return SignedLink(frame.payload, frame.signature, link_id(signed), link)
+        step_10_no_wider(link, parent.link, steps)
+    return SignedLink(payload, signature, link_id(signed), link)
 
 
-def _parsed(unverified: UnverifiedChain, start: int) -> Iterator[tuple[Frame, LinkMessage | None]]:
-    """Give the links from `start` on, each with its parse if all of them are canonical, else with None."""
-    frames = unverified.frames
-    begin = frames[start - 1].end if start else 0
-    messages = parse_canonical_links(unverified.token[begin : frames[-1].end])
-    unparsed: list[LinkMessage | None] = [None] * (len(frames) - start)
-    return zip(frames[start:], messages or unparsed, strict=True)
+def _parsed(envelope: Envelope, frames: tuple[Frame, ...]) -> Iterator[tuple[Frame, LinkMessage | None]]:
+    """Give the last links of a token, each with its parse if all of them are canonical, else with None."""
+    start = len(envelope.ends) - len(frames)
+    begin = envelope.ends[start - 1] if start else 0
+    messages = parse_canonical_links(envelope.token[begin : envelope.ends[-1]]) if frames else []
+    unparsed: list[LinkMessage | None] = [None] * len(frames)
+    return zip(frames, messages or unparsed, strict=True)
 
 
 def step_1_size(token: bytes) -> None:
@@ -171,9 +219,9 @@ def step_1_size(token: bytes) -> None:
         raise refusal(Reason.TOKEN_TOO_LARGE)
 
 
-def step_2_envelope(token: bytes) -> UnverifiedChain:
-    """Step 2: the envelope is canonical, with 1 to 32 links."""
-    return parse_token(token)
+def step_2_envelope(token: bytes) -> Envelope:
+    """Step 2: the envelope is canonical, with 1 to 32 links. Inside known links nothing is looked at again."""
+    return parse_envelope(token)
 
 
 def step_3_issuer_is_trusted(issuer_key_id: bytes | None, trust: TrustBundle, now_ms: int) -> bytes:
@@ -211,13 +259,13 @@ def step_9_lifetime(link: Link) -> None:
         raise refusal(Reason.LIFETIME_TOO_LONG)
 
 
-def step_10_no_wider(link: Link, parent: Link) -> None:
+def step_10_no_wider(link: Link, parent: Link, steps: Steps) -> None:
     """Step 10: the link permits no more than the one before it, in any field."""
     narrower(link, parent)
 
 
 def step_11_statements_fit(
-    unverified: UnverifiedChain, links: tuple[SignedLink, ...], trust: TrustBundle, now_ms: int
+    statements: tuple[SignedStatement, ...], links: tuple[SignedLink, ...], trust: TrustBundle, now_ms: int
 ) -> tuple[int | None, dict[tuple[bytes, str], int]]:
     """Step 11: each statement is signed by a statement key and is about this chain.
 
@@ -226,11 +274,11 @@ def step_11_statements_fit(
     """
     recorded_at_ms: int | None = None
     bindings: dict[tuple[bytes, str], int] = {}
-    if not unverified.statements:
+    if not statements:
         return None, bindings
     ids = {signed.link_id for signed in links}
     holders = {(signed.link.holder_key, signed.link.holder_agent) for signed in links}
-    for statement in unverified.statements:
+    for statement in statements:
         public = trust.statement_key(statement.key_id, now_ms)
         if statement.kind is StatementKind.RECEIPT:
             receipt = open_receipt(statement, public)

@@ -17,11 +17,11 @@ import delegation.core.codec.scopes as scopes_codec
 import delegation.core.verify as verification
 from delegation.core import limits
 from delegation.core.attest import sign_binding
-from delegation.core.chain import Frame, UnverifiedChain
-from delegation.core.codec import decode_binding, decode_receipt, join_token, statement_from_message
+from delegation.core.chain import Frame
+from delegation.core.codec import Envelope, decode_binding, decode_receipt, join_token, statement_from_message
 from delegation.core.keys import Purpose, key_id
 from delegation.core.revocation import Revocation, RevocationKind, principal_id
-from delegation.core.statement import Binding, StatementKind
+from delegation.core.statement import Binding, SignedStatement, StatementKind
 from delegation.core.trust import KeyPurpose, KeyState
 from delegation.core.verify import Verifier
 from delegation.errors import Reason
@@ -54,17 +54,24 @@ ANY_KEY = {key_id(k.public): k.public for k in (ISSUER, MALLORY, STATEMENTS, CHE
 SMALL_ORDER_KEY = bytes(32)
 
 
-def read_leniently(token: bytes) -> UnverifiedChain:
-    """Read an envelope as the protobuf library does."""
+class Lenient(Envelope):
+    """An envelope as the protobuf library reads it."""
+
+    def frames(self, start: int = 0) -> tuple[Frame, ...]:
+        links = pb.Chain.FromString(self.token).links[start:]
+        return tuple(Frame(link.payload, link.signature, len(self.token)) for link in links)
+
+
+def read_leniently(token: bytes) -> Envelope:
     message = pb.Chain.FromString(token)
-    frames = tuple(Frame(link.payload, link.signature, len(token)) for link in message.links)
-    return UnverifiedChain(token, frames, tuple(map(statement_from_message, message.statements)))
+    ends = (len(token),) * len(message.links)
+    return Lenient(token, ends, tuple(map(statement_from_message, message.statements)))
 
 
-def believe(unverified: UnverifiedChain, *_: object) -> tuple[int | None, dict[tuple[bytes, str], int]]:
+def believe(statements: tuple[SignedStatement, ...], *_: object) -> tuple[int | None, dict[tuple[bytes, str], int]]:
     """Take every statement for what it says."""
     recorded, bindings = None, {}
-    for statement in unverified.statements:
+    for statement in statements:
         if statement.kind is StatementKind.RECEIPT:
             recorded = decode_receipt(statement.payload).recorded_at_ms
         else:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
-from delegation.core.call_plan import plan_of
-from delegation.core.chain import VerifiedChain
+from delegation.core.call_plan import CallPlans
+from delegation.core.chain import VerifiedChain, VerifiedLinks
 from delegation.core.constraints import (
     anything,
     at_least,
@@ -55,7 +55,7 @@ def of_scopes(scopes: list[Scope]) -> VerifiedChain:
     """A chain whose links say what they like: narrowing is not what is asked here."""
     made = verify(chain("root -> planner").token)
     links = tuple(made.links[0]._replace(link=made.links[0].link._replace(scope=scope)) for scope in scopes)
-    return VerifiedChain(b"", links, frozenset(), None, {})
+    return VerifiedChain(b"", VerifiedLinks(links, frozenset(), 0, 0, CallPlans(tuple(scopes))), None, {})
 
 
 def verdict(made: VerifiedChain, arguments: Arguments) -> str | None:
@@ -75,25 +75,55 @@ def test_a_plan_agrees_with_the_links_and_the_third_call_is_decided_as_the_first
     arguments = Arguments.of(call)
     made = of_scopes(scopes)
     first = verdict(made, arguments)
-    plan = plan_of(scopes, "t", "t")
+    plan = CallPlans(tuple(scopes)).whole(("t", "t"))
     assert (plan is not None and plan.permits(arguments.values)) == (first is None)
     assert [verdict(made, arguments) for _ in range(3)] == [first] * 3
 
 
-def test_a_plan_is_made_of_the_second_permission_and_then_used():
+@given(st.lists(CAPABILITIES, min_size=2, max_size=4), CALLS)
+def test_a_plan_made_of_that_of_the_links_before_is_the_plan_of_all(capabilities, call):
+    scopes = tuple(Scope(each_) for each_ in capabilities)
+    one_by_one = CallPlans(scopes, CallPlans(scopes[:-1])).find(("t", "t"))
+    whole = CallPlans(scopes).whole(("t", "t"))
+    assert one_by_one == whole
+    values = Arguments.of(call).values
+    assert (whole is None) or one_by_one.permits(values) == whole.permits(values)
+
+
+def test_a_plan_is_made_for_the_second_call_and_then_used():
     made = of_scopes([Scope(tool("t", "t", a=at_most(5)))])
-    arguments = Arguments.of({"a": 4})
-    for known in (None, True, True):
-        assert verdict(made, arguments) is None
-        assert bool(made.plans["t", "t"]) == bool(known)
+    pair = ("t", "t")
+    assert made.plans.find(pair) is None
+    plan = made.plans.find(pair)
+    assert plan is not None
+    assert made.plans.find(pair) is plan
+    assert verdict(made, Arguments.of({"a": 4})) is None
     assert verdict(made, Arguments.of({"a": 6})) is not None
 
 
-def test_a_refused_call_leaves_no_plan():
-    made = of_scopes([Scope(tool("t", "t", a=at_most(5)))])
-    for _ in range(3):
-        assert verdict(made, Arguments.of({"a": 6})) is not None
-    assert made.plans == {}
+def test_a_plan_of_links_known_before_is_made_for_the_first_call():
+    scopes = (Scope(tool("t", "t", a=at_most(5))), Scope(tool("t", "t", a=at_most(3))))
+    before = CallPlans(scopes[:1])
+    assert CallPlans(scopes, before).find(("t", "t")) is not None
+    assert before.find(("t", "t")) is not None, "for the siblings, too"
+
+
+def test_asking_for_tools_that_are_not_permitted_leaves_nothing_behind():
+    plans = CallPlans((Scope(tool("t", "t")), Scope(tool("t", "t"))), CallPlans((Scope(tool("t", "t")),)))
+    for number in range(100):
+        assert plans.find(("t", f"no such tool {number}")) is None
+    assert plans.find(("t", "t")) is not None
+    assert len(plans._made) == 1
+
+
+def test_sub_paths_that_were_merged_take_the_steps_of_each():
+    long = "/srv/" + "x" * 640_000
+    made = of_scopes([Scope(tool("t", "t", a=under("/srv")))] * 3)
+    first = verdict(made, Arguments.of({"a": long}))
+    assert first is not None
+    assert "evaluation_exhausted" in first
+    assert [verdict(made, Arguments.of({"a": long})) for _ in range(3)] == [first] * 3
+    assert verdict(of_scopes([Scope(tool("t", "t", a=under("/srv")))]), Arguments.of({"a": long})) is None
 
 
 def test_a_spent_budget_is_the_links_affair():

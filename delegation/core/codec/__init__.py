@@ -4,7 +4,7 @@ Decoders take untrusted bytes and raise `Malformed`; they give values whose ever
 Encoders take values that the kernel made and give the canonical form.
 """
 
-from delegation.core.codec.envelope import add_statements, join_token, parse_token
+from delegation.core.codec.envelope import Envelope, add_statements, join_token, parse_envelope, parse_token
 from delegation.core.codec.feed import decode_feed_entry, encode_feed_entry
 from delegation.core.codec.links import (
     LinkMessage,
@@ -39,6 +39,7 @@ from delegation.core.codec.statements import (
 from delegation.core.codec.trust import decode_bundle, decode_catalogue, encode_bundle, encode_catalogue
 
 __all__ = [
+    "Envelope",
     "LinkMessage",
     "add_statements",
     "decode_batch",
@@ -71,6 +72,7 @@ __all__ = [
     "join_proof",
     "join_token",
     "parse_canonical_links",
+    "parse_envelope",
     "parse_link",
     "parse_token",
     "scope_from_message",

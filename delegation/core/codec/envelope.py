@@ -7,7 +7,7 @@ library, which also tells where each link ends: the verifier's cache is keyed by
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from delegation.core import limits
 from delegation.core.chain import Frame, SignedLink, UnverifiedChain
@@ -20,45 +20,85 @@ from delegation.v1 import chain_pb2 as pb
 _LINK: Final = 0x0A  # field 1, length-delimited: Chain.links, and SignedLink.payload
 _STATEMENT: Final = 0x12  # field 2, length-delimited: Chain.statements
 _SIGNATURE: Final = b"\x12\x40"  # field 2, 64 bytes: SignedLink.signature
-_TAIL: Final = len(_SIGNATURE) + limits.SIGNATURE_BYTES
 _IN_CHAIN: Final = frozenset({StatementKind.RECEIPT, StatementKind.BINDING})
+
+
+class Envelope(NamedTuple):
+    """A token cut into links and statements; what is inside a link is not looked at yet.
+
+    Attributes:
+        token: the bytes.
+        ends: the offset just past each link, grant first.
+        statements: what follows them, unchecked.
+    """
+
+    token: bytes
+    ends: tuple[int, ...]
+    statements: tuple[SignedStatement, ...]
+
+    def frames(self, start: int = 0) -> tuple[Frame, ...]:
+        """Give the links from `start` on.
+
+        Raises:
+            Malformed: MALFORMED, with the link's index.
+        """
+        token, ends = self.token, self.ends
+        begin = ends[start - 1] if start else 0
+        frames = []
+        for index in range(start, len(ends)):
+            frames.append(_frame(token, begin, ends[index], index))
+            begin = ends[index]
+        return tuple(frames)
+
+
+def parse_envelope(token: bytes) -> Envelope:
+    """Cut a token into its links and statements.
+
+    Raises:
+        Malformed: TOKEN_TOO_LARGE, MALFORMED, NO_LINKS, TOO_MANY_LINKS, STATEMENT_UNSUPPORTED, or what a
+            statement is refused for.
+    """
+    size = len(token)
+    if size > limits.TOKEN_BYTES:
+        raise refusal(Reason.TOKEN_TOO_LARGE)
+    ends: list[int] = []
+    position = 0
+    while position < size and token[position] == _LINK:
+        if len(ends) == limits.LINKS:
+            raise refusal(Reason.TOO_MANY_LINKS, link_index=limits.LINKS)
+        position = _end(token, position + 1)
+        ends.append(position)
+    if not ends:
+        raise refusal(Reason.NO_LINKS)
+    statements: list[SignedStatement] = []
+    while position < size and token[position] == _STATEMENT:
+        start = position + 1
+        position = _end(token, start)
+        statements.append(_statement(token[_skip_varint(token, start) : position], len(statements)))
+    if position != size:
+        raise refusal(Reason.MALFORMED)
+    return Envelope(token, tuple(ends), tuple(statements))
 
 
 def parse_token(token: bytes) -> UnverifiedChain:
     """Split a token into its links and statements; nothing is verified.
 
     Raises:
-        Malformed: TOKEN_TOO_LARGE, MALFORMED, NO_LINKS, TOO_MANY_LINKS, STATEMENT_UNSUPPORTED, or what a
-            statement is refused for.
+        Malformed: as `parse_envelope`, and as `Envelope.frames`.
     """
-    if len(token) > limits.TOKEN_BYTES:
-        raise refusal(Reason.TOKEN_TOO_LARGE)
-    frames: list[Frame] = []
-    position, size = 0, len(token)
-    while position < size and token[position] == _LINK:
-        start, end = _length(token, position + 1)
-        frames.append(_frame(token, start, end, len(frames)))
-        position = end
-    if not frames:
-        raise refusal(Reason.NO_LINKS)
-    statements: list[SignedStatement] = []
-    while position < size and token[position] == _STATEMENT:
-        start, position = _length(token, position + 1)
-        statements.append(_statement(token[start:position], len(statements)))
-    if position != size:
-        raise refusal(Reason.MALFORMED)
-    return UnverifiedChain(token, tuple(frames), tuple(statements))
+    envelope = parse_envelope(token)
+    return UnverifiedChain(token, envelope.frames(), envelope.statements)
 
 
-def _length(token: bytes, position: int) -> tuple[int, int]:
-    """Read a length in its shortest form and give start and end of what it measures."""
+def _end(token: bytes, position: int) -> int:
+    """Read a length in its shortest form, and give the end of what it measures."""
     # Nearly every length in a token takes two bytes.
     if position + 1 < len(token):
         low, high = token[position], token[position + 1]
         if low > 0x7F and 0 < high < 0x80:  # noqa: PLR2004 - continuation bits of a varint
             end = position + 2 + (low & 0x7F | high << 7)
             if end <= len(token):
-                return position + 2, end
+                return end
     length = shift = 0
     for offset in range(position, min(position + 3, len(token))):
         byte = token[offset]
@@ -67,18 +107,25 @@ def _length(token: bytes, position: int) -> tuple[int, int]:
             end = offset + 1 + length
             if (byte == 0 and shift) or end > len(token):
                 break
-            return offset + 1, end
+            return end
         shift += 7
     raise refusal(Reason.MALFORMED)
 
 
+def _skip_varint(token: bytes, position: int) -> int:
+    while token[position] > 0x7F:  # noqa: PLR2004 - as above
+        position += 1
+    return position + 1
+
+
 def _frame(token: bytes, start: int, end: int, index: int) -> Frame:
-    if index >= limits.LINKS:
-        raise refusal(Reason.TOO_MANY_LINKS, link_index=index)
-    if start < end and token[start] == _LINK:
-        payload_start, payload_end = _length(token, start + 1)
-        signature = payload_end + len(_SIGNATURE)
-        if payload_start < payload_end == end - _TAIL and token[payload_end:signature] == _SIGNATURE:
+    """Take the link that fills the token from `start`, which is its tag, to `end`."""
+    start = _skip_varint(token, start + 1)
+    signature = end - limits.SIGNATURE_BYTES
+    payload_end = signature - len(_SIGNATURE)
+    if start < end and token[start] == _LINK and _end(token, start + 1) == payload_end:
+        payload_start = _skip_varint(token, start + 1)
+        if payload_start < payload_end and token[payload_end:signature] == _SIGNATURE:
             return Frame(token[payload_start:payload_end], token[signature:end], end)
     raise refusal(Reason.MALFORMED, link_index=index)
 
