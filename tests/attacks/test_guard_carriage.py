@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from delegation.errors import Malformed
-from delegation_sdk.carriage import NOTHING, Carriage, from_headers, from_metadata, to_headers
+from delegation_sdk.carriage import META_KEY, NOTHING, Carriage, from_headers, from_mcp_meta, from_metadata, to_headers
 
 SENT = Carriage(b"\xfb\xef\xbe chain", b"proof")
 CHAIN, PROOF = to_headers(SENT)["Delegation-Chain"], to_headers(SENT)["Delegation-Proof"]
@@ -69,6 +69,48 @@ def test_no_other_header_passes_for_one_of_ours(headers):
 def test_metadata_that_could_be_read_in_two_ways_is_read_in_none(metadata):
     with pytest.raises(Malformed):
         from_metadata(metadata)
+
+
+DIGEST = to_headers(Carriage(b"", b"", bytes(range(224, 256))))["Delegation-Chain-Digest"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Delegation-Chain", CHAIN), ("Delegation-Chain-Digest", DIGEST)],
+        [("Delegation-Chain", ""), ("Delegation-Chain-Digest", DIGEST)],
+        [("Delegation-Chain", CHAIN), ("Delegation-Chain-Digest", "")],
+        [("Delegation-Chain-Digest", DIGEST), ("delegation-chain-digest", DIGEST)],
+        [("Delegation-Chain-Digest", f"{DIGEST}, {DIGEST}")],
+        [("Delegation-Chain-Digest", DIGEST + "=")],
+        [("Delegation-Chain-Digest", DIGEST[:-1] + chr(ord(DIGEST[-1]) + 1))],
+        [("Delegation-Chain-Digest", DIGEST[:-1])],
+        [("Delegation-Chain-Digest", DIGEST + "A")],
+        [("Delegation-Chain-Digest", DIGEST * 2)],
+        [("Delegation-Chain-Digest", "")],
+        [("Delegation-Chain-Digest", bytes(range(224, 256)).hex())],
+        [("Delegation-Chain-Digest", CHAIN)],
+    ],
+    ids=range(13),
+)
+def test_a_reference_that_could_be_read_in_two_ways_is_read_in_none(headers):
+    with pytest.raises(Malformed):
+        from_headers(headers)
+    members = {name.lower().removeprefix("delegation-").replace("-", "_"): value for name, value in headers}
+    if len(members) == len(headers):  # an object has no member twice
+        with pytest.raises(Malformed):
+            from_mcp_meta({META_KEY: members})
+
+
+@pytest.mark.parametrize(
+    "member", ["chain-digest", "chainDigest", "digest", "CHAIN_DIGEST", "link_id", "chain_digest "]
+)
+def test_a_digest_has_one_name(member):
+    with pytest.raises(Malformed):
+        from_mcp_meta({META_KEY: {member: DIGEST, "proof": PROOF}})
+    assert from_headers({f"Delegation-{member}": DIGEST}).chain_digest == (
+        b"" if member != "chain-digest" else bytes(range(224, 256))
+    )
 
 
 def test_benign_twin_headers_in_any_case_and_metadata_are_read():
