@@ -21,14 +21,15 @@ FULL = Link(
 FIELDS = FULL.fields()
 
 
-def _vector(name: str, says: str, spec: tuple[str, ...], message: str, payload: bytes, expect: dict) -> Vector:
-    given = {"message": message, "bytes": packed(payload)}
+def _vector(name: str, says: str, spec: tuple[str, ...], expect: dict, **message: bytes) -> Vector:
+    ((kind, payload),) = message.items()
+    given = {"message": kind, "bytes": packed(payload)}
     return Vector(f"canonical-{name}", "decode", says, spec, given, expect)
 
 
 def _bad(name: str, says: str, rule: str, payload: bytes, message: str = "Link") -> Vector:
     spec = tuple(dict.fromkeys((rule, "C-10")))
-    return _vector(name, says, spec, message, payload, refused(NOT_CANONICAL))
+    return _vector(name, says, spec, refused(NOT_CANONICAL), **{message: payload})
 
 
 def _with(**fields: bytes) -> bytes:
@@ -61,7 +62,7 @@ def good() -> Iterator[Vector]:
         "span_id": FULL.span_id,
         "grant": grant,
     }
-    yield _vector("full", "A link with every field.", ("C-1", "C-3"), "Link", FULL.encoded(), accepted(value=value))
+    yield _vector("full", "A link with every field.", ("C-1", "C-3"), accepted(value=value), Link=FULL.encoded())
     least = replace(
         FULL, remaining_depth=0, scope=b"", purpose="", trace_id=b"", span_id=b"", grant=None, holder_agent="a:b"
     )
@@ -71,9 +72,8 @@ def good() -> Iterator[Vector]:
         "least",
         "A link with what it must have; a scope that is present and empty is written.",
         ("C-3", "C-4"),
-        "Link",
-        least.encoded(),
         accepted(value=small),
+        Link=least.encoded(),
     )
     yield from _good_constraints()
 
@@ -93,9 +93,8 @@ def _good_constraints() -> Iterator[Vector]:
             f"present-{name}",
             f"What tracks presence is written even if it is 0, false or empty ({name.replace('-', ' ')}).",
             ("C-4",),
-            "Constraint",
-            payload,
             accepted(value=value),
+            Constraint=payload,
         )
     for name, integer, data in (
         ("1", 1, "02"),
@@ -111,18 +110,16 @@ def _good_constraints() -> Iterator[Vector]:
             f"sint64-{name}",
             f"The integer {integer} in a `sint64`.",
             ("C-2",),
-            "Constraint",
-            payload,
             accepted(value={"exact_integer": integer}),
+            Constraint=payload,
         )
     packed_set = m.one_of(-2, 5, 300)
     yield _vector(
         "packed",
         "Integers of a set, packed.",
         ("C-6",),
-        "Constraint",
-        packed_set,
         accepted(value={"one_of": {"integers": [-2, 5, 300]}}),
+        Constraint=packed_set,
     )
 
 
@@ -308,7 +305,9 @@ def others() -> Iterator[Vector]:
     }
     for message, payload in canonical.items():
         name = message.lower()
-        yield _vector(f"{name}-least", f"A {message} with what it must have.", ("C-3",), message, payload, accepted())
+        yield _vector(
+            f"{name}-least", f"A {message} with what it must have.", ("C-3",), accepted(), **{message: payload}
+        )
         yield _bad(f"{name}-unknown", f"An unknown field in a {message}.", "C-7", payload + number(30, 1), message)
         first = payload[: 2 + payload[1]] if payload[0] & 7 == 2 else payload[:2]
         if message not in ("Catalogue", "RevocationFeedEntry"):

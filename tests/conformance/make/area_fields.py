@@ -137,7 +137,7 @@ NAMES = {
     "tag-character": ("a\U000e0041", False),
     "combining": ("e\u0301", True),
     "composed": ("é", True),
-    "cyrillic": ("аudit", True),
+    "cyrillic": ("\u0430udit", True),
     "emoji": ("🙂", True),
     "punctuation": ("../{}[]\"'\\", True),
 }
