@@ -1,4 +1,7 @@
-"""A guarded MCP server over stdio or streamable HTTP: `mcp_files_server.py PROFILE DIRECTORY [PORT]`."""
+"""A guarded MCP server over stdio or streamable HTTP: `mcp_files_server.py [--keep=N] PROFILE DIRECTORY [PORT]`.
+
+With `--keep` its guard has room for so many chains.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ from mcp.server.mcpserver import Context
 from delegation_sdk import AuthorizedCall, Guard
 from delegation_sdk.integrations.mcp import guarded_server
 
-profile, directory, *port = sys.argv[1:]
+options = [each for each in sys.argv[1:] if each.startswith("--keep=")]
+profile, directory, *port = (each for each in sys.argv[1:] if each not in options)
 guard = Guard.connect("files", profile)
+for option in options:
+    guard._chains._entries = int(option.removeprefix("--keep="))
 server = guarded_server(guard, "files", log_level="ERROR")
 
 

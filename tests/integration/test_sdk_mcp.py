@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import sys
-from pathlib import Path
-
-import anyio
 import pytest
-from mcp import Client as McpClient
-from mcp.client.stdio import StdioServerParameters
 
 from delegation_sdk import AsyncClient, Reason, Scope, at_most, optional, tool, under
 from delegation_sdk.context import META_KEY
 from delegation_sdk.integrations.mcp_client import call_tool, refusal_in
+from support.mcp_files import over_http, over_stdio
 from support.server import running_server
 
-PROGRAM = Path(__file__).parent / "mcp_files_server.py"
 CATALOGUE = """
 [[tool]]
 audience = "files"
@@ -49,39 +41,6 @@ def scope(files):
         tool("files", "write", path=under(str(files)), text="hello"),
         tool("files", "what_came"),
     )
-
-
-@contextlib.asynccontextmanager
-async def over_stdio(server, files):
-    arguments = [str(PROGRAM), str(server.profile("tool/files")), str(files)]
-    async with McpClient(StdioServerParameters(command=sys.executable, args=arguments)) as session:
-        yield session
-
-
-@contextlib.asynccontextmanager
-async def over_http(server, files):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    arguments = [sys.executable, str(PROGRAM), str(server.profile("tool/files")), str(files), str(port)]
-    async with await anyio.open_process(arguments, stderr=None) as process:
-        try:
-            await listening(port, process)
-            async with McpClient(f"http://127.0.0.1:{port}/mcp") as session:
-                yield session
-        finally:
-            process.terminate()
-
-
-async def listening(port, process):
-    with anyio.fail_after(30):
-        while process.returncode is None:
-            with contextlib.suppress(OSError):
-                stream = await anyio.connect_tcp("127.0.0.1", port)
-                await stream.aclose()
-                return
-            await anyio.sleep(0.05)  # between attempts: nobody tells when another process listens
-    pytest.fail("the server ended before it listened")
 
 
 @pytest.mark.parametrize("transport", [over_stdio, over_http])
