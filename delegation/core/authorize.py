@@ -41,14 +41,20 @@ def authorize(
         NotPermitted: with reason, link and argument at fault.
         ConditionUnmet: CONDITION_UNMET for a condition, which needs state that is not here.
     """
-    plan = chain.plans.find((audience, tool))
-    if plan is not None and not defaults and plan.permits(arguments.values):
-        return
     asked = _Asked(audience, tool, arguments.values, defaults)
     steps = Steps()
-    for index, signed in enumerate(chain.links):
+    links = chain.links
+    start = 0
+    if not defaults:
+        plan, speaks_for = chain.plans.find((audience, tool))
+        if plan is not None:
+            if plan.permits(arguments.values, steps):
+                start = speaks_for
+            else:
+                steps = Steps()
+    for index in range(start, len(links)):
         try:
-            _permitted_by(signed.link.scope, asked, steps)
+            _permitted_by(links[index].link.scope, asked, steps)
         except Refused as error:
             raise error.at(index) from None
 

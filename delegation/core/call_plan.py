@@ -36,20 +36,19 @@ class CallPlan(NamedTuple):
     merged_paths: Mapping[str, int]
     steps: int
 
-    def permits(self, values: Mapping[str, Value]) -> bool:
-        """Tell whether every link permits these arguments; on False, ask them why."""
+    def permits(self, values: Mapping[str, Value], steps: Steps) -> bool:
+        """Tell whether each of these links permits these arguments; on False, ask them why."""
         if self.closed == 0:
             return True
         if not self.required <= values.keys() <= self.listed:
             return False
-        steps = Steps()
         try:
             steps.take(self.steps + self.closed * len(values))
             for name, value in values.items():
                 for constraint in self.allowed[name]:
                     if not constraint.allows(value, steps):
                         return False
-                if type(value) is str and name in self.merged_paths:
+                if name in self.merged_paths and type(value) is str:
                     steps.take(self.merged_paths[name] * (len(value) // 64))
         except Refused:  # the budget is spent: the links say so with the index at fault
             return False
@@ -62,42 +61,40 @@ class CallPlan(NamedTuple):
         arguments = capability.arguments
         if arguments is None:
             return self
-        allowed: dict[str, tuple[Constraint, ...]] = {}
-        merged_paths = dict(self.merged_paths)
-        for name, (constraint, _) in arguments.items():
-            if name in self.allowed:
-                *others, last = self.allowed[name]
-                both = _both(last, constraint)
-                allowed[name] = (*others, last, constraint) if both is None else (*others, both)
-                if type(both) is SubPath:
-                    merged_paths[name] = merged_paths.get(name, 0) + 1
+        before, allowed = self.allowed, dict[str, tuple[Constraint, ...]]()
+        merged_paths, required = self.merged_paths, self.required
+        for name, (constraint, optional) in arguments.items():
+            if not optional and name not in required:
+                required |= {name}
+            if name in before:
+                allowed[name] = both = _both(before[name], constraint)
+                if len(both) == len(before[name]) and type(constraint) is SubPath:
+                    merged_paths = {**merged_paths, name: merged_paths.get(name, 0) + 1}
             elif not self.closed:
                 allowed[name] = (constraint,)
-        return CallPlan(
-            self.closed + 1,
-            frozenset(allowed),
-            self.required.union([name for name, (_, optional) in arguments.items() if not optional]),
-            allowed,
-            merged_paths,
-            self.steps + len(arguments),
-        )
+        listed = self.listed if self.closed and len(allowed) == len(self.listed) else frozenset(allowed)
+        return CallPlan(self.closed + 1, listed, required, allowed, merged_paths, self.steps + len(arguments))
 
 
-def _both(a: Constraint, b: Constraint) -> Constraint | None:
-    """Give a constraint that allows exactly what both do, where that is one of the same kind; else None."""
-    if type(a) is not type(b):
-        return None
-    if isinstance(a, SubPath) and isinstance(b, SubPath):
-        inner, outer = (a, b) if len(a.root) >= len(b.root) else (b, a)
-        return inner if outer.root in (inner.root, "/") or inner.root.startswith(outer.root + "/") else None
-    if isinstance(a, OneOf) and isinstance(b, OneOf):
-        return OneOf(a.strings & b.strings, a.numbers & b.numbers, a.others & b.others)
-    if isinstance(a, IntegerRange) and isinstance(b, IntegerRange):
-        return IntegerRange(
-            max((bound for bound in (a.minimum, b.minimum) if bound is not None), default=None),
-            min((bound for bound in (a.maximum, b.maximum) if bound is not None), default=None),
-        )
-    return None
+def _both(before: tuple[Constraint, ...], further: Constraint) -> tuple[Constraint, ...]:
+    """Add a constraint to others; of the last and it, if they are of one kind, make one that allows what both do."""
+    last = before[-1]
+    if type(last) is type(further):
+        if isinstance(last, SubPath) and isinstance(further, SubPath):
+            inner, outer = (last, further) if len(last.root) >= len(further.root) else (further, last)
+            if outer.root in (inner.root, "/") or inner.root.startswith(outer.root + "/"):  # both are in normal form
+                return (*before[:-1], inner)
+        elif isinstance(last, OneOf) and isinstance(further, OneOf):
+            both = OneOf(last.strings & further.strings, last.numbers & further.numbers, last.others & further.others)
+            return (*before[:-1], both)
+        elif isinstance(last, IntegerRange) and isinstance(further, IntegerRange):
+            low, high = further.minimum, further.maximum
+            if low is None or (last.minimum is not None and last.minimum > low):
+                low = last.minimum
+            if high is None or (last.maximum is not None and last.maximum < high):
+                high = last.maximum
+            return (*before[:-1], IntegerRange(low, high))
+    return (*before, further)
 
 
 _NO_LINK = CallPlan(0, frozenset(), frozenset(), {}, {}, 0)
@@ -119,36 +116,27 @@ class CallPlans:
         self._made: dict[Pair, CallPlan | None] = {}
         self._asked: set[Pair] = set()
 
-    def find(self, pair: Pair) -> CallPlan | None:
-        """Give the plan for a tool, if it pays to have one: from its second call on, or if the links before have one.
+    def find(self, pair: Pair) -> tuple[CallPlan | None, int]:
+        """Give a plan for a tool, if it pays to have one, and for how many links it speaks.
 
-        Returns:
-            None if there is none: then every link is to be asked.
+        From the second call of a tool on, that is all of them. For the first, the links that were known before have
+        one: their other children need it, too.
         """
-        made = self._made.get(pair)
-        if made is not None:
-            return made
-        capability = self._scopes[-1].by_pair.get(pair)
-        if capability is None or pair in self._made:  # what is not permitted leaves no trace: there is no end of it
-            return None
-        if self._before is not None:
-            before = self._before.whole(pair)
-            self._made[pair] = None if before is None else before.narrowed_by(capability)
-            return self._made[pair]
-        if pair in self._asked:
-            return self.whole(pair)
-        self._asked.add(pair)
-        return None
+        if pair not in self._made:
+            if pair not in self._scopes[-1].by_pair:  # what is not permitted leaves no trace: there is no end of it
+                return None, 0
+            if pair not in self._asked:
+                self._asked.add(pair)
+                return (None, 0) if self._before is None else (self._before.whole(pair), len(self._scopes) - 1)
+        return self.whole(pair), len(self._scopes)
 
     def whole(self, pair: Pair) -> CallPlan | None:
-        """Give the plan for a tool, merged of all links if need be; None if one is silent on it, or has a condition."""
+        """Give the plan of all links for a tool; None if one is silent on it, or has a condition."""
         if pair in self._made:
             return self._made[pair]
-        plan = _NO_LINK
-        for scope in self._scopes:
-            narrowed = plan.narrowed_by(scope.by_pair.get(pair))
-            if narrowed is None:
-                return None
-            plan = narrowed
-        self._made[pair] = plan
+        plan = _NO_LINK if self._before is None else self._before.whole(pair)
+        for scope in self._scopes if self._before is None else self._scopes[-1:]:
+            plan = None if plan is None else plan.narrowed_by(scope.by_pair.get(pair))
+        if pair in self._scopes[-1].by_pair:
+            self._made[pair] = plan
         return plan

@@ -9,7 +9,7 @@ from __future__ import annotations
 from delegation.core import limits
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds, VerifiedChain
-from delegation.core.codec import decode_proof, encode_proof, join_proof, split_proof
+from delegation.core.codec import decode_proof, encode_proof, join_proof, read_expected_proof, split_proof
 from delegation.core.keys import Purpose, Signer, signing_input, verify
 from delegation.errors import BadSignature, Malformed, Reason, refusal
 
@@ -101,11 +101,11 @@ def check_holder_proof(
     if not proof:
         raise refusal(Reason.PROOF_MISSING)
     try:
-        payload, signature = split_proof(proof)
-        claim = decode_proof(payload)
+        expected = read_expected_proof(proof, chain_digest, audience, tool, arguments_digest)
+        claim, payload, signature = expected or _read(proof)
     except Malformed as error:
         raise refusal(Reason.PROOF_INVALID, detail=str(error)) from None
-    if (claim.chain_digest, claim.audience, claim.tool, claim.arguments_digest) != (
+    if expected is None and (claim.chain_digest, claim.audience, claim.tool, claim.arguments_digest) != (
         chain_digest,
         audience,
         tool,
@@ -121,3 +121,8 @@ def check_holder_proof(
     except BadSignature:
         raise refusal(Reason.PROOF_INVALID, detail="not signed by the holder") from None
     return claim
+
+
+def _read(proof: bytes) -> tuple[Proof, bytes, bytes]:
+    payload, signature = split_proof(proof)
+    return decode_proof(payload), payload, signature

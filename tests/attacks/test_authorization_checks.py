@@ -12,6 +12,8 @@ from delegation.core import authorize as authorization
 from delegation.core import limits
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize, explain
+from delegation.core.call_plan import CallPlans
+from delegation.core.chain import VerifiedLinks
 from delegation.core.constraints import anything, at_most, each, fields, optional, under
 from delegation.core.scope import CallCount, Scope, any_call, tool
 from delegation.errors import ConditionUnmet, NotPermitted, Reason, Refused
@@ -73,9 +75,9 @@ def test_a_condition_is_never_met_without_state(monkeypatch: pytest.MonkeyPatch)
     """No token with a condition passes verification yet; if one did, the call would still be refused."""
     link = VERIFIED.links[0]
     counted = Scope(READ._replace(conditions=(CallCount(5),)))
-    conditional = type(VERIFIED)(
-        VERIFIED.token, (link._replace(link=link.link._replace(scope=counted)),), frozenset(), None, {}
-    )
+    links = (link._replace(link=link.link._replace(scope=counted)),)
+    verified = VerifiedLinks(links, frozenset(), 0, 0, CallPlans((counted,)))
+    conditional = type(VERIFIED)(VERIFIED.token, verified, None, {})
     with pytest.raises(ConditionUnmet) as caught:
         ask("files", "read", READ_CALL, made=conditional)
     assert caught.value.reason is Reason.CONDITION_UNMET

@@ -10,6 +10,7 @@ from delegation.core.authorize import authorize
 from delegation.core.call_plan import CallPlans
 from delegation.core.chain import VerifiedChain, VerifiedLinks
 from delegation.core.constraints import (
+    Steps,
     anything,
     at_least,
     at_most,
@@ -51,11 +52,11 @@ VALUES = st.sampled_from([None, True, 1, 4, 4.5, 9, "x", "/srv", "/srv/a/b", "/s
 CALLS = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
 
 
-def of_scopes(scopes: list[Scope]) -> VerifiedChain:
+def of_scopes(scopes: list[Scope], plans: CallPlans | None = None) -> VerifiedChain:
     """A chain whose links say what they like: narrowing is not what is asked here."""
     made = verify(chain("root -> planner").token)
     links = tuple(made.links[0]._replace(link=made.links[0].link._replace(scope=scope)) for scope in scopes)
-    return VerifiedChain(b"", VerifiedLinks(links, frozenset(), 0, 0, CallPlans(tuple(scopes))), None, {})
+    return VerifiedChain(b"", VerifiedLinks(links, frozenset(), 0, 0, plans or CallPlans(tuple(scopes))), None, {})
 
 
 def verdict(made: VerifiedChain, arguments: Arguments) -> str | None:
@@ -76,44 +77,57 @@ def test_a_plan_agrees_with_the_links_and_the_third_call_is_decided_as_the_first
     made = of_scopes(scopes)
     first = verdict(made, arguments)
     plan = CallPlans(tuple(scopes)).whole(("t", "t"))
-    assert (plan is not None and plan.permits(arguments.values)) == (first is None)
+    assert (plan is not None and plan.permits(arguments.values, Steps())) == (first is None)
     assert [verdict(made, arguments) for _ in range(3)] == [first] * 3
 
 
 @given(st.lists(CAPABILITIES, min_size=2, max_size=4), CALLS)
 def test_a_plan_made_of_that_of_the_links_before_is_the_plan_of_all(capabilities, call):
     scopes = tuple(Scope(each_) for each_ in capabilities)
-    one_by_one = CallPlans(scopes, CallPlans(scopes[:-1])).find(("t", "t"))
+    one_by_one = CallPlans(scopes, CallPlans(scopes[:-1])).whole(("t", "t"))
     whole = CallPlans(scopes).whole(("t", "t"))
     assert one_by_one == whole
     values = Arguments.of(call).values
-    assert (whole is None) or one_by_one.permits(values) == whole.permits(values)
+    assert (whole is None) or one_by_one.permits(values, Steps()) == whole.permits(values, Steps())
+
+
+@given(st.lists(CAPABILITIES, min_size=2, max_size=4), CALLS)
+def test_a_chain_whose_beginning_was_known_is_decided_as_any_other(capabilities, call):
+    scopes = tuple(Scope(each_) for each_ in capabilities)
+    arguments = Arguments.of(call)
+    expected = verdict(of_scopes(list(scopes)), arguments)
+    made = of_scopes(list(scopes), CallPlans(scopes, CallPlans(scopes[:-1])))
+    assert [verdict(made, arguments) for _ in range(3)] == [expected] * 3
 
 
 def test_a_plan_is_made_for_the_second_call_and_then_used():
     made = of_scopes([Scope(tool("t", "t", a=at_most(5)))])
     pair = ("t", "t")
-    assert made.plans.find(pair) is None
-    plan = made.plans.find(pair)
+    assert made.plans.find(pair) == (None, 0)
+    plan, speaks_for = made.plans.find(pair)
     assert plan is not None
-    assert made.plans.find(pair) is plan
+    assert speaks_for == 1
+    assert made.plans.find(pair)[0] is plan
     assert verdict(made, Arguments.of({"a": 4})) is None
     assert verdict(made, Arguments.of({"a": 6})) is not None
 
 
-def test_a_plan_of_links_known_before_is_made_for_the_first_call():
+def test_the_first_call_uses_the_plan_of_the_links_known_before():
     scopes = (Scope(tool("t", "t", a=at_most(5))), Scope(tool("t", "t", a=at_most(3))))
     before = CallPlans(scopes[:1])
-    assert CallPlans(scopes, before).find(("t", "t")) is not None
-    assert before.find(("t", "t")) is not None, "for the siblings, too"
+    plans = CallPlans(scopes, before)
+    assert plans.find(("t", "t")) == (before.whole(("t", "t")), 1)
+    assert plans.find(("t", "t"))[1] == 2
 
 
 def test_asking_for_tools_that_are_not_permitted_leaves_nothing_behind():
     plans = CallPlans((Scope(tool("t", "t")), Scope(tool("t", "t"))), CallPlans((Scope(tool("t", "t")),)))
     for number in range(100):
-        assert plans.find(("t", f"no such tool {number}")) is None
-    assert plans.find(("t", "t")) is not None
-    assert len(plans._made) == 1
+        assert plans.find(("t", f"no such tool {number}")) == (None, 0)
+        assert plans.whole(("t", f"no such tool {number}")) is None
+    assert plans.find(("t", "t"))[0] is not None
+    assert plans._asked == {("t", "t")}
+    assert not plans._made
 
 
 def test_sub_paths_that_were_merged_take_the_steps_of_each():

@@ -14,7 +14,7 @@ from delegation.core.codec.links import (
     parse_canonical_links,
     parse_link,
 )
-from delegation.core.codec.proofs import decode_proof, encode_proof, join_proof, split_proof
+from delegation.core.codec.proofs import decode_proof, encode_proof, join_proof, read_expected_proof, split_proof
 from delegation.core.codec.records import (
     decode_batch,
     decode_outcome,
@@ -75,6 +75,7 @@ __all__ = [
     "parse_envelope",
     "parse_link",
     "parse_token",
+    "read_expected_proof",
     "scope_from_message",
     "scope_to_message",
     "split_proof",
