@@ -1,4 +1,7 @@
-"""A guarded gRPC tool: chain and proof come as metadata, a refusal goes back as a rich gRPC status."""
+"""A guarded gRPC tool: chain and proof come as metadata, a refusal goes back as a rich gRPC status.
+
+The chain goes once; from then on its digest is enough.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,13 @@ from google.protobuf.wrappers_pb2 import StringValue
 from grpc_status import rpc_status
 
 from delegation.errors import NotPermitted
-from delegation.wire.errors import error_of_call, status_of
-from delegation_sdk import Client, Delegation, Guard, Refused, Scope, tool
+from delegation.wire.errors import status_of
+from delegation_sdk import Client, Delegation, Guard, Peer, Refused, Scope, tool
 from delegation_sdk.context import from_metadata
+from delegation_sdk.integrations.grpc_client import call_method
 from local_service import local_service
+
+came: list[str] = []
 
 
 @contextmanager
@@ -24,7 +30,9 @@ def serving(guard: Guard) -> Iterator[int]:
     def forecast(request: StringValue, context: grpc.ServicerContext) -> StringValue:
         arguments = {"city": request.value}  # the fields of the message, by name
         try:
-            call = guard.authorize(from_metadata(context.invocation_metadata()), "forecast", arguments)
+            carriage = from_metadata(context.invocation_metadata())
+            came.append("digest" if carriage.chain_digest else "chain")
+            call = guard.authorize(carriage, "forecast", arguments)
         except Refused as refused:
             context.abort_with_status(rpc_status.to_status(status_of(refused)))
         call.report()
@@ -39,28 +47,29 @@ def serving(guard: Guard) -> Iterator[int]:
     server.stop(grace=None).wait()
 
 
-def forecast(delegation: Delegation, channel: grpc.Channel, city: str) -> str:
+def forecast(delegation: Delegation, channel: grpc.Channel, peer: Peer, city: str) -> str:
     """Call the tool; what its guard raised is raised here."""
     method = channel.unary_unary("/example.Weather/Forecast", StringValue.SerializeToString, StringValue.FromString)
     with delegation.call("weather", "forecast", {"city": city}) as call:
-        try:
-            return method(StringValue(value=city), metadata=call.metadata(), timeout=5).value
-        except grpc.RpcError as error:
-            raise error_of_call(error) from None
+        return call_method(call, method, StringValue(value=city), peer=peer, timeout=5).value
 
 
 def use(task: Delegation, port: int) -> None:
+    peer = Peer()  # one for each server: it remembers which chains that has been sent
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        answer = forecast(task, channel, "Oslo")
-        print(answer)
-        assert answer == "clear in Oslo"
+        for _ in range(2):
+            answer = forecast(task, channel, peer, "Oslo")
+            print(answer)
+            assert answer == "clear in Oslo"
         try:
-            forecast(task, channel, "Rome")
+            forecast(task, channel, peer, "Rome")
         except NotPermitted as refused:
             print(f"refused: {refused}")
             assert (refused.reason, refused.link_index) == ("argument_refused", 0)
         else:
             raise AssertionError("a city outside the scope was not refused")
+    print(*came)
+    assert came == ["chain", "digest", "digest"]
 
 
 def main() -> None:

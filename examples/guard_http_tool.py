@@ -1,4 +1,7 @@
-"""A guarded HTTP tool: chain and proof come in two headers, a refusal goes back as an HTTP problem. No framework."""
+"""A guarded HTTP tool: chain and proof come in two headers, a refusal goes back as an HTTP problem. No framework.
+
+The chain goes once; from then on its digest is enough.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from delegation_sdk import Client, Delegation, Guard, Refused, Scope, tool
-from delegation_sdk.context import from_headers
+from delegation_sdk import Client, Delegation, Guard, Peer, Refused, Scope, tool
+from delegation_sdk.context import Carriage, from_headers, to_headers
+from delegation_sdk.refusal_json import PROBLEM_MEDIA_TYPE, from_json, to_problem
 from local_service import local_service
 
 
@@ -25,13 +29,13 @@ def handler(guard: Guard) -> type[BaseHTTPRequestHandler]:
             try:
                 call = guard.authorize(from_headers(self.headers.items()), "forecast", arguments)
             except Refused as refused:
-                problem = {"type": "about:blank", "title": refused.reason, "link_index": refused.link_index}
-                self.reply(HTTPStatus.FORBIDDEN, "application/problem+json", problem)
+                problem = to_problem(refused)
+                self.reply(problem["status"], PROBLEM_MEDIA_TYPE, problem)
             else:
                 self.reply(HTTPStatus.OK, "application/json", {"city": call.arguments["city"], "sky": "clear"})
                 call.report()
 
-        def reply(self, status: HTTPStatus, media_type: str, answer: dict[str, Any]) -> None:
+        def reply(self, status: int, media_type: str, answer: dict[str, Any]) -> None:
             self.send_response(status)
             self.send_header("Content-Type", media_type)
             self.end_headers()
@@ -60,12 +64,30 @@ def post(port: int, arguments: dict[str, Any], headers: dict[str, str]) -> tuple
     return answer.status, json.loads(answer.read())
 
 
-def use(task: Delegation, port: int) -> None:
-    oslo, rome = (task.call("weather", "forecast", {"city": city}) for city in ("Oslo", "Rome"))
-    answer = post(port, oslo.arguments, oslo.headers())
-    print(*answer)
-    assert answer == (200, {"city": "Oslo", "sky": "clear"})
+def forecast(task: Delegation, port: int, peer: Peer, city: str) -> dict[str, Any]:
+    """Call the tool; what its guard raised is raised here."""
+    call = task.call("weather", "forecast", {"city": city})
 
+    def send(carriage: Carriage) -> dict[str, Any]:
+        _, answer = post(port, call.arguments, to_headers(carriage))
+        if refused := from_json(answer):
+            raise refused
+        return answer
+
+    return peer.send(call, send)
+
+
+def use(task: Delegation, port: int) -> None:
+    peer = Peer()  # one for each server: it remembers which chains that has been sent
+    for _ in range(2):  # the second time without the chain
+        answer = forecast(task, port, peer, "Oslo")
+        print(answer)
+        assert answer == {"city": "Oslo", "sky": "clear"}
+
+
+def attack(task: Delegation, port: int) -> None:
+    oslo, rome = (task.call("weather", "forecast", {"city": city}) for city in ("Oslo", "Rome"))
+    assert post(port, oslo.arguments, oslo.headers())[0] == HTTPStatus.OK
     for said, arguments, headers, reason in (
         ("without a delegation", oslo.arguments, {}, "chain_missing"),
         ("the same call again", oslo.arguments, oslo.headers(), "proof_replayed"),
@@ -73,8 +95,8 @@ def use(task: Delegation, port: int) -> None:
         ("outside the scope", rome.arguments, rome.headers(), "argument_refused"),
     ):
         status, problem = post(port, arguments, headers)
-        print(f"{said}: {status} {problem['title']}")
-        assert (status, problem["title"]) == (403, reason)
+        print(f"{said}: {status} {problem['reason']}")
+        assert (status, problem["reason"]) == (403, reason)
 
 
 def main() -> None:
@@ -87,6 +109,7 @@ def main() -> None:
         serving(guard) as port,
     ):
         use(task, port)
+        attack(task, port)
 
 
 if __name__ == "__main__":
