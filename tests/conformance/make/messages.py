@@ -145,6 +145,16 @@ def call_count(maximum: int) -> bytes:
     return condition(1, nonzero(1, maximum))
 
 
+def budget(argument: str | bytes, maximum: str | bytes) -> bytes:
+    """Give the field of a capability that holds a budget."""
+    return condition(2, some(1, argument) + some(2, maximum))
+
+
+def approval(threshold: int, *approvers: str | bytes) -> bytes:
+    """Give the field of a capability that holds a demand for approvals."""
+    return condition(3, b"".join(delimited(1, each) for each in approvers) + nonzero(2, threshold))
+
+
 # -- constraints and values ----------------------------------------------------------------------------------
 
 ANYTHING: Final = number(1, 1)
