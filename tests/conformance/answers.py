@@ -384,11 +384,11 @@ def receive(given: Given) -> Answer:
     else:
         meta = data(given["meta"])
         found = carriage.from_mcp_meta(_json(meta) if meta else None)
-    return accepted(chain=found.token.hex(), proof=found.proof.hex())
+    return accepted(chain=found.token.hex(), proof=found.proof.hex(), chain_digest=found.chain_digest.hex())
 
 
 def send(given: Given) -> Answer:
-    sent = carriage.Carriage(data(given["chain"]), data(given["proof"]))
+    sent = carriage.Carriage(data(given["chain"]), data(given["proof"]), bytes.fromhex(given.get("chain_digest", "")))
     try:
         match given["over"]:
             case "grpc":

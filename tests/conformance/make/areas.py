@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from conformance.make import (
+    area_arguments,
+    area_bundles,
     area_canonical,
+    area_carriage,
     area_chains,
     area_envelope,
     area_feed,
@@ -11,8 +14,11 @@ from conformance.make import (
     area_keys,
     area_narrowing,
     area_proofs,
+    area_reasons,
     area_receipts,
+    area_records,
     area_revocations,
+    area_statements,
     area_time,
 )
 
@@ -27,5 +33,11 @@ AREAS = [
     area_receipts.AREA,
     area_revocations.AREA,
     area_proofs.AREA,
+    area_statements.AREA,
+    area_bundles.AREA,
+    area_records.AREA,
     area_feed.AREA,
+    area_arguments.AREA,
+    area_carriage.AREA,
+    area_reasons.AREA,
 ]
