@@ -293,7 +293,7 @@ def test_a_known_chain_falls_with_the_key_that_signed_its_receipt_and_is_asked_f
 ):
     """The caller may have a newer receipt by now: what fails for a statement is not kept."""
     make_known(trusting, helper)
-    while trusting.pending_records:
+    while not authority.decisions:
         """Let it be delivered while the service still knows its old key."""
     service, old = authority._service, authority._service._statement_key
     service._statement_key = SigningKey.generate(os.urandom)
@@ -354,7 +354,7 @@ def test_statements_of_anothers_chain_get_in_with_nothing(guard, authority, task
 
 def test_a_flood_of_unknown_digests_costs_no_record_no_memory_and_no_other_caller(guard, authority, helper):
     make_known(guard, helper)
-    while guard.pending_records:
+    while not authority.decisions:
         """Let the one decision be delivered."""
     proof = calling(helper).carriage.proof
     for number in range(20_000):
