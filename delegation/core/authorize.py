@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core.arguments import Arguments, Value
 from delegation.core.chain import VerifiedChain
@@ -41,50 +41,32 @@ def authorize(
         NotPermitted: with reason, link and argument at fault.
         ConditionUnmet: CONDITION_UNMET for a condition, which needs state that is not here.
     """
-    asked = _Asked(audience, tool, arguments.values, defaults)
+    pair, values, links = (audience, tool), arguments.values, chain.links
     steps = Steps()
-    links = chain.links
-    start = 0
+    index = 0
     if not defaults:
-        plan, speaks_for = chain.plans.find((audience, tool))
+        plan, speaks_for = chain.plans.find(pair)
         if plan is not None:
-            if plan.permits(arguments.values, steps):
-                start = speaks_for
+            if plan.permits(values, steps):
+                index = speaks_for
             else:
                 steps = Steps()
-    for index in range(start, len(links)):
-        try:
-            _permitted_by(links[index].link.scope, asked, steps)
-        except Refused as error:
-            raise error.at(index) from None
+    try:
+        for index in range(index, len(links)):  # noqa: B020 - it goes on where the plan ends
+            _require_permitted(links[index].link.scope, pair, values, defaults, steps)
+    except Refused as error:
+        raise error.at(index) from None
 
 
-class _Asked(NamedTuple):
-    """What every link is asked."""
-
-    audience: str
-    tool: str
-    values: Mapping[str, Value]
-    defaults: Mapping[str, Value]
-
-
-def _permitted_by(scope: Scope, asked: _Asked, steps: Steps) -> None:
-    capability = scope.find(asked.audience, asked.tool)
+def _require_permitted(
+    scope: Scope, pair: tuple[str, str], values: Mapping[str, Value], defaults: Mapping[str, Value], steps: Steps
+) -> None:
+    capability = scope.by_pair.get(pair)
     if capability is None:
-        name = f"{asked.audience}.{asked.tool}"
+        name = ".".join(pair)
         raise refusal(Reason.TOOL_NOT_PERMITTED, field=name, parent=_tools(scope), child=name)
     if capability.conditions:
-        raise refusal(Reason.CONDITION_UNMET, field=f"{asked.audience}.{asked.tool}")
-    _arguments_permitted(capability, asked.values, asked.defaults, steps)
-
-
-def _tools(scope: Scope) -> str:
-    return ", ".join(f"{c.audience}.{c.tool}" for c in scope.capabilities)
-
-
-def _arguments_permitted(
-    capability: Capability, values: Mapping[str, Value], defaults: Mapping[str, Value], steps: Steps
-) -> None:
+        raise refusal(Reason.CONDITION_UNMET, field=".".join(pair))
     permitted = capability.arguments
     if permitted is None:
         return
@@ -107,6 +89,10 @@ def _arguments_permitted(
         unexpected = min(values.keys() - permitted.keys())
         unexpected = unexpected if unexpected.isprintable() else ascii(unexpected)
         raise _refused(Reason.ARGUMENT_UNEXPECTED, capability, unexpected, "", "an argument that is not listed")
+
+
+def _tools(scope: Scope) -> str:
+    return ", ".join(f"{c.audience}.{c.tool}" for c in scope.capabilities)
 
 
 def _refused(reason: Reason, capability: Capability, name: str, permitted: str, asked: str) -> Refused:
@@ -132,12 +118,11 @@ class HopVerdict:
 
 def explain(chain: VerifiedChain, *, audience: str, tool: str, arguments: Arguments) -> list[HopVerdict]:
     """Ask every link by itself, for people who want to know why."""
-    asked = _Asked(audience, tool, arguments.values, _NO_DEFAULTS)
     verdicts = []
     for index, signed in enumerate(chain.links):
         scope = signed.link.scope
         try:
-            _permitted_by(scope, asked, Steps())
+            _require_permitted(scope, (audience, tool), arguments.values, _NO_DEFAULTS, Steps())
         except Refused as error:
             verdicts.append(HopVerdict(index, signed.link.holder_agent, permitted=False, why=str(error)))
         else:

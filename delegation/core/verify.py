@@ -24,13 +24,13 @@ agent ids of holders without a binding stay the delegator's assertion (`Verified
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from delegation.core import limits
 from delegation.core.attest import open_binding, open_receipt
 from delegation.core.call_plan import CallPlans
-from delegation.core.chain import Frame, GrantClaims, Link, SignedLink, VerifiedChain, VerifiedLinks
+from delegation.core.chain import Frame, Link, SignedLink, VerifiedChain, VerifiedLinks
 from delegation.core.codec import (
     Envelope,
     LinkMessage,
@@ -44,7 +44,8 @@ from delegation.core.constraints import Steps
 from delegation.core.keys import Purpose, link_id, signing_input, verify
 from delegation.core.narrowing import narrower
 from delegation.core.prefix_cache import PrefixCache
-from delegation.core.revocation import RevocationKind, RevocationState, principal_id, revocation_key
+from delegation.core.rests_on import link_keys, revocation_keys
+from delegation.core.revocation import RevocationState
 from delegation.core.statement import SignedStatement, StatementKind
 from delegation.core.trust import TrustBundle
 from delegation.errors import Reason, Refused, refusal
@@ -145,72 +146,59 @@ def _verify_frames(
 
     That is the chain and, for its siblings, the links before its last.
     """
-    links, spent = ((), 0) if before is None else (before.links, before.steps)
-    steps = Steps(limits.EVALUATION_STEPS - spent)
+    links = [] if before is None else list(before.links)
+    parent = links[-1] if links else None
+    steps = Steps(limits.EVALUATION_STEPS - (0 if before is None else before.steps))
     verified: list[VerifiedLinks] = []
-    size = len(envelope.ends)
-    for frame, message in _parsed(envelope, frames):
-        try:
-            links = (
-                *links,
-                _verify_link(frame, message, links[-1] if links else None, steps, trust=known.trust, now_ms=now_ms),
-            )
-        except Refused as error:
-            raise error.at(len(links)) from None
-        if len(links) == size or (len(links) == size - 1 and known.prefixes.remembers):
-            verified.append(_together(before, links, limits.EVALUATION_STEPS - steps.left))
+    for_siblings = envelope.ends[-2] if known.prefixes.remembers and len(envelope.ends) > 1 else None
+    try:
+        for (payload, signature, end), message in zip(frames, _parsed(envelope, frames), strict=True):
+            # Parsed once, and before the signature only because a grant says itself which key signed it; what
+            # the parse says counts from step 5 on.
+            read = parse_link(payload) if message is None else message
+            if parent is None:
+                public = step_3_issuer_is_trusted(issuer_of(read), known.trust, now_ms)
+                signed = signing_input(Purpose.GRANT, payload)
+            else:
+                public = parent.link.holder_key
+                signed = signing_input(Purpose.HANDOFF, payload, parent.link_id)
+            step_4_signature(public, signed, signature)
+            link = decode_link(read, payload, canonical=message is not None)  # steps 5 and 6
+            step_7_only_the_first_is_a_grant(link, parent)
+            if parent is not None:
+                step_8_handoff_permitted(parent.link)
+            step_9_lifetime(link)
+            if parent is not None:
+                step_10_no_wider(link, parent.link, steps)
+            parent = SignedLink(payload, signature, link_id(signed), link)
+            links.append(parent)
+            if end == for_siblings:
+                verified.append(_together(before, tuple(links), limits.EVALUATION_STEPS - steps.left))
+    except Refused as error:
+        raise error.at(len(links)) from None
+    if frames:
+        verified.append(_together(before, tuple(links), limits.EVALUATION_STEPS - steps.left))
     return verified
+
+
+def _parsed(envelope: Envelope, frames: tuple[Frame, ...]) -> Sequence[LinkMessage | None]:
+    """Give the parse of each of the last links of a token if all of them are canonical, else None for each."""
+    start = len(envelope.ends) - len(frames)
+    begin = envelope.ends[start - 1] if start else 0
+    messages = parse_canonical_links(envelope.token[begin : envelope.ends[-1]]) if frames else []
+    return [None] * len(frames) if messages is None else messages
 
 
 def _together(before: VerifiedLinks | None, links: tuple[SignedLink, ...], steps: int) -> VerifiedLinks:
     scopes = tuple([signed.link.scope for signed in links])
     if before is None:
         not_before_ms = max([signed.link.not_before_ms for signed in links])
-        return VerifiedLinks(links, _revocation_keys(links), not_before_ms, steps, CallPlans(scopes))
+        return VerifiedLinks(links, revocation_keys(links), not_before_ms, steps, CallPlans(scopes))
     further = links[len(before.links) :]
     not_before_ms = max(before.not_before_ms, *[signed.link.not_before_ms for signed in further])
-    keys = before.revocation_keys.union(*map(_link_keys, further))
+    keys = before.revocation_keys.union(*map(link_keys, further))
     plans = CallPlans(scopes, before.plans if len(further) == 1 else None)
     return VerifiedLinks(links, keys, not_before_ms, steps, plans)
-
-
-def _verify_link(
-    frame: Frame,
-    canonical: LinkMessage | None,
-    parent: SignedLink | None,
-    steps: Steps,
-    *,
-    trust: TrustBundle,
-    now_ms: int,
-) -> SignedLink:
-    # Parsed once, and before the signature only because a grant says itself which key signed it; what
-    # the parse says counts from step 5 on.
-    payload, signature, _ = frame
-    message = parse_link(payload) if canonical is None else canonical
-    if parent is None:
-        public = step_3_issuer_is_trusted(issuer_of(message), trust, now_ms)
-        signed = signing_input(Purpose.GRANT, payload)
-    else:
-        public = parent.link.holder_key
-        signed = signing_input(Purpose.HANDOFF, payload, parent.link_id)
-    step_4_signature(public, signed, signature)
-    link = decode_link(message, payload, canonical=canonical is not None)  # steps 5 and 6
-    step_7_only_the_first_is_a_grant(link, parent)
-    if parent is not None:
-        step_8_handoff_permitted(parent.link)
-    step_9_lifetime(link)
-    if parent is not None:
-        step_10_no_wider(link, parent.link, steps)
-    return SignedLink(payload, signature, link_id(signed), link)
-
-
-def _parsed(envelope: Envelope, frames: tuple[Frame, ...]) -> Iterator[tuple[Frame, LinkMessage | None]]:
-    """Give the last links of a token, each with its parse if all of them are canonical, else with None."""
-    start = len(envelope.ends) - len(frames)
-    begin = envelope.ends[start - 1] if start else 0
-    messages = parse_canonical_links(envelope.token[begin : envelope.ends[-1]]) if frames else []
-    unparsed: list[LinkMessage | None] = [None] * len(frames)
-    return zip(frames, messages or unparsed, strict=True)
 
 
 def step_1_size(token: bytes) -> None:
@@ -284,8 +272,8 @@ def step_11_statements_fit(
             receipt = open_receipt(statement, public)
             if receipt.link_id not in ids:
                 raise refusal(Reason.STATEMENT_INVALID, detail="a receipt for a link of another chain")
-            if receipt.link_id == links[-1].link_id:
-                recorded_at_ms = receipt.recorded_at_ms
+            if receipt.link_id == links[-1].link_id:  # of several the earliest: their order means nothing
+                recorded_at_ms = min(receipt.recorded_at_ms, recorded_at_ms or receipt.recorded_at_ms)
         else:
             binding = open_binding(statement, public)
             bound = (binding.holder_key, binding.agent)
@@ -324,34 +312,8 @@ def step_14_not_revoked(chain: VerifiedChain, revocations: RevocationState) -> N
             raise
         for index in range(len(chain.links)):
             try:
-                revocations.check(_revocation_keys(chain.links[: index + 1]))
+                revocations.check(revocation_keys(chain.links[: index + 1]))
             except Refused as first:
                 if first.reason is error.reason:
                     raise error.at(index) from None
         raise
-
-
-_LINK_TAG = revocation_key(RevocationKind.LINK, b"")
-_HOLDER_TAG = revocation_key(RevocationKind.HOLDER_KEY, b"")
-_AGENT_TAG = revocation_key(RevocationKind.AGENT, b"")
-
-
-def _link_keys(signed: SignedLink) -> tuple[bytes, bytes, bytes]:
-    link = signed.link
-    return _LINK_TAG + signed.link_id, _HOLDER_TAG + link.holder_key, _AGENT_TAG + link.holder_agent.encode()
-
-
-def _grant_keys(grant: GrantClaims) -> tuple[bytes, bytes, bytes]:
-    return (
-        revocation_key(RevocationKind.TASK, grant.task_id),
-        revocation_key(RevocationKind.PRINCIPAL, principal_id(grant.principal.issuer, grant.principal.subject)),
-        revocation_key(RevocationKind.ISSUER_KEY, grant.issuer_key_id),
-    )
-
-
-def _revocation_keys(links: tuple[SignedLink, ...]) -> frozenset[bytes]:
-    grant = links[0].link.grant
-    keys = [] if grant is None else [*_grant_keys(grant)]
-    for signed in links:
-        keys += _link_keys(signed)
-    return frozenset(keys)
