@@ -349,11 +349,11 @@ def precedence() -> Iterator[Vector]:
         field="scope",
         now_ms=expired,
     )
-    cut = Chain((Hop(LINES[0].encoded()[:-1], MALLORY),))
+    cut = Chain((Hop(LINES[0].encoded()[:-1], ISSUER),))
     yield ASK.bad(
-        "unreadable-before-issuer",
-        "A grant that cannot be read names no issuer.",
-        "V-15 C-9",
+        "unreadable",
+        "A grant that is cut short, whoever signed it so.",
+        "V-5 C-9",
         cut,
         ("malformed", "not_canonical"),
         link=0,

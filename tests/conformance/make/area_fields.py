@@ -232,10 +232,14 @@ def depths() -> Iterator[Vector]:
     for depth in (0, 1, 2**31, 2**32 - 1):
         link = replace(LINK, remaining_depth=depth)
         yield _vector(f"depth-{depth}", f"A remaining depth of {depth}.", ("V-21",), link, accepted())
+    yield _vector("no-scope", "A link without a scope.", ("F-11",), replace(LINK, scope=None), INVALID)
     yield _vector(
-        "no-scope", "A link without a scope: it permits nothing.", ("V-21",), replace(LINK, scope=None), accepted()
+        "empty-scope",
+        "A link with an empty scope permits nothing.",
+        ("F-11", "V-21"),
+        replace(LINK, scope=b""),
+        accepted(),
     )
-    yield _vector("empty-scope", "A link with an empty scope.", ("V-21",), replace(LINK, scope=b""), accepted())
 
 
 AREA = Area(

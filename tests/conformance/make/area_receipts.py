@@ -46,6 +46,10 @@ def receipts() -> Iterator[Vector]:
     yield ASK.good(
         "after-binding", "After a binding.", "E-5", CHAIN.stating(binding("bob"), RECEIPT), LINKS[2], outputs=RECORDED
     )
+    twice = CHAIN.stating(
+        receipt(IDS[2], recorded_at_ms=T0_MS + 9_000), RECEIPT, receipt(IDS[2], recorded_at_ms=NOW_MS)
+    )
+    yield ASK.good("several", "Of several the earliest counts.", "T-23 E-5", twice, LINKS[2], outputs=RECORDED)
     future = CHAIN.stating(receipt(IDS[2], recorded_at_ms=NOW_MS + DAY_MS))
     outputs = {"recorded_at_ms": NOW_MS + DAY_MS}
     yield ASK.good(
@@ -57,9 +61,7 @@ def signed() -> Iterator[Vector]:
     """By whom a statement is signed (V-11, T-1, T-2)."""
     for name, signer in (("issuer", ISSUER), ("checkpoint", CHECKPOINTS), ("mallory", MALLORY), ("holder", ALICE)):
         token = CHAIN.stating(receipt(IDS[2], signer))
-        yield ASK.bad(
-            f"by-{name}", f"A receipt by the key of {name}.", "V-11 T-2", token, "statement_invalid", link=None
-        )
+        yield ASK.bad(f"by-{name}", f"A receipt by the key of {name}.", "V-11 T-2", token, "statement_invalid")
     impostor = statement("receipt", m.receipt(IDS[2]), MALLORY, key_id=STATEMENTS.key_id)
     yield ASK.bad(
         "by-impostor",
@@ -67,12 +69,11 @@ def signed() -> Iterator[Vector]:
         "T-1",
         CHAIN.stating(impostor),
         "statement_invalid",
-        link=None,
     )
     for purpose in ("binding", "grant", "revocation_feed", "proof"):
         wrong = statement("receipt", m.receipt(IDS[2]), purpose=purpose)
         says = f"The signature is one for the purpose {purpose}."
-        yield ASK.bad(f"signed-as-{purpose}", says, "T-1 K-7", CHAIN.stating(wrong), "statement_invalid", link=None)
+        yield ASK.bad(f"signed-as-{purpose}", says, "T-1 K-7", CHAIN.stating(wrong), "statement_invalid")
     payload = m.receipt(IDS[2])
     message = signing_input("receipt", m.receipt(IDS[2], T0_MS + 1))
     other = m.signed_statement(1, STATEMENTS.key_id, payload, STATEMENTS.sign(message))
@@ -82,7 +83,6 @@ def signed() -> Iterator[Vector]:
         "T-1",
         CHAIN.stating(other),
         "statement_invalid",
-        link=None,
     )
     for name, tweaks, good in (
         ("retired", {"state": "retired"}, False),
@@ -98,7 +98,7 @@ def signed() -> Iterator[Vector]:
         if good:
             yield ASK.good(f"key-{name}", says, "T-2 T-16", token, LINKS[2], outputs=RECORDED, **given)
         else:
-            yield ASK.bad(f"key-{name}", says, "T-2 T-16", token, "statement_invalid", link=None, **given)
+            yield ASK.bad(f"key-{name}", says, "T-2 T-16", token, "statement_invalid", **given)
 
 
 def fitting() -> Iterator[Vector]:
@@ -106,7 +106,7 @@ def fitting() -> Iterator[Vector]:
     for name, what in (("another-link", fixed("another", 32)), ("another-chain", chain(*line("alice", "bob")).ids[1])):
         token = CHAIN.stating(RECEIPT, receipt(what))
         says = "A receipt for a link that is not of this chain, beside one that is."
-        yield ASK.bad(f"for-{name}", says, "V-11", token, "statement_invalid", link=None)
+        yield ASK.bad(f"for-{name}", says, "V-11", token, "statement_invalid")
     for name, payload, reason in (
         ("short-id", m.receipt(IDS[2][:31]), "field_invalid"),
         ("no-id", m.receipt(b""), "field_invalid"),
@@ -117,7 +117,7 @@ def fitting() -> Iterator[Vector]:
     ):
         token = CHAIN.stating(statement("receipt", payload))
         says = f"A receipt that is rightly signed and wrong: {name.replace('-', ' ')}."
-        yield ASK.bad(f"payload-{name}", says, "V-11 F-7 F-9 C-10", token, reason, link=None)
+        yield ASK.bad(f"payload-{name}", says, "V-11 F-7 F-9 C-10", token, reason)
     yield from _kinds()
 
 
@@ -130,7 +130,6 @@ def _kinds() -> Iterator[Vector]:
         "T-1",
         CHAIN.stating(as_binding),
         "statement_invalid",
-        link=None,
     )
 
 
@@ -155,7 +154,7 @@ def bindings() -> Iterator[Vector]:
         ("two", "Of two, the one that has not expired counts.", _two(), (True, True, False)),
     ):
         outputs = {"bound": list(bound)}
-        yield BINDING.good(name, says, "V-11 T-7 V-21", PLAIN.stating(*given), FREE[2], outputs=outputs)
+        yield BINDING.good(name, says, "V-11 T-7 T-23", PLAIN.stating(*given), FREE[2], outputs=outputs)
     for name, wrong in (
         ("of-another-key", binding("bob", holder_key=MALLORY.public)),
         ("of-another-agent", binding("bob", holder=agent("mallory"))),
@@ -166,7 +165,7 @@ def bindings() -> Iterator[Vector]:
         ("by-itself", binding("bob", named("bob"))),
     ):
         says = f"A binding that does not fit the chain ({name.replace('-', ' ')})."
-        yield BINDING.bad(name, says, "V-11 T-2", PLAIN.stating(wrong), "statement_invalid", link=None)
+        yield BINDING.bad(name, says, "V-11 T-2", PLAIN.stating(wrong), "statement_invalid")
     for name, payload, reason in (
         ("no-agent", m.binding(BOB.public, ""), "field_invalid"),
         ("agent-without-colon", m.binding(BOB.public, "bob"), "field_invalid"),
@@ -177,7 +176,7 @@ def bindings() -> Iterator[Vector]:
     ):
         token = PLAIN.stating(statement("binding", payload))
         says = f"A binding that is rightly signed and wrong: {name.replace('-', ' ')}."
-        yield BINDING.bad(f"payload-{name}", says, "V-11 F-6 F-7 K-3", token, reason, link=None)
+        yield BINDING.bad(f"payload-{name}", says, "V-11 F-6 F-7 K-3", token, reason)
     as_receipt = statement("receipt", m.binding(BOB.public, agent("bob")), purpose="binding")
     yield BINDING.bad(
         "as-receipt",
@@ -185,7 +184,6 @@ def bindings() -> Iterator[Vector]:
         "T-1",
         PLAIN.stating(as_receipt),
         "statement_invalid",
-        link=None,
     )
 
 

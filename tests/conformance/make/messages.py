@@ -256,6 +256,75 @@ def fields(*arguments: bytes) -> bytes:
     return delimited(22, b"".join(delimited(1, field) for field in arguments))
 
 
+def not_one_of(*members: Any) -> bytes:
+    """Give a `not_one_of`."""
+    return delimited(9, scalars(*members))
+
+
+def decimal_text(minimum: str = "", maximum: str = "", *, above: bool = False, below: bool = False) -> bytes:
+    """Give a `decimal_text`."""
+    return delimited(12, bounds(minimum, maximum, above=above, below=below))
+
+
+def length(minimum: int = 0, maximum: int | None = None) -> bytes:
+    """Give a `length`."""
+    return delimited(13, nonzero(1, minimum) + (b"" if maximum is None else number(2, maximum)))
+
+
+def prefix(start: str | bytes) -> bytes:
+    """Give a `prefix`."""
+    return delimited(14, start)
+
+
+def glob(pattern: str | bytes, separator: str | bytes = "") -> bytes:
+    """Give a `segment_glob`."""
+    return delimited(15, some(1, pattern) + some(2, separator))
+
+
+def url(
+    *schemes: str, host: str = "example.org", subdomains: bool = False, port: int | None = None, path: str = ""
+) -> bytes:
+    """Give a `url`."""
+    named = b"".join(delimited(1, scheme) for scheme in schemes or ("https",))
+    at = b"" if port is None else number(4, port)
+    return delimited(17, named + some(2, host) + nonzero(3, subdomains) + at + some(5, path))
+
+
+def cidr(network: str) -> bytes:
+    """Give a `cidr`."""
+    return delimited(18, network)
+
+
+def list_subset(*members: Any) -> bytes:
+    """Give a `list_subset`."""
+    return delimited(19, scalars(*members))
+
+
+def list_contains(*members: Any) -> bytes:
+    """Give a `list_contains`."""
+    return delimited(20, scalars(*members))
+
+
+def regex(expression: str | bytes) -> bytes:
+    """Give a `regex`."""
+    return delimited(23, expression)
+
+
+def negation(constraint: bytes) -> bytes:
+    """Give a `negation`."""
+    return delimited(24, constraint)
+
+
+def all_of(*constraints: bytes) -> bytes:
+    """Give an `all_of`."""
+    return delimited(25, b"".join(delimited(1, constraint) for constraint in constraints))
+
+
+def any_of(*constraints: bytes) -> bytes:
+    """Give an `any_of`."""
+    return delimited(26, b"".join(delimited(1, constraint) for constraint in constraints))
+
+
 # -- statements and proofs -----------------------------------------------------------------------------------
 
 _KINDS = (
