@@ -112,6 +112,9 @@ DEFAULT_GRANT_LIFETIME_MS: Final = 15 * 60 * 1000
 DEFAULT_HANDOFF_LIFETIME_MS: Final = 5 * 60 * 1000
 DEFAULT_DEPTH: Final = 8
 
+APPROVAL_LIFETIME_MS: Final = 60 * 60 * 1000
+"""An approval counts at most so long: who consents sees the situation of the hour, not of the day."""
+
 NOT_BEFORE_LEEWAY_MS: Final = 30_000
 """Clocks differ: a link counts this much before its not-before. Expiry has no leeway."""
 
