@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from delegation.core import codec, limits
 from delegation.core.arguments import Arguments, Value
 from delegation.core.call_plan import CallPlan, CallPlans
-from delegation.core.chain import UnverifiedChain, VerifiedChain
+from delegation.core.chain import SignedLink, UnverifiedChain, VerifiedChain
 from delegation.core.codec import envelope
 from delegation.core.constraints import Constraint, Steps, between, each, exactly, one_of
 from delegation.core.keys import Signer, SigningKey
@@ -182,6 +182,8 @@ MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
     Scope: accepted(lambda found: Scope(*found), st.lists(st.deferred(lambda: of_type(Capability)), max_size=3)),
     Arguments: accepted(Arguments.of, st.dictionaries(texts, plain, max_size=3)),
     VerifiedChain: any_of(_VERIFIED),
+    SignedLink: any_of([link for chain in _VERIFIED for link in chain.links]),
+    tuple[SignedLink, ...]: any_of([chain.links for chain in _VERIFIED]),
     UnverifiedChain: any_of([codec.parse_token(made.token) for made in seeds.chains()]),
     envelope.Envelope: any_of([envelope.parse_envelope(made.token) for made in seeds.chains()]),
     CallPlans: any_of([chain.plans for chain in _VERIFIED]),
