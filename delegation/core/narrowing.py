@@ -6,19 +6,27 @@ Builder, verifier, ceilings and federation limits all call this. Each field of a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from delegation.core.chain import Link
-from delegation.core.constraints import arguments_covered
-from delegation.core.scope import ApprovalRequirement, Budget, CallCount, Capability, Condition, Scope
+from delegation.core.conditions import Budget, Condition, no_wider
+from delegation.core.constraints import Argument, Steps, arguments_covered
+from delegation.core.scope import Capability, Scope
 from delegation.errors import Reason, refusal
 
 
-def narrower(child: Link, parent: Link) -> None:
+def narrower(child: Link, parent: Link, steps: Steps | None = None) -> None:
     """Require that a link permits no more than the link before it, in every field.
+
+    Args:
+        child: the link.
+        parent: the link before it.
+        steps: the budget that all links of a token share (N-8); None: a fresh one.
 
     Raises:
         ScopeGrew: SCOPE_GREW, naming the field, what the parent permits and what was asked.
+        NotPermitted: EVALUATION_EXHAUSTED if comparing takes too many steps.
     """
     if child.expires_at_ms > parent.expires_at_ms:
         _grew("expires_at_ms", str(parent.expires_at_ms), str(child.expires_at_ms))
@@ -26,33 +34,40 @@ def narrower(child: Link, parent: Link) -> None:
         _grew("not_before_ms", str(parent.not_before_ms), str(child.not_before_ms))
     if child.remaining_depth >= parent.remaining_depth:
         _grew("remaining_depth", f"at most {parent.remaining_depth - 1}", str(child.remaining_depth))
-    scope_within(child.scope, parent.scope)
+    scope_within(child.scope, parent.scope, steps)
 
 
-def scope_within(child: Scope, parent: Scope) -> None:
+def scope_within(child: Scope, parent: Scope, steps: Steps | None = None) -> None:
     """Require that a scope permits no more than another; for links and for ceilings.
+
+    Args:
+        child: what is asked for.
+        parent: what is permitted.
+        steps: as for `narrower`.
 
     Raises:
         ScopeGrew: SCOPE_GREW, naming the capability and argument.
+        NotPermitted: EVALUATION_EXHAUSTED if comparing takes too many steps.
     """
+    if steps is None:
+        steps = Steps()
     for pair, capability in child.by_pair.items():
         permitted = parent.by_pair.get(pair)
         if permitted is None:
             _grew(_name(capability), "no such tool", capability.describe())
-        _capability_within(capability, permitted)
+        if permitted.arguments is not None:
+            _arguments_within(capability, permitted, permitted.arguments, steps)
+        if permitted.conditions:
+            _conditions_within(capability, permitted)
 
 
-def _capability_within(child: Capability, parent: Capability) -> None:
-    if parent.conditions:
-        _conditions_within(child, parent)
-    if parent.arguments is None:
-        return
+def _arguments_within(child: Capability, parent: Capability, permits: Mapping[str, Argument], steps: Steps) -> None:
     if child.arguments is None:
         _grew(_name(child), parent.describe(), "any arguments")
-    grown = arguments_covered(parent.arguments, child.arguments)
+    grown = arguments_covered(permits, child.arguments, steps)
     if grown is not None:
         name, why = grown
-        permitted, asked = parent.arguments.get(name), child.arguments.get(name)
+        permitted, asked = permits.get(name), child.arguments.get(name)
         _grew(
             f"{_name(child)}.{name}",
             permitted.describe() if permitted else "nothing",
@@ -62,29 +77,17 @@ def _capability_within(child: Capability, parent: Capability) -> None:
 
 
 def _conditions_within(child: Capability, parent: Capability) -> None:
-    """Require that every condition of the parent stands in the child, as strict or stricter."""
+    """Require that every condition of the parent stands in the child, as strict or stricter (N-9)."""
     for condition in parent.conditions:
-        if not any(_condition_within(candidate, condition) for candidate in child.conditions):
-            _grew(f"{_name(child)}.conditions", _condition_words(condition), "no condition as strict")
+        if not any(no_wider(candidate, condition) for candidate in child.conditions):
+            asked = [candidate.describe() for candidate in child.conditions if _alike(candidate, condition)]
+            _grew(f"{_name(child)}.conditions", condition.describe(), " and ".join(asked) or "no such condition")
 
 
-def _condition_within(child: Condition, parent: Condition) -> bool:
-    if isinstance(child, CallCount) and isinstance(parent, CallCount):
-        return child.maximum <= parent.maximum
-    if isinstance(child, ApprovalRequirement) and isinstance(parent, ApprovalRequirement):
-        return set(child.approvers) <= set(parent.approvers) and child.threshold >= parent.threshold
-    # Budgets are compared exactly until they can be evaluated: an equal one is no wider.
-    return child == parent
-
-
-def _condition_words(condition: Condition) -> str:
-    match condition:
-        case CallCount(maximum):
-            return f"at most {maximum} calls"
-        case Budget(argument, maximum):
-            return f"{argument} of at most {maximum} in sum"
-        case ApprovalRequirement(approvers, threshold):
-            return f"approval by {threshold} of {', '.join(approvers)}"
+def _alike(child: Condition, parent: Condition) -> bool:
+    """Tell whether two conditions are about the same: then the one is what was asked for instead of the other."""
+    same_kind = type(child) is type(parent)
+    return same_kind and not (isinstance(child, Budget) and child.argument != parent[0])
 
 
 def _name(capability: Capability) -> str:
@@ -122,6 +125,8 @@ def taken_away(child: Link, parent: Link) -> list[str]:
         permitted = parent.scope.find(capability.audience, capability.tool)
         if permitted is not None:
             lines += _narrowed_arguments(capability, permitted)
+            added = [each for each in capability.conditions if each not in permitted.conditions]
+            lines += [f"{capability.audience}.{capability.tool}: only {each.describe()}" for each in added]
     if child.expires_at_ms < parent.expires_at_ms:
         lines.append(f"the last {_duration(parent.expires_at_ms - child.expires_at_ms)}")
     if child.remaining_depth < parent.remaining_depth - 1:

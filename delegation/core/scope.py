@@ -6,42 +6,16 @@ Closed world: what is not listed is refused. An empty scope permits nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
 from delegation.core import limits
+from delegation.core.conditions import Condition, check_conditions, in_order
 from delegation.core.constraints.build import arguments_of
 from delegation.core.constraints.family import Argument
 from delegation.errors import Reason, refusal
 
 SERVICE_AUDIENCE: Final = "urn:delegation:service"
 """The audience of the proofs by which a holder ends a task or revokes a link. No tool is served under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallCount:
-    """At most so many calls by the link's whole subtree."""
-
-    maximum: int
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """At most so much (decimal normal form), summed over an argument of the subtree's calls."""
-
-    argument: str
-    maximum: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalRequirement:
-    """Consent of `threshold` of these approvers to the exact call."""
-
-    approvers: tuple[str, ...]
-    threshold: int
-
-
-Condition = CallCount | Budget | ApprovalRequirement
 
 
 class Capability(NamedTuple):
@@ -61,10 +35,11 @@ class Capability(NamedTuple):
 
     def describe(self) -> str:
         """Say in words what is permitted: `files.read(path: a path under /srv)`."""
-        if self.arguments is None:
-            return f"{self.audience}.{self.tool}(any arguments)"
-        inside = ", ".join(f"{name}: {argument.describe()}" for name, argument in self.arguments.items())
-        return f"{self.audience}.{self.tool}({inside})"
+        inside = "any arguments"
+        if self.arguments is not None:
+            inside = ", ".join(f"{name}: {argument.describe()}" for name, argument in self.arguments.items())
+        only = "".join(f", {condition.describe()}" for condition in self.conditions)
+        return f"{self.audience}.{self.tool}({inside}){only}"
 
 
 class Scope:
@@ -148,11 +123,14 @@ Scope.EMPTY = Scope()
 def tool(audience: str, name: str, /, *conditions: Condition, **arguments: object) -> Capability:
     """Permit one tool with these arguments; a plain value means exactly that value.
 
-    `tool("billing", "refund", order="o-17", amount=at_most("50.00"))`
+    `tool("billing", "refund", budget("amount", "500.00"), order="o-17", amount=at_most("50.00"))`
+
+    Raises:
+        Malformed: what is wrong with an argument or condition; TOO_MANY_VALUES past 8 conditions.
     """
-    return Capability(audience, name, arguments_of(arguments), conditions)
+    return Capability(audience, name, arguments_of(arguments), check_conditions(in_order(conditions)))
 
 
 def any_call(audience: str, name: str, /, *conditions: Condition) -> Capability:
-    """Permit one tool with any arguments whatsoever."""
-    return Capability(audience, name, None, conditions)
+    """Permit one tool with any arguments whatsoever. Raises as `tool`."""
+    return Capability(audience, name, None, check_conditions(in_order(conditions)))

@@ -8,8 +8,8 @@ from delegation.core import limits
 from delegation.core.arguments import Arguments
 from delegation.core.chain import TraceIds, VerifiedChain
 from delegation.core.codec import parse_token
-from delegation.core.codec.canonical import check_name
 from delegation.core.keys import Purpose, link_id, signing_input
+from delegation.core.names import check_name
 from delegation.core.records import DecisionRecord
 from delegation.errors import Malformed, Reason, Refused, refusal
 from delegation_sdk.carriage import Carriage

@@ -14,8 +14,9 @@ from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize, explain
 from delegation.core.call_plan import CallPlans
 from delegation.core.chain import VerifiedLinks
+from delegation.core.conditions import CallCount
 from delegation.core.constraints import anything, at_most, each, fields, optional, under
-from delegation.core.scope import CallCount, Scope, any_call, tool
+from delegation.core.scope import Scope, any_call, tool
 from delegation.errors import ConditionUnmet, NotPermitted, Reason, Refused
 from support.attacks import nothing
 from support.chains import READ, READ_CALL, MadeChain, chain, verify

@@ -10,8 +10,9 @@ import pytest
 from delegation.core.arguments import Arguments
 from delegation.core.chain import TraceIds
 from delegation.core.codec import join_token
+from delegation.core.conditions import CallCount
 from delegation.core.constraints import at_most, under
-from delegation.core.scope import CallCount, any_call, tool
+from delegation.core.scope import any_call, tool
 from delegation.errors import BadProof, InvalidRequest, Malformed, PermissionDenied, PolicyDenied, Reason
 from delegation.wire.authorization import ProofToConsume
 from support.caller import links_of, new_key, nonce, now_ms

@@ -9,6 +9,7 @@ from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
 from delegation.core.call_plan import CallPlans
 from delegation.core.chain import VerifiedChain, VerifiedLinks
+from delegation.core.conditions import CallCount
 from delegation.core.constraints import (
     Steps,
     anything,
@@ -22,7 +23,7 @@ from delegation.core.constraints import (
     optional,
     under,
 )
-from delegation.core.scope import CallCount, Scope, any_call, tool
+from delegation.core.scope import Scope, any_call, tool
 from delegation.errors import Refused
 from support.chains import chain, verify
 

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 
 from delegation.core import limits
 from delegation.core.chain import TraceIds
+from delegation.core.names import check_name
 from delegation.errors import Reason, refusal
 
 M = TypeVar("M", bound=Message)
@@ -85,17 +86,6 @@ def encoder(write: Callable[P, R]) -> Callable[P, R]:
 def invalid(what: str) -> NoReturn:
     """Refuse a field's value."""
     raise refusal(Reason.FIELD_INVALID, detail=what)
-
-
-def check_name(name: str, what: str, limit: int = limits.NAME_BYTES) -> str:
-    """Require a name: not empty, printable, within its limit.
-
-    Raises:
-        Malformed: FIELD_INVALID.
-    """
-    if name and len(name) <= limit and name.isprintable() and (name.isascii() or len(name.encode()) <= limit):
-        return name
-    invalid(f"{what} is empty, too long, or has a character that cannot be printed")
 
 
 def check_text(text: str, what: str, limit: int) -> str:

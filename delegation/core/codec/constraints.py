@@ -1,4 +1,4 @@
-"""Constraints <-> messages. A kind that is not in `_READ` refuses, and says so."""
+"""Constraints <- messages. A kind that is not in `_READ` or `_NESTED` refuses, and says so."""
 
 from __future__ import annotations
 
@@ -8,27 +8,39 @@ from typing import Any, Final
 
 from delegation.core import limits
 from delegation.core.codec.canonical import invalid
-from delegation.core.codec.values import check_string, value_from_message, value_to_message
+from delegation.core.codec.values import value_from_message
 from delegation.core.constraints import (
+    AllOf,
+    AnyOf,
     Anything,
     Argument,
+    Cidr,
     Constraint,
     DecimalRange,
+    DecimalText,
     Each,
     Exact,
     Fields,
     IntegerRange,
+    Length,
+    ListContains,
+    ListSubset,
+    Negation,
+    NotOneOf,
     OneOf,
+    Prefix,
+    Regex,
+    SegmentGlob,
     SubPath,
+    Url,
 )
-from delegation.core.constraints.decimals import format_decimal, parse_decimal
-from delegation.core.constraints.numbers import is_empty
-from delegation.core.constraints.paths import is_normal_path
+from delegation.core.constraints.decimals import parse_decimal
+from delegation.core.constraints.segments import DEFAULT_SEPARATOR
+from delegation.core.constraints.strings import check_string
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
 
 ReadArguments = Callable[[list[pb.Argument], int], dict[str, Argument]]
-WriteArgument = Callable[[str, Argument], pb.Argument]
 _SAFE: Final = limits.SAFE_INTEGER
 
 
@@ -41,7 +53,7 @@ def constraint_from_message(message: pb.Constraint, depth: int, arguments: ReadA
         arguments: reads the fields of an object constraint (the codec of scopes).
 
     Raises:
-        Malformed: CONSTRAINT_UNSUPPORTED for an unknown or not yet evaluated kind, NESTING_TOO_DEEP, or what
+        Malformed: CONSTRAINT_UNSUPPORTED for an unknown kind and for a regex without RE2, NESTING_TOO_DEEP, or what
             is wrong with a field.
     """
     if depth == 0:
@@ -52,13 +64,12 @@ def constraint_from_message(message: pb.Constraint, depth: int, arguments: ReadA
     read = _READ.get(kind)
     if read is not None:
         return read(getattr(message, kind))
-    if kind == "each":
-        return Each(constraint_from_message(message.each, depth - 1, arguments))
     if kind == "fields":
         return Fields(arguments(message.fields.fields[:], depth - 1))
-    raise refusal(
-        Reason.CONSTRAINT_UNSUPPORTED, detail=f"{kind} is specified, but this version does not evaluate it yet"
-    )
+    nested = _NESTED.get(kind)
+    if nested is None:
+        raise refusal(Reason.CONSTRAINT_UNSUPPORTED, detail=f"{kind} is not known to this version")
+    return nested(getattr(message, kind), lambda inner: constraint_from_message(inner, depth - 1, arguments))
 
 
 def _flag(given: bool, constraint: Constraint) -> Constraint:  # noqa: FBT001 - a field of the message
@@ -79,27 +90,22 @@ def _composite(message: pb.Value) -> Exact:
     return Exact(value) if isinstance(value, list | dict) else invalid("a scalar written as a composite")
 
 
-def _one_of(message: pb.ScalarSet) -> OneOf:
-    strings = message.strings[:]
+def _set(message: pb.ScalarSet) -> OneOf:
+    strings, integers, decimals = message.strings[:], message.integers[:], message.decimals[:]
+    if len(strings) + len(integers) + len(decimals) > limits.SET_VALUES:
+        raise refusal(Reason.TOO_MANY_VALUES)
     numbers: list[int | Decimal] = []
-    others: list[bool | None] = []
-    for descriptor, value in message.ListFields():
-        match descriptor.name:
-            case "strings":
-                pass
-            case "integers":
-                numbers += _ascending(list(map(_integer, value)))
-            case "decimals":
-                numbers += _ascending(list(map(_fraction, value)))
-            case flag:
-                others.append(_FLAGS[flag])
-    if not 0 < len(strings) + len(numbers) + len(others) <= limits.SET_VALUES:
-        raise refusal(Reason.TOO_MANY_VALUES if strings or numbers or others else Reason.FIELD_INVALID)
+    if integers:
+        numbers += _ascending(list(map(_integer, integers)))
+    if decimals:
+        numbers += _ascending(list(map(_fraction, decimals)))
     _check_strings(_ascending(strings))
-    return OneOf(frozenset(strings), frozenset(numbers), frozenset(others))
+    others = [value for given, value in _flags(message) if given]
+    return OneOf(frozenset(strings), frozenset(numbers), frozenset(others)).checked()
 
 
-_FLAGS: Final = {"has_true": True, "has_false": False, "has_null": None}
+def _flags(message: pb.ScalarSet) -> tuple[tuple[bool, bool | None], ...]:
+    return (message.has_true, True), (message.has_false, False), (message.has_null, None)
 
 
 def _ascending(values: list[Any]) -> list[Any]:
@@ -116,26 +122,29 @@ def _check_strings(strings: list[str]) -> None:
 
 
 def _integer_range(message: pb.IntegerRange) -> IntegerRange:
-    low = _integer(message.minimum) if message.HasField("minimum") else None
-    high = _integer(message.maximum) if message.HasField("maximum") else None
-    if (low is None and high is None) or is_empty(low, high):
-        invalid("a range without bounds, or with nothing in it")
-    return IntegerRange(low, high)
+    low = message.minimum if message.HasField("minimum") else None
+    high = message.maximum if message.HasField("maximum") else None
+    return IntegerRange.of(low, high)
 
 
 def _decimal_range(message: pb.DecimalRange) -> DecimalRange:
-    low, high = message.minimum, message.maximum
-    if (not low and not high) or (message.minimum_exclusive and not low) or (message.maximum_exclusive and not high):
-        invalid("a range without the bound that it speaks of")
-    minimum, maximum = (parse_decimal(bound) if bound else None for bound in (low, high))
-    above, below = message.minimum_exclusive, message.maximum_exclusive
-    if is_empty(minimum, maximum, exclusive=above or below):
-        invalid("a range with nothing in it")
-    return DecimalRange(minimum, maximum, above, below)
+    minimum, maximum = (parse_decimal(bound) if bound else None for bound in (message.minimum, message.maximum))
+    return DecimalRange.of(minimum, maximum, message.minimum_exclusive, message.maximum_exclusive)
 
 
-def _sub_path(root: str) -> SubPath:
-    return SubPath(check_string(root)) if is_normal_path(root) else invalid("a path is not in normal form")
+def _length(message: pb.LengthRange) -> Length:
+    return Length.of(message.minimum, message.maximum if message.HasField("maximum") else None)
+
+
+def _segment_glob(message: pb.SegmentGlob) -> SegmentGlob:
+    if message.separator == DEFAULT_SEPARATOR:
+        invalid("a separator that is the default is not written")
+    return SegmentGlob.of(message.pattern, message.separator or DEFAULT_SEPARATOR)
+
+
+def _url(message: pb.UrlPattern) -> Url:
+    port = message.port if message.HasField("port") else None
+    return Url.of(message.schemes, message.host, message.subdomains, port, message.path_prefix)
 
 
 _READ: Final[dict[str, Callable[[Any], Constraint]]] = {
@@ -146,68 +155,35 @@ _READ: Final[dict[str, Callable[[Any], Constraint]]] = {
     "exact_integer": lambda value: Exact(_integer(value)),
     "exact_decimal": lambda text: Exact(_fraction(text)),
     "exact_composite": _composite,
-    "one_of": _one_of,
+    "one_of": _set,
+    "not_one_of": lambda message: NotOneOf.of(_set(message)),
     "integer_range": _integer_range,
     "decimal_range": _decimal_range,
-    "sub_path": _sub_path,
+    "decimal_text": lambda message: DecimalText(_decimal_range(message)),
+    "length": _length,
+    "prefix": Prefix.of,
+    "segment_glob": _segment_glob,
+    "sub_path": SubPath.of,
+    "url": _url,
+    "cidr": Cidr.of,
+    "list_subset": lambda message: ListSubset(_set(message)),
+    "list_contains": lambda message: ListContains(_set(message)),
+    "regex": Regex.of,
 }
 
-
-def constraint_to_message(constraint: Constraint, argument: WriteArgument) -> pb.Constraint:
-    """Give the message of a constraint; `argument` writes the fields of an object constraint."""
-    match constraint:
-        case Anything():
-            return pb.Constraint(anything=True)
-        case Exact(value=value):
-            return _exact_message(value)
-        case OneOf():
-            return pb.Constraint(one_of=_one_of_message(constraint))
-        case IntegerRange(minimum, maximum):
-            return pb.Constraint(integer_range=pb.IntegerRange(minimum=minimum, maximum=maximum))
-        case DecimalRange():
-            return pb.Constraint(decimal_range=_decimal_range_message(constraint))
-        case SubPath(root):
-            return pb.Constraint(sub_path=root)
-        case Each(member):
-            return pb.Constraint(each=constraint_to_message(member, argument))
-        case Fields(fields=fields):
-            named = [argument(name, fields[name]) for name in sorted(fields)]
-            return pb.Constraint(fields=pb.Fields(fields=named))
-        case _:
-            raise refusal(Reason.CONSTRAINT_UNSUPPORTED, detail=type(constraint).__name__)
+Read = Callable[[pb.Constraint], Constraint]
 
 
-def _exact_message(value: object) -> pb.Constraint:
-    match value:
-        case None:
-            return pb.Constraint(exact_null=True)
-        case bool():
-            return pb.Constraint(exact_boolean=value)
-        case str():
-            return pb.Constraint(exact_string=value)
-        case int():
-            return pb.Constraint(exact_integer=value)
-        case Decimal():
-            return pb.Constraint(exact_decimal=format_decimal(value))
-        case _:
-            return pb.Constraint(exact_composite=value_to_message(value))
+def _several(message: pb.ConstraintList, read: Read) -> tuple[Constraint, ...]:
+    constraints = message.constraints[:]
+    if len(constraints) > limits.BRANCHES:
+        raise refusal(Reason.TOO_MANY_VALUES, detail="constraints of an all-of or any-of")
+    return tuple(map(read, constraints))
 
 
-def _one_of_message(one_of: OneOf) -> pb.ScalarSet:
-    return pb.ScalarSet(
-        strings=sorted(one_of.strings),
-        integers=sorted(n for n in one_of.numbers if isinstance(n, int)),
-        decimals=[format_decimal(n) for n in sorted(n for n in one_of.numbers if isinstance(n, Decimal))],
-        has_true=True in one_of.others,
-        has_false=False in one_of.others,
-        has_null=None in one_of.others,
-    )
-
-
-def _decimal_range_message(bounds: DecimalRange) -> pb.DecimalRange:
-    return pb.DecimalRange(
-        minimum="" if bounds.minimum is None else format_decimal(bounds.minimum),
-        maximum="" if bounds.maximum is None else format_decimal(bounds.maximum),
-        minimum_exclusive=bounds.minimum_exclusive,
-        maximum_exclusive=bounds.maximum_exclusive,
-    )
+_NESTED: Final[dict[str, Callable[[Any, Read], Constraint]]] = {
+    "each": lambda message, read: Each(read(message)),
+    "negation": lambda message, read: Negation.of(read(message)),
+    "all_of": lambda message, read: AllOf.of(_several(message, read)),
+    "any_of": lambda message, read: AnyOf.of(_several(message, read)),
+}

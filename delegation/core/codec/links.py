@@ -11,7 +11,6 @@ from delegation.core.chain import GrantClaims, Link, Principal, PrincipalBasis
 from delegation.core.codec.canonical import (
     check_agent,
     check_bytes,
-    check_name,
     check_optional_time,
     check_text,
     encode,
@@ -24,6 +23,7 @@ from delegation.core.codec.canonical import (
 )
 from delegation.core.codec.scopes import scope_from_message, scope_to_message
 from delegation.core.keys import check_public_key
+from delegation.core.names import check_name
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
 

@@ -10,7 +10,6 @@ from delegation.core import limits
 from delegation.core.call import Proof
 from delegation.core.codec.canonical import (
     check_bytes,
-    check_name,
     check_time,
     encode,
     encoder,
@@ -20,6 +19,7 @@ from delegation.core.codec.canonical import (
     trace_fields,
     trace_of,
 )
+from delegation.core.names import check_name
 from delegation.errors import Malformed, Reason, refusal
 from delegation.v1 import statement_pb2 as pb
 

@@ -8,7 +8,6 @@ from delegation.core import limits
 from delegation.core.codec.canonical import (
     check_bytes,
     check_count,
-    check_name,
     check_text,
     check_time,
     encode,
@@ -19,6 +18,7 @@ from delegation.core.codec.canonical import (
     trace_of,
 )
 from delegation.core.keys import check_public_key
+from delegation.core.names import check_name
 from delegation.core.records import DecisionBatch, DecisionRecord, Outcome, OutcomeStatus
 from delegation.errors import Reason
 from delegation.v1 import statement_pb2 as pb

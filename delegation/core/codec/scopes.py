@@ -1,24 +1,18 @@
-"""Scopes, capabilities and conditions <-> messages."""
+"""Scopes and capabilities <-> messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from delegation.core import limits
-from delegation.core.codec.canonical import check_name, encode, encoder, invalid, strict
-from delegation.core.codec.constraints import constraint_from_message, constraint_to_message
+from delegation.core.codec.canonical import encode, encoder, invalid, strict
+from delegation.core.codec.conditions import condition_to_message, conditions_from_messages
+from delegation.core.codec.constraints import constraint_from_message
+from delegation.core.codec.constraints_write import constraint_to_message
+from delegation.core.conditions import in_order
 from delegation.core.constraints import Argument
-from delegation.core.constraints.decimals import parse_decimal
-from delegation.core.scope import (
-    SERVICE_AUDIENCE,
-    ApprovalRequirement,
-    Budget,
-    CallCount,
-    Capability,
-    Condition,
-    Scope,
-)
+from delegation.core.names import check_name
+from delegation.core.scope import SERVICE_AUDIENCE, Capability, Scope
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
 
@@ -60,7 +54,7 @@ def _capability(message: pb.Capability, audience: str, tool: str) -> Capability:
             invalid("any arguments, and some")
         arguments = None
     conditions = message.conditions
-    return Capability(audience, tool, arguments, _conditions(conditions) if conditions else ())
+    return Capability(audience, tool, arguments, conditions_from_messages(conditions[:]) if conditions else ())
 
 
 def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str, Argument]:
@@ -80,18 +74,6 @@ def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str
     return arguments
 
 
-def _conditions(messages: Iterable[pb.Condition]) -> tuple[Condition, ...]:
-    """Refuse every condition: none can be evaluated yet, and an unmet one must not pass."""
-    for message in messages:
-        if message.WhichOneof("kind") is None:
-            raise refusal(Reason.CONDITION_UNSUPPORTED, detail="a condition of an unknown kind")
-        raise refusal(
-            Reason.CONDITION_UNSUPPORTED,
-            detail=f"{message.WhichOneof('kind')} is specified, but this version does not evaluate it yet",
-        )
-    return ()
-
-
 @encoder
 def scope_to_message(scope: Scope) -> pb.Scope:
     """Give the message of a scope."""
@@ -104,7 +86,7 @@ def _capability_message(capability: Capability) -> pb.Capability:
         tool=check_name(capability.tool, "a tool"),
         any_arguments=capability.arguments is None,
         arguments=[argument_to_message(name, a) for name, a in sorted((capability.arguments or {}).items())],
-        conditions=[_condition_message(condition) for condition in capability.conditions],
+        conditions=[condition_to_message(condition) for condition in in_order(capability.conditions)],
     )
 
 
@@ -115,17 +97,6 @@ def argument_to_message(name: str, argument: Argument) -> pb.Argument:
         optional=argument.optional,
         constraint=constraint_to_message(argument.constraint, argument_to_message),
     )
-
-
-def _condition_message(condition: Condition) -> pb.Condition:
-    match condition:
-        case CallCount(maximum):
-            return pb.Condition(call_count=pb.CallCount(maximum=maximum))
-        case Budget(argument, maximum):
-            parse_decimal(maximum)
-            return pb.Condition(budget=pb.Budget(argument=argument, maximum=maximum))
-        case ApprovalRequirement(approvers, threshold):
-            return pb.Condition(approval=pb.ApprovalRequirement(approvers=sorted(approvers), threshold=threshold))
 
 
 @encoder

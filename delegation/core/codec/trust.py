@@ -8,7 +8,6 @@ from delegation.core import limits
 from delegation.core.codec.canonical import (
     check_bytes,
     check_count,
-    check_name,
     check_optional_time,
     check_text,
     check_time,
@@ -18,6 +17,7 @@ from delegation.core.codec.canonical import (
     strict,
 )
 from delegation.core.keys import check_public_key
+from delegation.core.names import check_name
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle, TrustedKey
 from delegation.v1 import statement_pb2 as pb
 

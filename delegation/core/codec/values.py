@@ -8,19 +8,9 @@ from delegation.core import limits
 from delegation.core.arguments import Value
 from delegation.core.codec.canonical import invalid
 from delegation.core.constraints.decimals import format_decimal, parse_decimal
+from delegation.core.constraints.strings import check_string
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
-
-
-def check_string(text: str) -> str:
-    """Require a string of a constraint to be within its limit.
-
-    Raises:
-        Malformed: FIELD_INVALID.
-    """
-    if len(text) > limits.TEXT_BYTES or (not text.isascii() and len(text.encode()) > limits.TEXT_BYTES):
-        invalid("a string is too long")
-    return text
 
 
 def value_from_message(message: pb.Value, depth: int) -> Value:

@@ -1,27 +1,57 @@
-"""How people write constraints: `one_of("a", "b")`, `at_most("50.00")`, `under("/srv/docs")`."""
+"""How people write constraints on scalars, lists and objects: `one_of("a", "b")`, `at_most("50.00")`, `each(…)`.
+
+What the decoder refuses is refused here already. Strings have a page of their own, `build_strings`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
-from delegation.core.constraints.composites import Each, Fields
-from delegation.core.constraints.decimals import exact_number
+from delegation.core.constraints.addresses import Cidr
+from delegation.core.constraints.decimals import exact_number, format_decimal
 from delegation.core.constraints.family import Argument, Constraint
-from delegation.core.constraints.numbers import DecimalRange, IntegerRange, is_empty
-from delegation.core.constraints.paths import SubPath, is_normal_path
-from delegation.core.constraints.scalars import Anything, Exact, OneOf
+from delegation.core.constraints.lists import Each, ListContains, ListSubset
+from delegation.core.constraints.logic import AllOf, AnyOf, Negation
+from delegation.core.constraints.numbers import DecimalRange, DecimalText, IntegerRange
+from delegation.core.constraints.objects import Fields
+from delegation.core.constraints.paths import SubPath
+from delegation.core.constraints.regex import Regex
+from delegation.core.constraints.scalars import Anything, Exact, NotOneOf, OneOf, Scalar
+from delegation.core.constraints.segments import SegmentGlob
+from delegation.core.constraints.strings import Length, Prefix, check_string
+from delegation.core.constraints.urls import Url
 from delegation.errors import Reason, refusal
+
+Written = int | float | str | Decimal
+"""A number as people write it: 50, "50.00", 0.5 or a Decimal."""
 
 
 def _typed(value: object) -> Value:
-    """Take a JSON-like value, or a Decimal, as a typed value."""
+    """Take a JSON-like value, or a Decimal, as a typed value that a constraint may hold."""
     if isinstance(value, Decimal):
         return exact_number(value)
-    return Arguments.of({"value": value}).values["value"]
+    return _within_limits(Arguments.of({"value": value}).values["value"], limits.NESTING)
+
+
+def _within_limits(value: Value, depth: int) -> Value:
+    if depth == 0:
+        raise refusal(Reason.NESTING_TOO_DEEP)
+    if isinstance(value, str):
+        check_string(value)
+    elif isinstance(value, Decimal):
+        format_decimal(value)
+    elif isinstance(value, list):
+        for member in value:
+            _within_limits(member, depth - 1)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            check_string(name)
+            _within_limits(member, depth - 1)
+    return value
 
 
 def anything() -> Anything:
@@ -34,8 +64,22 @@ def exactly(value: object) -> Exact:
 
     Raises:
         NotPermitted: ARGUMENTS_INVALID for what is not JSON.
+        Malformed: FIELD_INVALID for a string past 4,096 bytes, NESTING_TOO_DEEP past 16 levels.
     """
     return Exact(_typed(value))
+
+
+def _scalars(values: tuple[object, ...]) -> OneOf:
+    if len(values) > limits.SET_VALUES:
+        raise refusal(Reason.TOO_MANY_VALUES)
+    return OneOf.of(map(_scalar, values))
+
+
+def _scalar(value: object) -> Scalar:
+    taken = _typed(value)
+    if isinstance(taken, list | dict):
+        raise refusal(Reason.ARGUMENTS_INVALID, detail="a set takes scalars only")
+    return taken
 
 
 def one_of(*values: object) -> OneOf:
@@ -45,40 +89,41 @@ def one_of(*values: object) -> OneOf:
         Malformed: FIELD_INVALID without values, TOO_MANY_VALUES past 1,024.
         NotPermitted: ARGUMENTS_INVALID for what is not a scalar.
     """
-    if not values:
-        raise refusal(Reason.FIELD_INVALID, detail="one_of needs a value")
-    if len(values) > limits.SET_VALUES:
-        raise refusal(Reason.TOO_MANY_VALUES)
-    strings: set[str] = set()
-    numbers: set[int | Decimal] = set()
-    others: set[bool | None] = set()
-    for value in map(_typed, values):
-        if isinstance(value, str):
-            strings.add(value)
-        elif isinstance(value, bool) or value is None:
-            others.add(value)
-        elif isinstance(value, int | Decimal):
-            numbers.add(value)
-        else:
-            raise refusal(Reason.ARGUMENTS_INVALID, detail="one_of takes scalars only")
-    return OneOf(frozenset(strings), frozenset(numbers), frozenset(others))
+    return _scalars(values)
+
+
+def none_of(*values: object) -> NotOneOf:
+    """Allow the strings, numbers and booleans that are none of these, of the types that occur among them.
+
+    `none_of("admin")` allows every other string, and nothing that is not a string.
+
+    Raises:
+        Malformed: FIELD_INVALID without values or with None, TOO_MANY_VALUES past 1,024.
+        NotPermitted: ARGUMENTS_INVALID for what is not a scalar.
+    """
+    return NotOneOf.of(_scalars(values))
+
+
+def subset_of(*values: object) -> ListSubset:
+    """Allow a list that has no members but these; the empty list, too. Raises as `one_of`."""
+    return ListSubset(_scalars(values))
+
+
+def containing(*values: object) -> ListContains:
+    """Allow a list that has all of these among its members. Raises as `one_of`."""
+    return ListContains(_scalars(values))
 
 
 def _range(minimum: object, maximum: object) -> IntegerRange | DecimalRange:
     """Make an integer range of ints, and a range of exact decimals of everything else."""
-    given = [bound for bound in (minimum, maximum) if bound is not None]
     low = None if minimum is None else exact_number(minimum)
     high = None if maximum is None else exact_number(maximum)
-    if not given or is_empty(low, high):
-        raise refusal(Reason.FIELD_INVALID, detail="a range without a bound, or with nothing in it")
-    if all(type(bound) is int for bound in given):
-        if not all(abs(bound) <= limits.SAFE_INTEGER for bound in given):  # type: ignore[arg-type]
-            raise refusal(Reason.FIELD_INVALID, detail="an integer outside ±(2^53-1)")
-        return IntegerRange(low, high)  # type: ignore[arg-type]  # exact_number keeps an int
-    return DecimalRange(low, high)
+    if all(bound is None or type(bound) is int for bound in (minimum, maximum)):
+        return IntegerRange.of(low, high)  # type: ignore[arg-type]  # exact_number keeps an int
+    return DecimalRange.of(low, high)
 
 
-def at_most(maximum: str | float | Decimal) -> IntegerRange | DecimalRange:
+def at_most(maximum: Written) -> IntegerRange | DecimalRange:
     """Allow numbers up to this: integers for an int, any number for "50.00", 0.5 or a Decimal.
 
     Raises:
@@ -87,26 +132,37 @@ def at_most(maximum: str | float | Decimal) -> IntegerRange | DecimalRange:
     return _range(None, maximum)
 
 
-def at_least(minimum: str | float | Decimal) -> IntegerRange | DecimalRange:
+def at_least(minimum: Written) -> IntegerRange | DecimalRange:
     """Allow numbers from this on; as `at_most`."""
     return _range(minimum, None)
 
 
-def between(minimum: str | float | Decimal, maximum: str | float | Decimal) -> IntegerRange | DecimalRange:
+def between(minimum: Written, maximum: Written) -> IntegerRange | DecimalRange:
     """Allow numbers from one bound to the other, both included; as `at_most`."""
     return _range(minimum, maximum)
 
 
-def under(root: str) -> SubPath:
-    """Allow a directory and every path below it.
+def more_than(minimum: Written) -> DecimalRange:
+    """Allow numbers above this, not this itself. Raises as `at_most`."""
+    return DecimalRange.of(exact_number(minimum), None, minimum_exclusive=True)
+
+
+def less_than(maximum: Written) -> DecimalRange:
+    """Allow numbers below this, not this itself. Raises as `at_most`."""
+    return DecimalRange.of(None, exact_number(maximum), maximum_exclusive=True)
+
+
+def decimal_text(bounds: IntegerRange | DecimalRange) -> DecimalText:
+    """Allow a number within bounds where a tool takes it as text: `decimal_text(at_most("50.00"))` allows "49.90".
 
     Raises:
-        Malformed: FIELD_INVALID if it is not an absolute path in normal form.
+        Malformed: FIELD_INVALID for what is no range.
     """
-    path = root if root == "/" else root.rstrip("/")
-    if not is_normal_path(path) or len(path) > limits.TEXT_BYTES:
-        raise refusal(Reason.FIELD_INVALID, detail="not an absolute path in normal form")
-    return SubPath(path)
+    if isinstance(bounds, IntegerRange):
+        bounds = DecimalRange(*bounds)
+    if not isinstance(bounds, DecimalRange):
+        raise refusal(Reason.FIELD_INVALID, detail="decimal_text takes a range: at_most(…), between(…)")
+    return DecimalText(bounds)
 
 
 def each(constraint: object) -> Each:
@@ -116,7 +172,7 @@ def each(constraint: object) -> Each:
 
 def fields(**constraints: object) -> Fields:
     """Allow an object with just these fields."""
-    return Fields({name: argument_of(value) for name, value in constraints.items()})
+    return Fields(arguments_of(constraints))
 
 
 def optional(constraint: object) -> Argument:
@@ -124,12 +180,56 @@ def optional(constraint: object) -> Argument:
     return Argument(constraint_of(constraint), optional=True)
 
 
-_FAMILY = (Anything, Exact, OneOf, IntegerRange, DecimalRange, SubPath, Each, Fields)
+def all_of(*constraints: object) -> AllOf:
+    """Allow what every one of these allows.
+
+    Raises:
+        Malformed: FIELD_INVALID for none, TOO_MANY_VALUES past 64.
+    """
+    return AllOf.of(tuple(map(constraint_of, constraints)))
+
+
+def any_of(*constraints: object) -> AnyOf:
+    """Allow what at least one of these allows.
+
+    Raises:
+        Malformed: FIELD_INVALID for none, TOO_MANY_VALUES past 64.
+    """
+    return AnyOf.of(tuple(map(constraint_of, constraints)))
+
+
+def not_(constraint: object) -> Constraint:
+    """Allow what a constraint speaks of and does not allow: `not_(under("/etc"))` still allows paths only.
+
+    The negation of an any-of is an all-of of negations, and the other way round; that of a negation what it negates.
+
+    Raises:
+        Malformed: FIELD_INVALID for what cannot be negated: anything, None, `each`, `fields`.
+    """
+    negated = constraint_of(constraint)
+    match negated:
+        case AnyOf(constraints):
+            return AllOf(tuple(map(not_, constraints)))
+        case AllOf(constraints):
+            return AnyOf(tuple(map(not_, constraints)))
+        case Negation(inner):
+            return inner
+        case NotOneOf(excluded):
+            return excluded
+        case _:
+            return Negation.of(negated)
+
+
+FAMILY: Final = (
+    Anything, Exact, OneOf, NotOneOf, IntegerRange, DecimalRange, DecimalText, Length, Prefix, SegmentGlob, SubPath,
+    Url, Cidr, ListSubset, ListContains, Each, Fields, Regex, Negation, AllOf, AnyOf,
+)  # fmt: skip
+"""Every kind. It is closed: what is not of it is a value, or refused."""
 
 
 def constraint_of(value: object) -> Constraint:
     """Take a constraint as it is; a plain value means exactly that value."""
-    return value if isinstance(value, _FAMILY) else exactly(value)
+    return value if isinstance(value, FAMILY) else exactly(value)
 
 
 def argument_of(value: object) -> Argument:

@@ -1,136 +1,196 @@
 """Which constraint permits no more than which: `covers(parent, child)`.
 
-Sound: if it says that the parent covers the child, no value is allowed by the child and refused by
-the parent. As complete as is decidable; where it cannot be decided the answer is no, with the
-reason.
+Sound: if it says that the parent covers the child, no value is allowed by the child and refused by the parent. Where
+it says no, that is normative, too: the rules are those of SPEC N-7, in that order, and so is the count of steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from delegation.core import limits
-from delegation.core.constraints.composites import Each, Fields
+from delegation.core.arguments import Value
+from delegation.core.constraints import pairs
+from delegation.core.constraints.addresses import Cidr
+from delegation.core.constraints.disjointness import disjoint, negated
+from delegation.core.constraints.domains import part_of
 from delegation.core.constraints.family import Argument, Constraint, Steps
-from delegation.core.constraints.numbers import DecimalRange, IntegerRange
+from delegation.core.constraints.listing import listed
+from delegation.core.constraints.lists import Each, ListContains, ListSubset
+from delegation.core.constraints.logic import AllOf, AnyOf
+from delegation.core.constraints.numbers import DecimalRange, DecimalText, IntegerRange
+from delegation.core.constraints.objects import Fields
 from delegation.core.constraints.paths import SubPath
-from delegation.core.constraints.scalars import Anything, Exact, OneOf, in_words
-from delegation.errors import NotPermitted
+from delegation.core.constraints.regex import Regex
+from delegation.core.constraints.scalars import Anything, OneOf
+from delegation.core.constraints.segments import SegmentGlob
+from delegation.core.constraints.strings import Length, Prefix
+from delegation.core.constraints.urls import Url
+from delegation.core.constraints.words import briefly
+from delegation.errors import Reason, refusal
+
+_Rules = dict[tuple[type, type], Callable[[Any, Any, Steps], str | None]]
+_NOT_KNOWN: Final = "that it is within cannot be shown"
+_REQUIRED: Final = "the parent requires this argument"
 
 
-def covers(parent: Constraint, child: Constraint) -> str | None:
+def covers(parent: Constraint, child: Constraint, steps: Steps | None = None) -> str | None:
     """Tell why the parent does not cover the child; None if it does.
+
+    Args:
+        parent: what is permitted.
+        child: what is asked for.
+        steps: the budget that all comparisons of a token share; None: a fresh one.
 
     Returns:
         None when every value that the child allows is allowed by the parent, else one sentence.
+
+    Raises:
+        NotPermitted: EVALUATION_EXHAUSTED (N-8).
     """
-    rule = _RULES.get((type(parent), type(child)))
-    if rule is not None:
-        return rule(parent, child)
-    if type(parent) is Anything or parent == child:
-        return None
-    members = _members(child)
-    if members is not None:
-        return _every_member(parent, members)
-    if type(child) is Anything:
-        return "anything is more than that"
-    return f"{child.describe()} is not known to be within {parent.describe()}"
+    return _covers(parent, child, Steps() if steps is None else steps)
 
 
-def arguments_covered(parent: Mapping[str, Argument], child: Mapping[str, Argument]) -> tuple[str, str] | None:
-    """Tell which argument of a closed-world child grew, and why; None if none did."""
+def arguments_covered(
+    parent: Mapping[str, Argument], child: Mapping[str, Argument], steps: Steps
+) -> tuple[str, str] | None:
+    """Tell which argument of a closed-world child grew, and why; None if none did (N-1 to N-3).
+
+    Raises:
+        NotPermitted: EVALUATION_EXHAUSTED (N-8).
+    """
     for name, (constraint, optional) in child.items():
         permitted = parent.get(name)
         if permitted is None:
             return name, "the parent does not permit this argument"
         if optional and not permitted.optional:
-            return name, "the parent requires this argument"
-        why = covers(permitted.constraint, constraint)
+            return name, _REQUIRED
+        why = _covers(permitted.constraint, constraint, steps)
         if why is not None:
             return name, why
     missing = [name for name in parent.keys() - child.keys() if not parent[name].optional]
-    return (min(missing), "the parent requires this argument") if missing else None
+    return (min(missing), _REQUIRED) if missing else None
 
 
-def _members(child: Constraint) -> list[Any] | None:
-    """List everything a child allows, where that is a short list."""
-    if isinstance(child, Exact):
-        return [child.value]
-    if isinstance(child, OneOf):
-        return list(child.members())
-    if isinstance(child, IntegerRange) and child.minimum is not None and child.maximum is not None:
-        if child.maximum - child.minimum < limits.COMPARED_INTEGERS:
-            return list(range(child.minimum, child.maximum + 1))
-    elif isinstance(child, DecimalRange) and child.minimum is not None and child.minimum == child.maximum:
-        return [child.minimum]
-    return None
+def _covers(parent: Constraint, child: Constraint, steps: Steps) -> str | None:
+    """Decide by the first rule that applies. Rule 4 is looked up first: no pair of the table is one of rules 1 to 3."""
+    steps.left -= 1
+    if steps.left < 0:
+        raise refusal(Reason.EVALUATION_EXHAUSTED)
+    pair = type(parent), type(child)
+    rule = PAIRS.get(pair)
+    if rule is not None:
+        return rule(parent, child)
+    with_steps = _WITH_STEPS.get(pair)
+    if with_steps is not None:
+        return with_steps(parent, child, steps)
+    return _by_rule(parent, child, steps)
 
 
-def _every_member(parent: Constraint, members: list[Any]) -> str | None:
-    steps = Steps()
-    try:
-        for member in members:
-            if not parent.allows(member, steps):
-                return f"{in_words(member)} is not {parent.describe()}"
-    except NotPermitted:
-        return "telling whether it is within takes too many steps"
-    return None
-
-
-def _sets(parent: OneOf, child: OneOf) -> str | None:
-    if child.strings <= parent.strings and child.numbers <= parent.numbers and child.others <= parent.others:
+def _by_rule(parent: Constraint, child: Constraint, steps: Steps) -> str | None:
+    if isinstance(child, AnyOf):  # rule 1
+        return _first(_covers(parent, branch, steps) for branch in child.constraints)
+    if isinstance(parent, AllOf):  # rule 2
+        return _first(_covers(conjunct, child, steps) for conjunct in parent.constraints)
+    if isinstance(parent, Anything):  # rule 3
         return None
-    return _every_member(parent, list(child.members()))
+    values = listed(child, steps)
+    if values is not None:  # rule 5
+        return _every_value(parent, values, steps)
+    if isinstance(parent, AnyOf):  # rule 6
+        if any(_covers(branch, child, steps) is None for branch in parent.constraints):
+            return None
+        return _some_conjunct(parent, child, steps) if isinstance(child, AllOf) else "no one alternative permits it"
+    if isinstance(child, AllOf):  # rule 7
+        return _some_conjunct(parent, child, steps)
+    return _negative(parent, child, steps)  # rules 8 and 9
 
 
-def _integers(parent: IntegerRange, child: IntegerRange) -> str | None:
-    low, high = parent.minimum, parent.maximum
-    if low is not None and (child.minimum is None or child.minimum < low):
-        return "the lower bound is lower"
-    if high is not None and (child.maximum is None or child.maximum > high):
-        return "the upper bound is higher"
+def _first(answers: Iterable[str | None]) -> str | None:
+    return next((why for why in answers if why is not None), None)
+
+
+def _every_value(parent: Constraint, values: Iterable[Value], steps: Steps) -> str | None:
+    for value in values:
+        steps.take(1)
+        if not parent.allows(value, steps):
+            return f"{briefly(value)} is not permitted"
     return None
 
 
-def _decimals(parent: DecimalRange, child: DecimalRange | IntegerRange) -> str | None:
-    if isinstance(child, IntegerRange):
-        child = DecimalRange(child.minimum, child.maximum)
-    if parent.minimum is not None:
-        if child.minimum is None or child.minimum < parent.minimum:
-            return "the lower bound is lower"
-        if child.minimum == parent.minimum and parent.minimum_exclusive and not child.minimum_exclusive:
-            return "the lower bound itself is not permitted"
-    if parent.maximum is not None:
-        if child.maximum is None or child.maximum > parent.maximum:
-            return "the upper bound is higher"
-        if child.maximum == parent.maximum and parent.maximum_exclusive and not child.maximum_exclusive:
-            return "the upper bound itself is not permitted"
-    return None
-
-
-def _paths(parent: SubPath, child: SubPath) -> str | None:
-    inner, outer = child.root, parent.root
-    if outer in (inner, "/") or inner.startswith(outer + "/"):  # both are in normal form
+def _some_conjunct(parent: Constraint, child: AllOf, steps: Steps) -> str | None:
+    if any(_covers(parent, conjunct, steps) is None for conjunct in child.constraints):
         return None
-    return f"{child.root} is not under {parent.root}"
+    return "none of what it demands is enough"
 
 
-def _each(parent: Each, child: Each) -> str | None:
-    return covers(parent.member, child.member)
+def _negative(parent: Constraint, child: Constraint, steps: Steps) -> str | None:
+    other = negated(parent)
+    if other is None:
+        return "anything is more than that" if isinstance(child, Anything) else _NOT_KNOWN
+    if not part_of(child.domain, other.domain):
+        return "it speaks of other values than what is negated"
+    return None if disjoint(child, other, steps, _covers) else "it may be what is negated"
 
 
-def _fields(parent: Fields, child: Fields) -> str | None:
-    grown = arguments_covered(parent.fields, child.fields)
+def _sets(parent: OneOf, child: OneOf, steps: Steps) -> str | None:
+    """Rule 5 at once, where no value is refused."""
+    if child.within(parent):
+        steps.take(child.size)
+        return None
+    return _every_value(parent, child.members(), steps)
+
+
+def _list_of_each(parent: ListSubset, child: Each, steps: Steps) -> str | None:
+    return _covers(parent.members, child.member, steps)
+
+
+def _each_of_list(parent: Each, child: ListSubset, steps: Steps) -> str | None:
+    return _covers(parent.member, child.members, steps)
+
+
+def _each(parent: Each, child: Each, steps: Steps) -> str | None:
+    return _covers(parent.member, child.member, steps)
+
+
+def _fields(parent: Fields, child: Fields, steps: Steps) -> str | None:
+    grown = arguments_covered(parent.fields, child.fields, steps)
     return None if grown is None else f"field {grown[0]}: {grown[1]}"
 
 
-_RULES: Final[dict[tuple[type, type], Callable[[Any, Any], str | None]]] = {
-    (OneOf, OneOf): _sets,
-    (IntegerRange, IntegerRange): _integers,
-    (DecimalRange, DecimalRange): _decimals,
-    (DecimalRange, IntegerRange): _decimals,
-    (SubPath, SubPath): _paths,
+PAIRS: Final[dict[tuple[type, type], Callable[[Any, Any], str | None]]] = {
+    (IntegerRange, IntegerRange): pairs.integers,
+    (DecimalRange, DecimalRange): pairs.decimals,
+    (DecimalRange, IntegerRange): pairs.decimals_of_integers,
+    (DecimalText, DecimalText): pairs.decimal_texts,
+    (Length, Length): pairs.integers,
+    (Length, Prefix): pairs.length_of_text,
+    (Length, SubPath): pairs.length_of_text,
+    (Length, ListContains): pairs.length_of_list,
+    (Prefix, Prefix): pairs.prefixes,
+    (Prefix, SubPath): pairs.prefixes,
+    (Prefix, SegmentGlob): pairs.prefix_of_glob,
+    (SegmentGlob, SegmentGlob): pairs.globs,
+    (SegmentGlob, SubPath): pairs.glob_of_path,
+    (SubPath, SubPath): pairs.paths,
+    (SubPath, SegmentGlob): pairs.path_of_glob,
+    (Url, Url): pairs.urls,
+    (Cidr, Cidr): pairs.networks,
+    (ListSubset, ListSubset): pairs.subsets,
+    (ListContains, ListContains): pairs.supersets,
+    (Regex, Regex): pairs.regexes,
+}
+"""Rule 4: the pairs whose rule looks at nothing but the two."""
+
+NESTED_PAIRS: Final[_Rules] = {
+    (ListSubset, Each): _list_of_each,
     (Each, Each): _each,
+    (Each, ListSubset): _each_of_list,
     (Fields, Fields): _fields,
+}
+"""Rule 4: the pairs whose rule asks about further pairs."""
+
+_WITH_STEPS: Final[dict[tuple[type, type], Callable[[Any, Any, Steps], str | None]]] = {
+    **NESTED_PAIRS,
+    (OneOf, OneOf): _sets,
 }

@@ -1,4 +1,4 @@
-r"""The decimal normal form: `-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?`, no `-0` (SPEC section 5)."""
+r"""Exact numbers as text: the normal form, `-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?`, and decimal text (SPEC section 5.1)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from delegation.core import limits
 from delegation.errors import Reason, refusal
 
 _NORMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII)
+_TEXT: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"  # compiled when the first decimal text is met
 _EXACT: Final = Context(prec=limits.DECIMAL_CHARACTERS, traps=[Inexact, InvalidOperation])
-
 Number = int | Decimal
 
 
@@ -24,6 +24,14 @@ def parse_decimal(text: str) -> Number:
     if len(text) > limits.DECIMAL_CHARACTERS or text == "-0" or not _NORMAL.fullmatch(text):
         raise refusal(Reason.FIELD_INVALID, detail="a number is not in decimal normal form")
     return Decimal(text) if "." in text else int(text)
+
+
+def number_of_text(text: str) -> Decimal | None:
+    """Give the number of a decimal text, such as "10.00"; None if it is none."""
+    if len(text) > limits.DECIMAL_CHARACTERS or not re.fullmatch(_TEXT, text, re.ASCII):
+        return None
+    number = Decimal(text)
+    return None if number.is_zero() and text[0] == "-" else number
 
 
 def format_decimal(number: Number) -> str:

@@ -1,16 +1,19 @@
-"""What every constraint is, and the budget for evaluating them."""
+"""What every constraint is, the budget for evaluating them, and when two of them are equal."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from delegation.core import limits
 from delegation.core.arguments import Value
+from delegation.core.constraints.domains import Domain
 from delegation.errors import Reason, refusal
+
+K = TypeVar("K", bound=type)
 
 
 class Steps:
-    """The evaluation budget of one decision: counted work, never a clock (SPEC section 10).
+    """The evaluation budget of one decision: counted work, never a clock (SPEC section 8.2 and N-8).
 
     Attributes:
         left: the steps that are left.
@@ -24,7 +27,7 @@ class Steps:
         self.normal_path: str | None = None
 
     def take(self, steps: int) -> None:
-        """Spend steps.
+        """Spend steps, before the work that they stand for.
 
         Raises:
             NotPermitted: EVALUATION_EXHAUSTED.
@@ -35,13 +38,24 @@ class Steps:
 
 
 class Constraint(Protocol):
-    """A predicate over one typed value. Members of the family are frozen and compare by value."""
+    """A predicate over one typed value. Members of the family are frozen and compare by kind and value."""
+
+    @property
+    def domain(self) -> Domain:
+        """What the constraint speaks of (SPEC section 5.3)."""
 
     def allows(self, value: Value, steps: Steps) -> bool:
-        """Tell whether the value satisfies the constraint; a value of another type never does."""
+        """Tell whether the value satisfies the constraint; one that it does not speak of never does."""
 
     def describe(self) -> str:
         """Say in words what is allowed: "at most 50"."""
+
+
+class Negatable(Constraint, Protocol):
+    """A constraint that may stand in a negation (S-22): it can tell what it speaks of."""
+
+    def speaks_of(self, value: Value) -> bool:
+        """Tell whether the value is one that the constraint speaks of; takes no steps."""
 
 
 class Argument(NamedTuple):
@@ -58,3 +72,30 @@ class Argument(NamedTuple):
     def describe(self) -> str:
         """Say in words what is allowed."""
         return f"{self.constraint.describe()} (optional)" if self.optional else self.constraint.describe()
+
+
+def typed(kind: K) -> K:
+    """Give a named tuple the equality of a value: another type is never equal, whatever it holds.
+
+    A tuple knows no types: to it `SubPath("/a")` and `Prefix("/a")` would be the same. What the kind defines itself
+    stands.
+    """
+    for name, method in _TYPED.items():
+        if name not in vars(kind):
+            setattr(kind, name, method)
+    return kind
+
+
+def _equal(self: tuple[Any, ...], other: object) -> bool:
+    return type(self) is type(other) and tuple.__eq__(self, other)
+
+
+def _unequal(self: tuple[Any, ...], other: object) -> bool:
+    return not self == other  # noqa: SIM201 - the kind's own equality, not the tuple's
+
+
+def _hash(self: tuple[Any, ...]) -> int:
+    return hash((type(self).__name__, *self))
+
+
+_TYPED: Final = {"__eq__": _equal, "__ne__": _unequal, "__hash__": _hash}

@@ -1,28 +1,57 @@
-"""Ranges of integers and of exact decimals."""
+"""Ranges of integers, of exact decimals, and of decimals that are written as text."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple, Self
 
+from delegation.core import limits
 from delegation.core.arguments import Value
-from delegation.core.constraints.decimals import Number, format_decimal
-from delegation.core.constraints.family import Steps
+from delegation.core.constraints.decimals import Number, format_decimal, number_of_text
+from delegation.core.constraints.domains import DECIMAL_TEXT, INTEGERS, NUMBERS, Domain
+from delegation.core.constraints.family import Steps, typed
+from delegation.errors import Reason, refusal
+
+_SAFE = limits.SAFE_INTEGER
 
 
-def is_empty(minimum: Number | None, maximum: Number | None, *, exclusive: bool = False) -> bool:
-    """Tell whether bounds leave nothing between them. Such a range is a mistake, and refused."""
+def _check_bounds(minimum: Number | None, maximum: Number | None, *, exclusive: bool = False) -> None:
+    """Refuse bounds that say nothing, or leave nothing between them: such a range is a mistake (S-12)."""
     if minimum is None or maximum is None:
-        return False
-    return minimum > maximum or (exclusive and minimum == maximum)
+        if minimum is maximum:
+            raise refusal(Reason.FIELD_INVALID, detail="a range without a bound")
+    elif minimum > maximum or (exclusive and minimum == maximum):
+        raise refusal(Reason.FIELD_INVALID, detail="a range with nothing in it")
 
 
-@dataclass(frozen=True, slots=True)
-class IntegerRange:
+@typed
+class IntegerRange(NamedTuple):
     """Allows the integers from `minimum` to `maximum`, both included; None is unbounded."""
 
     minimum: int | None
     maximum: int | None
+
+    @classmethod
+    def of(cls, minimum: int | None, maximum: int | None) -> Self:
+        """Take bounds, checked.
+
+        Raises:
+            Malformed: FIELD_INVALID (S-12).
+        """
+        for bound in (minimum, maximum):
+            if bound is not None and not -_SAFE <= bound <= _SAFE:
+                raise refusal(Reason.FIELD_INVALID, detail="an integer outside ±(2^53-1)")
+        _check_bounds(minimum, maximum)
+        return cls(minimum, maximum)
+
+    @property
+    def domain(self) -> Domain:
+        """Integers."""
+        return INTEGERS
+
+    def speaks_of(self, value: Value) -> bool:
+        """Tell whether it is an integer; True is none."""
+        return type(value) is int
 
     def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
         """Tell whether it is an integer in the range; True and "5" are none."""
@@ -41,14 +70,41 @@ class IntegerRange:
         return f"an integer from {self.minimum} to {self.maximum}"
 
 
-@dataclass(frozen=True, slots=True)
-class DecimalRange:
+@typed
+class DecimalRange(NamedTuple):
     """Allows the numbers, integers or not, within exact bounds; None is unbounded."""
 
     minimum: Number | None
     maximum: Number | None
     minimum_exclusive: bool = False
     maximum_exclusive: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        minimum: Number | None,
+        maximum: Number | None,
+        minimum_exclusive: bool = False,  # noqa: FBT001, FBT002 - fields of the message, in their order
+        maximum_exclusive: bool = False,  # noqa: FBT001, FBT002
+    ) -> Self:
+        """Take bounds, checked.
+
+        Raises:
+            Malformed: FIELD_INVALID (S-12).
+        """
+        if (minimum_exclusive and minimum is None) or (maximum_exclusive and maximum is None):
+            raise refusal(Reason.FIELD_INVALID, detail="a range without the bound that it speaks of")
+        _check_bounds(minimum, maximum, exclusive=minimum_exclusive or maximum_exclusive)
+        return cls(minimum, maximum, minimum_exclusive, maximum_exclusive)
+
+    @property
+    def domain(self) -> Domain:
+        """Numbers."""
+        return NUMBERS
+
+    def speaks_of(self, value: Value) -> bool:
+        """Tell whether it is a number."""
+        return type(value) is int or type(value) is Decimal
 
     def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
         """Tell whether it is a number in the range."""
@@ -67,3 +123,30 @@ class DecimalRange:
         if self.maximum is not None:
             parts.append(f"{'less than' if self.maximum_exclusive else 'at most'} {format_decimal(self.maximum)}")
         return " and ".join(parts)
+
+
+@typed
+class DecimalText(NamedTuple):
+    """Allows the strings that are decimal text, such as "10.00", of a number within bounds."""
+
+    bounds: DecimalRange
+
+    @property
+    def domain(self) -> Domain:
+        """Decimal text."""
+        return DECIMAL_TEXT
+
+    def speaks_of(self, value: Value) -> bool:
+        """Tell whether it is decimal text."""
+        return type(value) is str and number_of_text(value) is not None
+
+    def allows(self, value: Value, steps: Steps) -> bool:
+        """Tell whether it is decimal text, and its number is in the range."""
+        if type(value) is not str:
+            return False
+        number = number_of_text(value)
+        return number is not None and self.bounds.allows(number, steps)
+
+    def describe(self) -> str:
+        """Name the bounds."""
+        return f"decimal text of {self.bounds.describe()}"

@@ -7,18 +7,21 @@ read two different paths. Symbolic links are the tool's business; the documentat
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from delegation.core.arguments import Value
-from delegation.core.constraints.family import Steps
+from delegation.core.constraints.domains import PATHS, Domain
+from delegation.core.constraints.family import Steps, typed
+from delegation.core.constraints.strings import check_string
+from delegation.errors import Reason, refusal
 
-_ESCAPE: Final = re.compile("%[0-9A-Fa-f]{2}")
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f\x80-\x9f]")
+ESCAPE: Final = "%[0-9A-Fa-f]{2}"
+CONTROL: Final = "[\x00-\x1f\x7f-\x9f]"
+"""Patterns of what no path and no segment contains; compiled when something looks like it."""
 
 
 def is_normal_path(path: str) -> bool:
-    """Tell whether an absolute path is in normal form (SPEC section 5).
+    """Tell whether an absolute path is in normal form (SPEC section 5.1).
 
     No `.`, `..` or empty segment, no trailing slash but for "/" itself, no backslash, no control
     character, nothing that looks percent-encoded.
@@ -31,8 +34,8 @@ def is_normal_path(path: str) -> bool:
         and "//" not in path
         and "\\" not in path
         and not ("/." in path and _has_dot_segment(path))
-        and not ("%" in path and _ESCAPE.search(path))
-        and (path.isprintable() or not _CONTROL.search(path))
+        and not ("%" in path and re.search(ESCAPE, path))
+        and (path.isprintable() or not re.search(CONTROL, path))
     )
 
 
@@ -40,16 +43,43 @@ def _has_dot_segment(path: str) -> bool:
     return not {".", ".."}.isdisjoint(path.split("/"))
 
 
-@dataclass(frozen=True, slots=True)
-class SubPath:
+def lies_in(path: str, root: str) -> bool:
+    """Tell whether a path is a root or lies below it; both are in normal form."""
+    return root in (path, "/") or path.startswith(root + "/")
+
+
+@typed
+class SubPath(NamedTuple):
     """Allows `root` and whatever lies below it. `root` is itself in normal form."""
 
     root: str
+
+    @classmethod
+    def of(cls, root: str) -> Self:
+        """Take a root, checked.
+
+        Raises:
+            Malformed: FIELD_INVALID (S-13).
+        """
+        if not is_normal_path(root):
+            raise refusal(Reason.FIELD_INVALID, detail="not an absolute path in normal form")
+        return cls(check_string(root))
+
+    @property
+    def domain(self) -> Domain:
+        """Strings in path normal form."""
+        return PATHS
+
+    def speaks_of(self, value: Value) -> bool:
+        """Tell whether it is a path in normal form."""
+        return type(value) is str and is_normal_path(value)
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is such a path, in normal form."""
         if type(value) is not str:
             return False
+        if len(value) >= 64:  # noqa: PLR2004 - characters to a step
+            steps.take(len(value) // 64)
         root = self.root
         inside = root in (value, "/") or (value.startswith(root) and value[len(root)] == "/")
         if not inside or not (value is steps.normal_path or is_normal_path(value)):

@@ -1,16 +1,39 @@
-"""Anything, exactly one value, one of several scalars."""
+"""Anything, exactly one value, one of several scalars, none of them."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
+from typing import Final, NamedTuple, Self
 
+from delegation.core import limits
 from delegation.core.arguments import Value
-from delegation.core.constraints.decimals import format_decimal
-from delegation.core.constraints.family import Steps
+from delegation.core.constraints.domains import (
+    BOOLEANS,
+    EVERY_VALUE,
+    LISTS,
+    NULL,
+    NUMBERS,
+    OBJECTS,
+    STRINGS,
+    Domain,
+)
+from delegation.core.constraints.family import Steps, typed
+from delegation.core.constraints.words import in_words
+from delegation.errors import Reason, refusal
 
 Scalar = None | bool | int | str | Decimal
+
+_DOMAIN_OF: Final[dict[type, Domain]] = {
+    type(None): NULL,
+    bool: BOOLEANS,
+    int: NUMBERS,
+    Decimal: NUMBERS,
+    str: STRINGS,
+    list: LISTS,
+    dict: OBJECTS,
+}
 
 
 def same(a: object, b: object) -> bool:
@@ -33,16 +56,15 @@ def size_of(value: object) -> int:
     return 1
 
 
-def in_words(value: object) -> str:
-    """Show a value of a constraint."""
-    if isinstance(value, Decimal):
-        return format_decimal(value)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=float)
-
-
-@dataclass(frozen=True, slots=True)
 class Anything:
     """Allows every value."""
+
+    __slots__ = ()
+
+    @property
+    def domain(self) -> Domain:
+        """Every value."""
+        return EVERY_VALUE
 
     def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
         """Always True."""
@@ -52,12 +74,30 @@ class Anything:
         """Say so."""
         return "anything"
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Anything
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Exact:
+    def __hash__(self) -> int:
+        return hash(Anything)
+
+    def __repr__(self) -> str:
+        return "Anything()"
+
+
+@typed
+class Exact(NamedTuple):
     """Allows one value, of one type: "5" is not 5, True is not 1."""
 
     value: Value
+
+    @property
+    def domain(self) -> Domain:
+        """All values of the value's type; for numbers, all numbers."""
+        return _DOMAIN_OF[type(self.value)]
+
+    def speaks_of(self, value: Value) -> bool:
+        """Tell whether it is a value of that type."""
+        return _DOMAIN_OF.get(type(value)) is self.domain
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is that value."""
@@ -76,11 +116,11 @@ class Exact:
         return isinstance(other, Exact) and same(self.value, other.value)
 
     def __hash__(self) -> int:
-        return hash(in_words(self.value))
+        return hash(("Exact", in_words(self.value)))
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+@typed
+class OneOf(NamedTuple):
     """Allows any of several scalars, each of its own type.
 
     Attributes:
@@ -93,6 +133,52 @@ class OneOf:
     numbers: frozenset[int | Decimal] = frozenset()
     others: frozenset[bool | None] = frozenset()
 
+    @classmethod
+    def of(cls, members: Iterable[Scalar]) -> Self:
+        """Take scalars, of which some may be given twice.
+
+        Raises:
+            Malformed: FIELD_INVALID without any, TOO_MANY_VALUES past 1,024 (S-11).
+        """
+        strings: set[str] = set()
+        numbers: set[int | Decimal] = set()
+        others: set[bool | None] = set()
+        for value in members:
+            if isinstance(value, str):
+                strings.add(value)
+            elif isinstance(value, bool) or value is None:
+                others.add(value)
+            else:
+                numbers.add(value)
+        return cls(frozenset(strings), frozenset(numbers), frozenset(others)).checked()
+
+    def checked(self) -> Self:
+        """Require 1 to 1,024 members (S-11).
+
+        Raises:
+            Malformed: FIELD_INVALID or TOO_MANY_VALUES.
+        """
+        count = self.size
+        if not 0 < count <= limits.SET_VALUES:
+            raise refusal(Reason.TOO_MANY_VALUES if count else Reason.FIELD_INVALID, detail="values of a set")
+        return self
+
+    @property
+    def domain(self) -> Domain:
+        """All values of its members' types."""
+        return frozenset[str]().union(*(_DOMAIN_OF[type(member)] for member in self.members()))
+
+    def speaks_of(self, value: Value) -> bool:
+        """Tell whether it is a value of the type of one of its members."""
+        kind = type(value)
+        if kind is str:
+            return bool(self.strings)
+        if kind is int or kind is Decimal:
+            return bool(self.numbers)
+        if kind is bool:
+            return not self.others.isdisjoint((True, False))
+        return value is None and None in self.others
+
     def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
         """Tell whether it is one of them."""
         kind = type(value)
@@ -102,11 +188,64 @@ class OneOf:
             return value in self.numbers
         return (kind is bool or value is None) and value in self.others
 
-    def members(self) -> list[Scalar]:
+    @property
+    def size(self) -> int:
+        """How many members there are."""
+        return len(self.strings) + len(self.numbers) + len(self.others)
+
+    def members(self) -> tuple[Scalar, ...]:
         """List the members: strings, numbers, then True, False and None; each group in order."""
-        others: list[Scalar] = [value for value in (True, False, None) if value in self.others]
-        return [*sorted(self.strings), *sorted(self.numbers), *others]
+        return _in_order(self)
+
+    def within(self, other: OneOf) -> bool:
+        """Tell whether all members are members of another set."""
+        return self.strings <= other.strings and self.numbers <= other.numbers and self.others <= other.others
 
     def describe(self) -> str:
         """List them."""
-        return "one of " + ", ".join(map(in_words, self.members()))
+        return "one of " + self.listing()
+
+    def listing(self) -> str:
+        """Show the members, separated by commas."""
+        return ", ".join(map(in_words, self.members()))
+
+
+@lru_cache(maxsize=128)
+def _in_order(found: OneOf) -> tuple[Scalar, ...]:
+    others: list[Scalar] = [value for value in (True, False, None) if value in found.others]
+    return (*sorted(found.strings), *sorted(found.numbers), *others)
+
+
+@typed
+class NotOneOf(NamedTuple):
+    """Allows the scalars of the types that occur among some, and none of these.
+
+    Attributes:
+        excluded: those that are not allowed; None is not among them.
+    """
+
+    excluded: OneOf
+
+    @classmethod
+    def of(cls, excluded: OneOf) -> Self:
+        """Take what is excluded, checked.
+
+        Raises:
+            Malformed: FIELD_INVALID for None (S-11): nothing else is of its type.
+        """
+        if None in excluded.others:
+            raise refusal(Reason.FIELD_INVALID, detail="what is not null cannot be said in one word")
+        return cls(excluded)
+
+    @property
+    def domain(self) -> Domain:
+        """As of the `OneOf` of the same members."""
+        return self.excluded.domain
+
+    def allows(self, value: Value, steps: Steps) -> bool:
+        """Tell whether it is of such a type, and not one of them."""
+        return self.excluded.speaks_of(value) and not self.excluded.allows(value, steps)
+
+    def describe(self) -> str:
+        """List them."""
+        return "none of " + self.excluded.listing()

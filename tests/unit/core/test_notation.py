@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from delegation.core.conditions import CallCount
 from delegation.core.constraints import (
     DecimalRange,
     anything,
@@ -21,7 +22,7 @@ from delegation.core.constraints import (
     under,
 )
 from delegation.core.notation import scope_from_plain, scope_to_plain
-from delegation.core.scope import CallCount, Scope, any_call, tool
+from delegation.core.scope import Scope, any_call, tool
 from delegation.errors import Refused
 from support.samples import CONSTRAINTS
 

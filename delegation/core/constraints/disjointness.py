@@ -1,0 +1,70 @@
+"""Whether a constraint allows nothing that another allows, as far as SPEC N-7 asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from delegation.core.arguments import Value
+from delegation.core.constraints.addresses import Cidr
+from delegation.core.constraints.family import Constraint, Steps
+from delegation.core.constraints.logic import Negation
+from delegation.core.constraints.numbers import DecimalRange, IntegerRange
+from delegation.core.constraints.paths import SubPath, lies_in
+from delegation.core.constraints.scalars import Exact, NotOneOf, OneOf
+from delegation.core.constraints.strings import Prefix
+
+Covers = Callable[[Constraint, Constraint, Steps], str | None]
+
+
+def negated(constraint: Constraint) -> Constraint | None:
+    """Give what a negative constraint negates; None for one that is not negative."""
+    if isinstance(constraint, Negation):
+        return constraint.constraint
+    return constraint.excluded if isinstance(constraint, NotOneOf) else None
+
+
+def disjoint(child: Constraint, other: Constraint, steps: Steps, covers: Covers) -> bool:
+    """Tell whether a child is disjoint from what its parent negates; where SPEC does not say so, it is not.
+
+    Raises:
+        NotPermitted: EVALUATION_EXHAUSTED.
+    """
+    match other, child:
+        case (Exact(), _):
+            return _allows_none(child, (other.value,), steps)
+        case (OneOf(), _):
+            return _allows_none(child, other.members(), steps)
+        case (IntegerRange() | DecimalRange(), IntegerRange() | DecimalRange()):
+            return _apart(other, child)
+        case (SubPath(), SubPath()):
+            return not lies_in(child.root, other.root) and not lies_in(other.root, child.root)
+        case (Prefix(), Prefix()):
+            return not child.text.startswith(other.text) and not other.text.startswith(child.text)
+        case (Cidr(), Cidr()):
+            return not child.contains(other) and not other.contains(child)
+        case _:
+            inner = negated(child)
+            return inner is not None and covers(inner, other, steps) is None
+
+
+def _allows_none(child: Constraint, values: Iterable[Value], steps: Steps) -> bool:
+    for value in values:
+        steps.take(1)
+        if child.allows(value, steps):
+            return False
+    return True
+
+
+def _apart(one: IntegerRange | DecimalRange, other: IntegerRange | DecimalRange) -> bool:
+    """Tell whether the bounds of two ranges leave no number, integer or not, to both."""
+    return _below(one, other) or _below(other, one)
+
+
+def _below(lower: IntegerRange | DecimalRange, upper: IntegerRange | DecimalRange) -> bool:
+    high, low = lower.maximum, upper.minimum
+    if high is None or low is None:
+        return False
+    excluded = (isinstance(lower, DecimalRange) and lower.maximum_exclusive) or (
+        isinstance(upper, DecimalRange) and upper.minimum_exclusive
+    )
+    return high < low or (excluded and high == low)

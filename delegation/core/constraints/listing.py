@@ -1,0 +1,51 @@
+"""Which constraints allow so few values that they can be listed, and which (SPEC N-7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from delegation.core import limits
+from delegation.core.arguments import Value
+from delegation.core.constraints.family import Constraint, Steps
+from delegation.core.constraints.logic import AllOf
+from delegation.core.constraints.numbers import DecimalRange, IntegerRange
+from delegation.core.constraints.scalars import Exact, OneOf
+
+
+def listed(constraint: Constraint, steps: Steps) -> Iterable[Value] | None:
+    """List everything that a constraint allows, in the order of SPEC; None where that cannot be done.
+
+    Raises:
+        NotPermitted: EVALUATION_EXHAUSTED.
+    """
+    match constraint:
+        case Exact():
+            return (constraint.value,)
+        case OneOf():
+            return constraint.members()
+        case IntegerRange(minimum=int(low), maximum=int(high)) if high - low < limits.COMPARED_INTEGERS:
+            return range(low, high + 1)
+        case DecimalRange(minimum=low, maximum=high) if low is not None and low == high:
+            return (low,)
+        case AllOf():
+            return _listed_of_all(constraint, steps)
+        case _:
+            return None
+
+
+def _listed_of_all(constraint: AllOf, steps: Steps) -> Iterable[Value] | None:
+    """Ask about every value of the first constraint that can be listed, before any counts as listed."""
+    for inner in constraint.constraints:
+        values = listed(inner, steps)
+        if values is not None:
+            return _allowed(constraint, values, steps)
+    return None
+
+
+def _allowed(constraint: AllOf, values: Iterable[Value], steps: Steps) -> list[Value]:
+    left = []
+    for value in values:
+        steps.take(1)
+        if constraint.allows(value, steps):
+            left.append(value)
+    return left
