@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable
 
 from delegation.core import codec
+from delegation.core.approval import Approval
 from delegation.core.keys import Signer
 from delegation.core.records import DecisionBatch, DecisionRecord, Outcome
 from delegation.core.revocation import FeedEntry
@@ -66,6 +67,22 @@ def open_offer(statement: SignedStatement, *, now_ms: int, delegator: str) -> Of
     if offer.audience not in ("", delegator):
         raise refusal(Reason.OFFER_INVALID, detail="it is for another delegator")
     return offer
+
+
+def sign_approval(approval: Approval, statement_key: Signer) -> SignedStatement:
+    """Sign an approval with the service's statement key."""
+    return sign_statement(StatementKind.APPROVAL, codec.encode_approval(approval), statement_key)
+
+
+def open_approval(statement: SignedStatement, trust: TrustBundle, *, now_ms: int) -> Approval:
+    """Check an approval; whether it is one of the call at hand, `require_approval_of` says.
+
+    Raises:
+        BadStatement: STATEMENT_INVALID.
+        Malformed: what is wrong with it.
+    """
+    public = trust.statement_key(statement.key_id, now_ms)
+    return codec.decode_approval(open_statement(statement, StatementKind.APPROVAL, public))
 
 
 def sign_bundle(bundle: TrustBundle, root: Signer) -> SignedStatement:

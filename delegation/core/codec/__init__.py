@@ -25,10 +25,12 @@ from delegation.core.codec.records import (
 )
 from delegation.core.codec.scopes import decode_scope, encode_scope, scope_from_message, scope_to_message
 from delegation.core.codec.statements import (
+    decode_approval,
     decode_binding,
     decode_offer,
     decode_receipt,
     decode_statement,
+    encode_approval,
     encode_binding,
     encode_offer,
     encode_receipt,
@@ -42,6 +44,7 @@ __all__ = [
     "Envelope",
     "LinkMessage",
     "add_statements",
+    "decode_approval",
     "decode_batch",
     "decode_binding",
     "decode_bundle",
@@ -55,6 +58,7 @@ __all__ = [
     "decode_record",
     "decode_scope",
     "decode_statement",
+    "encode_approval",
     "encode_batch",
     "encode_binding",
     "encode_bundle",

@@ -1,10 +1,11 @@
-"""Signed statements and the small payloads: receipts, bindings, offers."""
+"""Signed statements and the small payloads: receipts, bindings, offers, approvals."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from delegation.core import limits
+from delegation.core.approval import Approval
 from delegation.core.codec.canonical import (
     check_agent,
     check_bytes,
@@ -12,9 +13,11 @@ from delegation.core.codec.canonical import (
     check_time,
     encode,
     encoder,
+    invalid,
     strict,
 )
 from delegation.core.keys import check_public_key
+from delegation.core.names import check_name
 from delegation.core.statement import Binding, Offer, Receipt, SignedStatement, StatementKind
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
@@ -22,6 +25,7 @@ from delegation.v1 import statement_pb2 as spb
 
 _KINDS: Final = {pb.StatementKind.Value(f"STATEMENT_KIND_{kind.name}"): kind for kind in StatementKind}
 _NUMBERS: Final = {kind: number for number, kind in _KINDS.items()}
+_DIGEST_BYTES: Final = 32
 
 
 def statement_from_message(message: pb.SignedStatement) -> SignedStatement:
@@ -144,3 +148,34 @@ def decode_offer(payload: bytes) -> Offer:
         check_time(message.expires_at_ms, "expires_at_ms"),
         check_bytes(message.nonce, limits.NONCE_BYTES, "a nonce"),
     )
+
+
+@encoder
+def encode_approval(approval: Approval) -> bytes:
+    """Give the canonical payload."""
+    return encode(spb.Approval(**approval._asdict()))
+
+
+def decode_approval(payload: bytes) -> Approval:
+    """Read a payload whose signature was checked.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
+    message = strict(spb.Approval, payload, limits.STATEMENT_BYTES)
+    approval = Approval(
+        check_bytes(message.link_id, limits.LINK_ID_BYTES, "a link id"),
+        check_name(message.audience, "an audience"),
+        check_name(message.tool, "a tool"),
+        check_bytes(message.arguments_digest, _DIGEST_BYTES, "a digest of arguments"),
+        check_bytes(message.policy_digest, _DIGEST_BYTES if message.policy_digest else 0, "a digest of a policy"),
+        check_name(message.approver, "an approver"),
+        check_name(message.approver_issuer, "an approver's issuer"),
+        check_text(message.authentication_strength, "an authentication strength", limits.NAME_BYTES),
+        check_time(message.approved_at_ms, "approved_at_ms"),
+        check_time(message.expires_at_ms, "expires_at_ms"),
+        check_bytes(message.nonce, limits.NONCE_BYTES, "a nonce"),
+    )
+    if not 0 < approval.expires_at_ms - approval.approved_at_ms <= limits.APPROVAL_LIFETIME_MS:
+        invalid("an approval that never counts, or for too long")
+    return approval
