@@ -15,8 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation.core import attest, codec
+from delegation.core.approval import Approval
 from delegation.core.arguments import Arguments
-from delegation.core.attest import sign_batch, sign_binding, sign_bundle, sign_feed_entry, sign_offer, sign_outcome
+from delegation.core.attest import (
+    sign_approval,
+    sign_batch,
+    sign_binding,
+    sign_bundle,
+    sign_feed_entry,
+    sign_offer,
+    sign_outcome,
+)
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds
 from delegation.core.constraints.decimals import exact_number, format_decimal, parse_decimal
@@ -38,6 +47,8 @@ FEED = FeedEntry(
     0, 2, NOW_MS, snapshot=True, more=False, revocations=(Revocation(RevocationKind.TASK, bytes(16), NOW_MS),)
 )
 OFFER = Offer(agent("worker"), MALLORY.public, "", NOW_MS + 1, bytes(16))
+_CALL = (bytes(32), "files", "read", bytes(32), bytes(32))
+APPROVAL = Approval(*_CALL, "ann", "https://login.example.test", "mfa", NOW_MS, NOW_MS + 1, bytes(16))
 TOOLS = Catalogue((CatalogueTool("files", "read", frozenset({Effect.READ}), local=True, labels=frozenset({"a"})),))
 RECORD = DecisionRecord(
     bytes(16),
@@ -87,6 +98,7 @@ DECODERS: dict[str, tuple[Any, Any, bytes]] = {
     "receipt": (codec.decode_receipt, codec.encode_receipt, RECEIPT.payload),
     "binding": (codec.decode_binding, codec.encode_binding, BINDING.payload),
     "offer": (codec.decode_offer, codec.encode_offer, codec.encode_offer(OFFER)),
+    "approval": (codec.decode_approval, codec.encode_approval, codec.encode_approval(APPROVAL)),
     "proof": (codec.decode_proof, codec.encode_proof, codec.split_proof(PROOF)[0]),
     "signed proof": (codec.split_proof, lambda parts: codec.join_proof(*parts), PROOF),
     "feed entry": (codec.decode_feed_entry, codec.encode_feed_entry, codec.encode_feed_entry(FEED)),
@@ -135,6 +147,7 @@ STATEMENTS_OF_OTHERS = {
     "receipt": opened(StatementKind.RECEIPT, lambda s: attest.open_receipt(s, STATEMENTS.public)),
     "binding": opened(StatementKind.BINDING, lambda s: attest.open_binding(s, STATEMENTS.public)),
     "offer": opened(StatementKind.OFFER, lambda s: attest.open_offer(s, now_ms=NOW_MS, delegator=agent("x"))),
+    "approval": opened(StatementKind.APPROVAL, lambda s: attest.open_approval(s, BUNDLE, now_ms=NOW_MS)),
     "bundle": opened(StatementKind.TRUST_BUNDLE, lambda s: attest.open_bundle(s, ROOT.public, now_ms=NOW_MS)),
     "feed": opened(StatementKind.REVOCATION_FEED, lambda s: attest.open_feed_entry(s, BUNDLE, now_ms=NOW_MS)),
     "batch": opened(StatementKind.DECISION_BATCH, attest.open_batch),
@@ -156,6 +169,7 @@ def test_nobody_is_believed_without_a_signature(name: str, data: bytes):
 SIGNED = {
     "binding": sign_binding(Binding(MALLORY.public, agent("x"), NOW_MS, NOW_MS + 1), STATEMENTS),
     "offer": sign_offer(OFFER, MALLORY),
+    "approval": sign_approval(APPROVAL, STATEMENTS),
     "bundle": sign_bundle(BUNDLE, ROOT),
     "feed": sign_feed_entry(FEED, STATEMENTS),
     "batch": SIGNED_BATCH,
@@ -164,6 +178,7 @@ SIGNED = {
 OPENERS = {
     "binding": lambda s: attest.open_binding(s, STATEMENTS.public),
     "offer": lambda s: attest.open_offer(s, now_ms=NOW_MS, delegator=agent("x")),
+    "approval": lambda s: attest.open_approval(s, BUNDLE, now_ms=NOW_MS),
     "bundle": lambda s: attest.open_bundle(s, ROOT.public, now_ms=NOW_MS),
     "feed": lambda s: attest.open_feed_entry(s, BUNDLE, now_ms=NOW_MS),
     "batch": attest.open_batch,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation.core import codec, limits
+from delegation.core.approval import Approval
 from delegation.core.call import Proof
 from delegation.core.chain import GrantClaims, Link, Principal, PrincipalBasis, TraceIds
 from delegation.core.notation import scope_from_plain, scope_to_plain
@@ -138,6 +139,15 @@ outcomes = st.builds(
     st.dictionaries(names, names, max_size=3).map(lambda found: tuple(sorted(found.items()))),
 )
 
+
+@st.composite
+def approvals(draw: st.DrawFn) -> Approval:
+    given = draw(times.filter(lambda time: time < limits.SAFE_INTEGER))
+    until = draw(st.integers(given + 1, min(given + limits.APPROVAL_LIFETIME_MS, limits.SAFE_INTEGER)))
+    call = (draw(some(32)), draw(names), draw(names), draw(some(32)), draw(st.just(b"") | some(32)))
+    return Approval(*call, draw(names), draw(names), draw(st.just("") | names), given, until, draw(some(16)))
+
+
 FORMATS: dict[str, tuple[st.SearchStrategy[Any], Any, Any]] = {
     "scope": (scopes, codec.encode_scope, codec.decode_scope),
     "link": (links, codec.encode_link, lambda data: codec.decode_link(codec.parse_link(data), data)),
@@ -149,6 +159,7 @@ FORMATS: dict[str, tuple[st.SearchStrategy[Any], Any, Any]] = {
         codec.encode_offer,
         codec.decode_offer,
     ),
+    "approval": (approvals(), codec.encode_approval, codec.decode_approval),
     "proof": (
         st.builds(Proof, some(32), names, names, some(32), times, some(16), traces),
         codec.encode_proof,
