@@ -1,0 +1,51 @@
+// The catalogue of tools (SPEC section 9.7): which ones a guard may decide in process.
+
+import { ascending, compareText, sameBytes, sha256 } from "./bytes.js";
+import { read } from "./canonical.js";
+import { Refused } from "./errors.js";
+import { checkName, checkText, requireField } from "./field-values.js";
+import { DOCUMENT_BYTES, NAME_BYTES } from "./limits.js";
+import * as messages from "./messages.js";
+
+const READ = 1;
+const EFFECTS = 6;
+
+export class Catalogue {
+  constructor(readonly tools: readonly messages.CatalogueToolMessage[]) {}
+
+  /** T-20: a tool that is not listed is not local. */
+  isLocal(audience: string, tool: string): boolean {
+    return this.tools.some((entry) => entry.audience === audience && entry.tool === tool && entry.local);
+  }
+}
+
+/** Takes a catalogue for a bundle with this digest. A bundle without one has none, and no tool is local (T-18). */
+export function openCatalogue(bytes: Uint8Array, bundleDigest: Uint8Array): Catalogue {
+  if (bundleDigest.length === 0 && bytes.length === 0) return new Catalogue([]);
+  if (!sameBytes(sha256(bytes), bundleDigest)) {
+    throw new Refused("bundle_invalid", "a catalogue is not the one that the trust bundle names");
+  }
+  return readCatalogue(bytes);
+}
+
+/** Reads a canonical `Catalogue`. */
+export function readCatalogue(bytes: Uint8Array): Catalogue {
+  if (bytes.length > DOCUMENT_BYTES) throw new Refused("token_too_large", "a catalogue is too large");
+  const { tools } = read(messages.Catalogue, bytes);
+  for (const tool of tools) checkTool(tool);
+  const order = (a: messages.CatalogueToolMessage, b: messages.CatalogueToolMessage): number =>
+    compareText(a.audience, b.audience) || compareText(a.tool, b.tool);
+  requireField(ascending(tools, order), "tools are not sorted, or not unique");
+  return new Catalogue(tools);
+}
+
+function checkTool({ audience, tool, effects, local, labels, owner }: messages.CatalogueToolMessage): void {
+  checkName(audience, "audience");
+  checkName(tool, "tool");
+  requireField(effects.length > 0 && ascending(effects, (a, b) => a - b), "effects are not sorted, unique, present");
+  requireField(effects.every((effect) => effect >= 1 && effect <= EFFECTS), "an effect is not one of those there are");
+  requireField(!local || (effects.length === 1 && effects[0] === READ), "a local tool does more than read");
+  for (const label of labels) checkName(label, "label");
+  requireField(ascending(labels, compareText), "labels are not sorted, or not unique");
+  checkText(owner, NAME_BYTES, "owner");
+}

@@ -1,0 +1,49 @@
+// URLs in normal form (SPEC section 5.1), taken apart. What is not in it is no URL here.
+
+import { isIPv4 } from "./addresses.js";
+
+export interface Url {
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly path: string;
+}
+
+const URL_PARTS = /^([a-z][a-z0-9+.-]*):\/\/([a-z0-9.-]*)(?::([^/?]*))?(\/[^?]*)?(?:\?(.*))?$/s;
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/;
+const PORT = /^[1-9][0-9]{0,4}$/;
+const SCHEME = /^[a-z][a-z0-9+.-]*$/;
+const PATH = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-F]{2})*$/;
+const QUERY = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-F]{2})*$/;
+const DISGUISED = /^[\u0000-\u001f\u007f%/\\;A-Za-z0-9\-._~]$/;
+
+/** The parts of a URL in normal form, or undefined. */
+export function parseUrl(text: string): Url | undefined {
+  const parts = URL_PARTS.exec(text);
+  if (parts === null) return undefined;
+  const [, scheme = "", host = "", port, path = "", query = ""] = parts;
+  if (!isHost(host) || !isUrlPath(path) || !QUERY.test(query)) return undefined;
+  if (port !== undefined && !(PORT.test(port) && Number(port) <= 65_535)) return undefined;
+  return { scheme, host, port: port === undefined ? undefined : Number(port), path: path === "" ? "/" : path };
+}
+
+export function isScheme(text: string): boolean {
+  return SCHEME.test(text);
+}
+
+export function isHost(host: string): boolean {
+  const labels = host.split(".");
+  if (host.length > 253 || !labels.every((label) => LABEL.test(label))) return false;
+  return !NUMERIC_LABEL.test(labels.at(-1) ?? "") || isIPv4(host);
+}
+
+/** Whether a text is a path of a URL in normal form; it may be empty. */
+export function isUrlPath(path: string): boolean {
+  if (path === "") return true;
+  if (!path.startsWith("/") || path.includes("//") || !PATH.test(path)) return false;
+  const hides = [...path.matchAll(/%([0-9A-F]{2})/g)].some(([, code = ""]) =>
+    DISGUISED.test(String.fromCharCode(parseInt(code, 16))),
+  );
+  return !hides && !path.split("/").some((segment) => /^\.\.?(?:;|$)/.test(segment));
+}
