@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.make import (
+    area_allows,
     area_arguments,
     area_bundles,
     area_canonical,
@@ -29,6 +30,7 @@ AREAS = [
     area_canonical.AREA,
     area_fields.AREA,
     area_constraints.AREA,
+    area_allows.AREA,
     area_chains.AREA,
     area_narrowing.AREA,
     area_time.AREA,
