@@ -104,7 +104,7 @@ class Harness:
 
 def _write_seeds(target: Target, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    for data in (*target.seeds(), *(each for each in seeds.vectors() if len(each) <= target.max_bytes)):
+    for data in (*target.seeds(), *(each for each in seeds.in_vectors() if len(each) <= target.max_bytes)):
         (directory / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
 
 

@@ -27,7 +27,7 @@ _PAYLOADS: Final[dict[int, type[Message]]] = {
     chain_pb2.STATEMENT_KIND_OUTCOME: statement_pb2.Outcome,
     chain_pb2.STATEMENT_KIND_BREAK_GLASS: statement_pb2.BreakGlass,
 }
-_INSIDE: Final[dict[str, Callable[[Any], type[Message] | None]]] = {
+INSIDE: Final[dict[str, Callable[[Any], type[Message] | None]]] = {
     "delegation.v1.SignedLink.payload": lambda _: chain_pb2.Link,
     "delegation.v1.SignedStatement.payload": lambda statement: _PAYLOADS.get(statement.kind),
     "delegation.v1.SignedProof.payload": lambda _: statement_pb2.Proof,
@@ -80,14 +80,19 @@ def _parsed(kind: type[Message], data: bytes) -> Any:
 
 
 def _change_one(message: Any, donor: Any, random: Random) -> None:
-    place = random.choice(list(_places(message, _DEEPEST)))
+    place = random.choice(list(places(message)))
     field = random.choice(place.DESCRIPTOR.fields)
-    inside = _INSIDE.get(field.full_name)
+    inside = INSIDE.get(field.full_name)
     if inside is not None and random.random() < 0.7:
         _change_inside(place, field, inside(place), donor, random)
     elif random.random() < 0.15:
         _take_over(place, donor, random)
-    elif field.is_repeated:
+    else:
+        _change_field(place, field, random)
+
+
+def _change_field(place: Any, field: Any, random: Random) -> None:
+    if field.is_repeated:
         _change_list(getattr(place, field.name), field, random)
     elif random.random() < 0.15:
         place.ClearField(field.name)
@@ -97,7 +102,22 @@ def _change_one(message: Any, donor: Any, random: Random) -> None:
         setattr(place, field.name, _value(field, getattr(place, field.name), random))
 
 
-def _places(message: Any, depth: int) -> Iterator[Any]:
+def change_named(message: Any, name: str, random: Random) -> None:
+    """Change a field, `Message.field`, in one place inside a message where it stands; a flag, where it could."""
+    kind, _, field_name = name.partition(".")
+    could = [place for place in places(message) if place.DESCRIPTOR.name == kind]
+    field = could[0].DESCRIPTOR.fields_by_name[field_name]
+    stands = [place for place in could if field_name in {each.name for each, _ in place.ListFields()}]
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        place = random.choice(could)
+        setattr(place, field_name, not getattr(place, field_name))
+    elif field.message_type is not None and not field.is_repeated:
+        _change_one(getattr(random.choice(stands), field_name), message, random)
+    else:
+        _change_field(random.choice(stands), field, random)
+
+
+def places(message: Any, depth: int = _DEEPEST) -> Iterator[Any]:
     """Walk over a message and all that it holds."""
     yield message
     if depth == 0:
@@ -105,7 +125,7 @@ def _places(message: Any, depth: int) -> Iterator[Any]:
     for field, value in message.ListFields():
         if field.message_type is not None:
             for inner in value if field.is_repeated else (value,):
-                yield from _places(inner, depth - 1)
+                yield from places(inner, depth - 1)
 
 
 def _change_inside(place: Any, field: Any, kind: type[Message] | None, donor: Any, random: Random) -> None:
@@ -126,7 +146,7 @@ def _change_inside(place: Any, field: Any, kind: type[Message] | None, donor: An
 
 def _take_over(place: Any, donor: Any, random: Random) -> None:
     """Replace a message by one of the same kind from elsewhere."""
-    alike = [found for found in _places(donor, _DEEPEST) if found.DESCRIPTOR is place.DESCRIPTOR]
+    alike = [found for found in places(donor) if found.DESCRIPTOR is place.DESCRIPTOR]
     if alike:
         taken = random.choice(alike).SerializeToString()
         place.Clear()
@@ -156,7 +176,10 @@ def _change_list(values: Any, field: Any, random: Random) -> None:
 
 def _append(values: Any, field: Any, random: Random) -> None:
     if field.message_type is not None:
-        values.add()
+        added = values.add()
+        if len(values) > 1 and random.random() < 0.7:
+            added.CopyFrom(values[-2])
+            _change_one(added, added, random)
     else:
         values.append(_value(field, values[-1] if values else field.default_value or _zero(field), random))
 

@@ -5,14 +5,12 @@ All is made of fixed keys and times, hence the same in every run.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
+from conformance.vectors import data, vectors
 from delegation.core import codec, limits
 from delegation.core.arguments import Arguments
 from delegation.core.attest import (
@@ -54,40 +52,27 @@ from support.chains import (
 from support.samples import CONSTRAINTS, VALUES
 from support.strategies import untyped
 
-VECTORS: Final = Path(__file__).parents[2] / "proto" / "vectors"
 TRACE: Final = TraceIds(some_bytes("trace"), some_bytes("span", 8))
 GUARD: Final = key("guard")
 
 
 @cache
-def vectors() -> tuple[bytes, ...]:
-    """Give every piece of bytes, written as hexadecimal or base64, that stands in a vector."""
+def in_vectors() -> tuple[bytes, ...]:
+    """Give every piece of bytes that is the input of a vector, or part of one."""
     found: dict[bytes, None] = {}
-    for path in sorted(VECTORS.rglob("*.json")):
-        for text in _texts(json.loads(path.read_text())):
-            data = _bytes_of(text)
-            if len(data) > 3:  # not a word that happens to be base64
-                found[data] = None
+    for vector in vectors():
+        for piece in _pieces_of(vector["input"]):
+            if len(piece) > 3:  # not a word that happens to be hexadecimal
+                found[piece] = None
     return tuple(found)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for member in value.values() if isinstance(value, dict) else value:
-            yield from _texts(member)
-
-
-def _bytes_of(text: str) -> bytes:
+def _pieces_of(value: Any) -> Iterator[bytes]:
     try:
-        return bytes.fromhex(text)
-    except ValueError:
-        pass
-    try:
-        return base64.b64decode(text, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return b""
+        yield data(value)
+    except (AssertionError, ValueError):
+        for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from _pieces_of(member)
 
 
 # -- chains ----------------------------------------------------------------------------------------------------
