@@ -11,7 +11,6 @@ import binascii
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -173,7 +172,7 @@ def _listed(former: TrustBundle | None, keys: ServiceKeys, now_ms: int) -> list[
     for purpose, signer in active.items():
         for key_id, key in listed.items():
             if key.purpose is _KEY_PURPOSE[purpose] and key.state is KeyState.ACTIVE and key_id != signer.key_id:
-                listed[key_id] = replace(key, state=KeyState.RETIRED, not_after_ms=now_ms)
+                listed[key_id] = key._replace(state=KeyState.RETIRED, not_after_ms=now_ms)
         if signer.key_id not in listed:
             listed[signer.key_id] = trusted_key(_KEY_PURPOSE[purpose], signer.public, now_ms=now_ms)
     return list(listed.values())

@@ -10,9 +10,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import rfc8785
 
@@ -31,8 +30,7 @@ def _invalid(detail: str) -> NoReturn:
     raise refusal(Reason.ARGUMENTS_INVALID, detail=detail)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Arguments:
+class Arguments(NamedTuple):
     """A call's arguments. Make them with `of` or `parse`; values never show in `repr`.
 
     Attributes:

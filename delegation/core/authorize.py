@@ -6,7 +6,6 @@ An error in `covers` alone therefore cannot widen anything: the grant's own word
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -97,36 +96,3 @@ def _tools(scope: Scope) -> str:
 
 def _refused(reason: Reason, capability: Capability, name: str, permitted: str, asked: str) -> Refused:
     return refusal(reason, field=f"{capability.tool}.{name}", parent=permitted, child=asked)
-
-
-@dataclass(frozen=True, slots=True)
-class HopVerdict:
-    """What one link says to a call.
-
-    Attributes:
-        index: the link.
-        agent: its holder.
-        permitted: whether it permits the call.
-        why: in words.
-    """
-
-    index: int
-    agent: str
-    permitted: bool
-    why: str
-
-
-def explain(chain: VerifiedChain, *, audience: str, tool: str, arguments: Arguments) -> list[HopVerdict]:
-    """Ask every link by itself, for people who want to know why."""
-    verdicts = []
-    for index, signed in enumerate(chain.links):
-        scope = signed.link.scope
-        try:
-            _require_permitted(scope, (audience, tool), arguments.values, _NO_DEFAULTS, Steps())
-        except Refused as error:
-            verdicts.append(HopVerdict(index, signed.link.holder_agent, permitted=False, why=str(error)))
-        else:
-            capability = scope.find(audience, tool)
-            why = capability.describe() if capability else ""
-            verdicts.append(HopVerdict(index, signed.link.holder_agent, permitted=True, why=why))
-    return verdicts

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from delegation.core.keys import key_id
 from delegation.errors import Reason, refusal
@@ -25,8 +25,7 @@ class KeyState(StrEnum):
     COMPROMISED = "compromised"
 
 
-@dataclass(frozen=True, slots=True)
-class TrustedKey:
+class TrustedKey(NamedTuple):
     """One key of the service.
 
     Attributes:
@@ -58,7 +57,6 @@ class TrustedKey:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class TrustBundle:
     """The keys of a trust domain at one version; signed by its root key.
 
@@ -70,16 +68,43 @@ class TrustBundle:
         catalogue_digest: SHA-256 of the catalogue; empty: no tool is local.
     """
 
-    trust_domain: str
-    version: int
-    issued_at_ms: int
-    expires_at_ms: int
-    keys: tuple[TrustedKey, ...]
-    catalogue_digest: bytes = b""
-    _by_id: dict[bytes, TrustedKey] = field(init=False, repr=False, compare=False)
+    __slots__ = ("_by_id", "catalogue_digest", "expires_at_ms", "issued_at_ms", "keys", "trust_domain", "version")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_id", {key.key_id: key for key in self.keys})
+    def __init__(  # noqa: PLR0917 - the fields, in their order
+        self,
+        trust_domain: str,
+        version: int,
+        issued_at_ms: int,
+        expires_at_ms: int,
+        keys: tuple[TrustedKey, ...],
+        catalogue_digest: bytes = b"",
+    ) -> None:
+        self.trust_domain = trust_domain
+        self.version = version
+        self.issued_at_ms = issued_at_ms
+        self.expires_at_ms = expires_at_ms
+        self.keys = keys
+        self.catalogue_digest = catalogue_digest
+        self._by_id = {key.key_id: key for key in keys}
+
+    def _said(self) -> tuple[object, ...]:
+        return (
+            self.trust_domain,
+            self.version,
+            self.issued_at_ms,
+            self.expires_at_ms,
+            self.keys,
+            self.catalogue_digest,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TrustBundle) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def __repr__(self) -> str:
+        return f"TrustBundle({self.trust_domain}, version {self.version}, {len(self.keys)} keys)"
 
     def find(self, key_id: bytes) -> TrustedKey | None:
         """Give a key by its id, whatever it is for and whether it is in use."""
@@ -136,8 +161,7 @@ class Effect(StrEnum):
     PRIVILEGE = "privilege"
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueTool:
+class CatalogueTool(NamedTuple):
     """One tool as the operator describes it.
 
     Attributes:
@@ -156,15 +180,23 @@ class CatalogueTool:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Catalogue:
     """What the operator says about tools; a tool that is not listed is the most dangerous kind."""
 
-    tools: tuple[CatalogueTool, ...] = ()
-    _by_pair: dict[tuple[str, str], CatalogueTool] = field(init=False, repr=False, compare=False)
+    __slots__ = ("_by_pair", "tools")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_pair", {(tool.audience, tool.tool): tool for tool in self.tools})
+    def __init__(self, tools: tuple[CatalogueTool, ...] = ()) -> None:
+        self.tools = tools
+        self._by_pair = {(tool.audience, tool.tool): tool for tool in tools}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Catalogue) and self.tools == other.tools
+
+    def __hash__(self) -> int:
+        return hash(self.tools)
+
+    def __repr__(self) -> str:
+        return f"Catalogue({len(self.tools)} tools)"
 
     def find(self, audience: str, tool: str) -> CatalogueTool | None:
         """Give what is said about a tool, or None."""

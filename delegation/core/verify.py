@@ -249,7 +249,7 @@ def step_9_lifetime(link: Link) -> None:
 
 def step_10_no_wider(link: Link, parent: Link, steps: Steps) -> None:
     """Step 10: the link permits no more than the one before it, in any field."""
-    narrower(link, parent)
+    narrower(link, parent, steps)
 
 
 def step_11_statements_fit(

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Barrier
 
 import pytest
@@ -17,7 +17,7 @@ from delegation.core.codec import join_token
 from delegation.core.keys import SigningKey
 from delegation.core.proof import sign_proof
 from delegation.core.revocation import RevocationKind
-from delegation.core.trust import CatalogueTool, Effect, KeyPurpose, KeyState, TrustedKey
+from delegation.core.trust import CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle, TrustedKey
 from delegation.errors import NotPermitted, Reason, Refused, refusal
 from delegation.wire.authorization import Decision
 from delegation.wire.trust import TrustDocuments
@@ -239,7 +239,14 @@ class Trust:
         service = self.authority._service
         known = service._bundle()
         keys = sorted([*map(self.change, known.keys), *self.more], key=lambda key: key.key_id)
-        bundle = replace(known, version=known.version + self.changes, keys=tuple(keys))
+        bundle = TrustBundle(
+            known.trust_domain,
+            known.version + self.changes,
+            known.issued_at_ms,
+            known.expires_at_ms,
+            tuple(keys),
+            known.catalogue_digest,
+        )
         return TrustDocuments(sign_bundle(bundle, service.root), service._catalogue())
 
 
@@ -268,10 +275,10 @@ def settled(guard, attempt):
 @pytest.mark.parametrize(
     "fall",
     [
-        lambda key: replace(key, state=KeyState.RETIRED),
-        lambda key: replace(key, state=KeyState.COMPROMISED, compromised_at_ms=1),
-        lambda key: replace(key, not_after_ms=2),
-        lambda key: replace(key, purpose=KeyPurpose.CHECKPOINT),
+        lambda key: key._replace(state=KeyState.RETIRED),
+        lambda key: key._replace(state=KeyState.COMPROMISED, compromised_at_ms=1),
+        lambda key: key._replace(not_after_ms=2),
+        lambda key: key._replace(purpose=KeyPurpose.CHECKPOINT),
     ],
     ids=["retired", "compromised", "out of its window", "for something else"],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 
 import pytest
 
@@ -45,7 +44,8 @@ def bundle(version=1, catalogue=None, **tweaks):
     ]
     digest = catalogue_digest(catalogue) if catalogue else b""
     keys = tuple(sorted(tweaks.pop("keys", keys), key=lambda key: key.key_id))
-    return replace(TrustBundle("test.example", version, NOW_MS, NOW_MS + 3_600_000, keys, digest), **tweaks)
+    said = {"version": version, "issued_at_ms": NOW_MS, "expires_at_ms": NOW_MS + 3_600_000, "catalogue_digest": digest}
+    return TrustBundle("test.example", keys=keys, **{**said, **tweaks})
 
 
 class Service:
@@ -129,8 +129,8 @@ def test_a_catalogue_beside_a_bundle_that_names_none_is_refused(clock):
 
 
 def test_a_tool_that_writes_is_not_local_whatever_a_catalogue_says():
-    assert not Catalogue((replace(WRITE, local=True),)).is_local("files", "write")
-    assert not Catalogue((replace(READ, effects=frozenset({Effect.READ, Effect.EXTERNAL})),)).is_local("files", "read")
+    assert not Catalogue((WRITE._replace(local=True),)).is_local("files", "write")
+    assert not Catalogue((READ._replace(effects=frozenset({Effect.READ, Effect.EXTERNAL})),)).is_local("files", "read")
 
 
 # -- the feed

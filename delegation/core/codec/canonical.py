@@ -25,6 +25,7 @@ R = TypeVar("R")
 _TRACE_ID_BYTES = 16
 _SPAN_ID_BYTES = 8
 _NO_TRACE = bytes(_TRACE_ID_BYTES)
+_NO_SPAN = bytes(_SPAN_ID_BYTES)
 
 
 def parse(message_type: type[M], data: bytes, limit: int = limits.DOCUMENT_BYTES) -> M:
@@ -50,7 +51,7 @@ def require_canonical(message: Message, data: bytes) -> None:
         Malformed: NOT_CANONICAL.
     """
     message.DiscardUnknownFields()
-    if message.SerializeToString(deterministic=True) != data:
+    if message.SerializeToString() != data:  # without maps, which no message here has, there is but one order
         raise refusal(Reason.NOT_CANONICAL)
 
 
@@ -154,7 +155,12 @@ def trace_of(trace_id: bytes, span_id: bytes) -> TraceIds | None:
     """
     if not trace_id and not span_id:
         return None
-    if len(trace_id) != _TRACE_ID_BYTES or len(span_id) != _SPAN_ID_BYTES or _NO_TRACE in (trace_id, span_id + span_id):
+    if (
+        len(trace_id) != _TRACE_ID_BYTES
+        or len(span_id) != _SPAN_ID_BYTES
+        or trace_id == _NO_TRACE
+        or span_id == _NO_SPAN
+    ):
         invalid("trace and span id are not those of a W3C trace context")
     return TraceIds(trace_id, span_id)
 

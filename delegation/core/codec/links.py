@@ -58,7 +58,7 @@ def parse_canonical_links(frames: bytes) -> list[pb.Link] | None:
     except (DecodeError, RecursionError):
         return None
     message.DiscardUnknownFields()
-    if message.SerializeToString(deterministic=True) != frames:
+    if message.SerializeToString() != frames:  # as in `require_canonical`
         return None
     return [link.payload for link in message.links]
 

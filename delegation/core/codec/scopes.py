@@ -36,7 +36,15 @@ def scope_from_message(message: pb.Scope) -> Scope:
             invalid("capabilities are not sorted and unique")
         _check_audience(audience)
         check_name(tool, "a tool")
-        by_pair[pair] = _capability(item, audience, tool)
+        arguments: dict[str, Argument] | None = arguments_from_messages(item.arguments[:], _TOP)
+        if item.any_arguments:
+            if arguments:
+                invalid("any arguments, and some")
+            arguments = None
+        conditions = item.conditions
+        by_pair[pair] = Capability(
+            audience, tool, arguments, conditions_from_messages(conditions[:]) if conditions else ()
+        )
         last = pair
     return Scope.of_sorted(by_pair)
 
@@ -45,16 +53,6 @@ def _check_audience(audience: str) -> str:
     if audience == SERVICE_AUDIENCE:
         invalid("no tool is served under the service's own audience")
     return check_name(audience, "an audience")
-
-
-def _capability(message: pb.Capability, audience: str, tool: str) -> Capability:
-    arguments: dict[str, Argument] | None = arguments_from_messages(message.arguments[:], _TOP)
-    if message.any_arguments:
-        if arguments:
-            invalid("any arguments, and some")
-        arguments = None
-    conditions = message.conditions
-    return Capability(audience, tool, arguments, conditions_from_messages(conditions[:]) if conditions else ())
 
 
 def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str, Argument]:
@@ -67,10 +65,14 @@ def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str
         name = message.name
         if name <= last:
             invalid("arguments are not sorted, unique and named")
-        check_name(name, "an argument's name")
         constraint = constraint_from_message(message.constraint, depth, arguments_from_messages)
         arguments[name] = Argument(constraint, message.optional)
         last = name
+    # One look at all names spares a look at each: a character has at most four bytes.
+    names = "".join(arguments)
+    if not names.isprintable() or len(names) > limits.NAME_BYTES // 4:
+        for name in arguments:
+            check_name(name, "an argument's name")
     return arguments
 
 
