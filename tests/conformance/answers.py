@@ -12,8 +12,11 @@ from google.rpc.code_pb2 import Code
 
 from conformance.vectors import data
 from delegation.core import attest, codec
+from delegation.core.approval import require_approval_of
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
+from delegation.core.chain import VerifiedChain
+from delegation.core.conditions import approved_by
 from delegation.core.constraints import Steps, covers
 from delegation.core.keys import Purpose, check_public_key, key_id, link_id, signing_input, verify
 from delegation.core.limits import DOCUMENT_BYTES, STATEMENT_BYTES
@@ -209,10 +212,14 @@ def allowed(given: Given) -> Answer:
     return accepted(allows=constraint(data(given["constraint"])).allows(value, Steps()))
 
 
-def authorized(given: Given) -> Answer:
+def _verified(given: Given) -> VerifiedChain:
     verifier = Verifier(trust_of(given["trust"]))
     token, revocations = data(given["token"]), RevocationState.nothing_revoked()
-    chain = verifier.verify(token, now_ms=given["now_ms"], revocations=revocations, require_receipt=False)
+    return verifier.verify(token, now_ms=given["now_ms"], revocations=revocations, require_receipt=False)
+
+
+def authorized(given: Given) -> Answer:
+    chain = _verified(given)
     # Thrice: what all links say may be merged once a tool has been called, and makes no difference.
     first, *others = (_decided(chain, given) for _ in range(3))
     assert others == [first, first], "a repeated call is decided otherwise"
@@ -273,19 +280,23 @@ _STATEMENTS: Final[dict[str, tuple[Callable[[Any, bytes], Any], type[Message]]]]
     "receipt": (attest.open_receipt, statement_pb2.Receipt),
     "binding": (attest.open_binding, statement_pb2.Binding),
     "outcome": (attest.open_outcome, statement_pb2.Outcome),
+    "approval": (lambda signed, public: attest.open_approval(signed, _only(public), now_ms=2), statement_pb2.Approval),
+    "revocation_feed": (
+        lambda signed, public: attest.open_feed_entry(signed, _only(public), now_ms=2),
+        statement_pb2.RevocationFeedEntry,
+    ),
 }
+
+
+def _only(public: bytes) -> TrustBundle:
+    return TrustBundle("example.org", 1, 1, 2**50, (TrustedKey(KeyPurpose.STATEMENT, public, 1),))
 
 
 @refusing
 def statement(given: Given) -> Answer:
-    public = bytes.fromhex(given["public_key"])
     signed = codec.decode_statement(data(given["statement"]), _limit(given["kind"]))
-    if given["kind"] == StatementKind.REVOCATION_FEED:
-        trust = TrustBundle("example.org", 1, 1, 2**50, (TrustedKey(KeyPurpose.STATEMENT, public, 1),))
-        attest.open_feed_entry(signed, trust, now_ms=2)
-        return accepted(value=value_of(statement_pb2.RevocationFeedEntry.FromString(signed.payload)))
     opened, message = _STATEMENTS[given["kind"]]
-    opened(signed, public)
+    opened(signed, bytes.fromhex(given["public_key"]))
     return accepted(value=value_of(message.FromString(signed.payload)))
 
 
@@ -300,6 +311,22 @@ def offer(given: Given) -> Answer:
     if opened.agent != given["agent"]:  # the flows do this, each in its place
         return {"refused": {"reason": "offer_invalid", "layer": "statement"}}
     return accepted(value=value_of(statement_pb2.Offer.FromString(signed.payload)))
+
+
+@refusing
+def approval(given: Given) -> Answer:
+    chain, now_ms = _verified(given), given["now_ms"]
+    signed = codec.decode_statement(data(given["statement"]))
+    require_approval_of(
+        attest.open_approval(signed, trust_of(given["trust"]), now_ms=now_ms),
+        approved_by(*given["approvers"]),
+        chain,
+        audience=given["audience"],
+        tool=given["tool"],
+        arguments_digest=Arguments.parse(data(given["arguments"])).digest,
+        now_ms=now_ms,
+    )
+    return accepted()
 
 
 @refusing
@@ -419,6 +446,7 @@ ANSWERS: Final[dict[str, Callable[[Given], Answer]]] = {
     "replay": replay,
     "statement": statement,
     "offer": offer,
+    "approval": approval,
     "bundle": bundle,
     "catalogue": catalogue,
     "batch": batch,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.make import messages as m
 from conformance.make.keys import ALICE, CHECKPOINTS, ISSUER, MALLORY, STATEMENTS, fixed, sha256
 from conformance.make.messages import DAY_MS, MINUTE_MS, SAFE, agent
 from conformance.make.stating import vector as stated

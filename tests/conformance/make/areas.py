@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance.make import (
     area_allows,
+    area_approvals,
     area_arguments,
     area_bundles,
     area_canonical,
@@ -38,6 +39,7 @@ AREAS = [
     area_revocations.AREA,
     area_proofs.AREA,
     area_statements.AREA,
+    area_approvals.AREA,
     area_bundles.AREA,
     area_records.AREA,
     area_feed.AREA,
