@@ -146,6 +146,20 @@ TARGETS: Final = (
         "offer", codec.decode_offer, codec.encode_offer, lambda: _payloads(StatementKind.OFFER), statement_pb2.Offer
     ),
     codec_target(
+        "approval",
+        codec.decode_approval,
+        codec.encode_approval,
+        lambda: _payloads(StatementKind.APPROVAL),
+        statement_pb2.Approval,
+    ),
+    codec_target(
+        "approval",
+        codec.decode_approval,
+        codec.encode_approval,
+        lambda: _payloads(StatementKind.APPROVAL),
+        statement_pb2.Approval,
+    ),
+    codec_target(
         "outcome",
         codec.decode_outcome,
         codec.encode_outcome,

@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
+from itertools import zip_longest
 from typing import Any, Final
 
 from conformance.vectors import data, vectors
 from delegation.core import codec, limits
+from delegation.core.approval import Approval
+from delegation.core.approval import Approval
 from delegation.core.arguments import Arguments
 from delegation.core.attest import (
+    sign_approval,
+    sign_approval,
     sign_batch,
     sign_binding,
     sign_bundle,
@@ -23,6 +28,7 @@ from delegation.core.attest import (
     sign_receipt,
 )
 from delegation.core.chain import TraceIds
+from delegation.core.constraints import Constraint
 from delegation.core.notation import scope_to_plain
 from delegation.core.proof import sign_proof
 from delegation.core.records import GENESIS, DecisionRecord, Outcome, OutcomeStatus
@@ -31,6 +37,7 @@ from delegation.core.scope import Capability, Scope, any_call, tool
 from delegation.core.statement import Binding, Offer, Receipt, SignedStatement
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle
 from delegation.errors import Refused
+from delegation.v1 import chain_pb2
 from delegation_sdk import carriage
 from support.chains import (
     BUNDLE,
@@ -88,7 +95,7 @@ def chains() -> tuple[MadeChain, ...]:
         chain("root -> planner -> tool", scopes=(SCOPE, Scope(SCOPE.capabilities[1]))),
         chain("a -> b", unrecorded=True, task="unrecorded").with_statements(),
         chain("a -> b -> c -> d -> e -> f -> g -> h", task="deep"),
-        chain("root -> planner", scopes=(Scope(*of_each_kind()[::4]),), task="each kind"),
+        chain("root -> planner", scopes=(Scope(*of_each_kind()[::9]),), task="each kind"),
         pair.with_statements(pair.service_statements[0]),
         grant.with_statements(),
     )
@@ -96,16 +103,36 @@ def chains() -> tuple[MadeChain, ...]:
 
 @cache
 def of_each_kind() -> tuple[Capability, ...]:
-    """Give a capability for every sample constraint that can be written, as many as a scope may hold."""
-    found = []
-    for index, constraint in enumerate(CONSTRAINTS[: limits.CAPABILITIES]):
-        capability = tool("each", f"kind-{index:03}", a=constraint)
-        try:
-            codec.encode_scope(Scope(capability))
-        except Refused:
-            continue
-        found.append(capability)
-    return tuple(found)
+    """Give capabilities with constraints of every kind, from the samples and from the vectors, as many as fit a scope."""
+    by_kind: dict[str, list[Any]] = {}
+    for constraint in (*map(_message_of, CONSTRAINTS), *_constraints_of_vectors()):
+        if constraint is not None and constraint.ByteSize() < _SMALL_BYTES:
+            by_kind.setdefault(constraint.WhichOneof("kind"), []).append(constraint)
+    found: list[Capability] = []
+    for round_of_kinds in zip_longest(*by_kind.values()):
+        for constraint in filter(None, round_of_kinds):
+            argument = chain_pb2.Argument(name="a", constraint=constraint)
+            named = chain_pb2.Capability(audience="each", tool=f"kind-{len(found):03}", arguments=[argument])
+            found += codec.scope_from_message(chain_pb2.Scope(capabilities=[named])).capabilities
+    return tuple(found[: limits.CAPABILITIES])
+
+
+_SMALL_BYTES: Final = 60
+
+
+def _message_of(constraint: Constraint) -> Any:
+    try:
+        (written,) = codec.scope_to_message(Scope(tool("each", "kind", a=constraint))).capabilities
+    except Refused:  # for tests of what cannot be written
+        return None
+    return written.arguments[0].constraint
+
+
+def _constraints_of_vectors() -> Iterator[Any]:
+    for vector in vectors():
+        given = vector["input"]
+        if vector["kind"] == "decode" and given["message"] == "Constraint" and "accepted" in vector["expect"]:
+            yield chain_pb2.Constraint.FromString(data(given["bytes"]))
 
 
 def scopes() -> tuple[Scope, ...]:
@@ -163,6 +190,26 @@ def offers() -> tuple[Offer, ...]:
     )
 
 
+def approvals() -> tuple[Approval, ...]:
+    """Give approvals of `CALL`: with all that one can say, and with no more than it must."""
+    call = (CALL["chain_digest"], CALL["audience"], CALL["tool"], CALL["arguments_digest"])
+    by = ("ann", "https://login.example.test")
+    ends = NOW_MS + MINUTE_MS
+    return (
+        Approval(*call, some_bytes("policy", 32), *by, "urn:example:mfa", NOW_MS, ends, some_bytes("approval")),
+        Approval(*call, b"", *by, "", NOW_MS, NOW_MS + limits.APPROVAL_LIFETIME_MS, some_bytes("approval 2")),
+    )
+
+
+def approvals() -> tuple[Approval, ...]:
+    """Give approvals of `CALL`: with and without a policy."""
+    window = (NOW_MS, NOW_MS + MINUTE_MS, some_bytes("approval"))
+    return (
+        Approval(*CALL.values(), b"", "ada", "https://login.example.test", "", *window),
+        Approval(*CALL.values(), some_bytes("policy", 32), "ada", "https://login.example.test", "urn:mfa", *window),
+    )
+
+
 # -- feed, bundle, catalogue -----------------------------------------------------------------------------------
 
 _IDS: Final = {
@@ -217,7 +264,9 @@ def signed_statements() -> tuple[SignedStatement, ...]:
     return (
         sign_receipt(Receipt(some_bytes("link", 32), NOW_MS), STATEMENTS),
         sign_binding(binding, STATEMENTS),
+        *(sign_approval(approval, STATEMENTS) for approval in approvals()),
         *(sign_offer(offer, MALLORY) for offer in offers()),
+        *(sign_approval(approval, STATEMENTS) for approval in approvals()),
         *(sign_outcome(outcome, GUARD) for outcome in outcomes()),
         *batches,
         *(sign_feed_entry(entry, STATEMENTS) for feed in feeds() for entry in feed),

@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any, Final
 
 from delegation.core import attest, codec
+from delegation.core.arguments import Arguments
+from delegation.core.authorize import authorize, explain
 from delegation.core.chain import Frame, VerifiedChain
 from delegation.core.constraints import Steps
 from delegation.core.keys import Purpose, SigningKey, signing_input
@@ -14,23 +16,32 @@ from delegation.core.proof import check_holder_proof
 from delegation.core.scope import Scope, tool
 from delegation.core.statement import SignedStatement, StatementKind, open_statement
 from delegation.core.verify import Verifier
-from delegation.errors import Refused
+from delegation.errors import Reason, Refused
 from delegation.v1 import chain_pb2, statement_pb2
 from fuzz import seeds
 from fuzz.target import ForgedError, Target, require_only_encoding
 from support.chains import BUNDLE, NOTHING_REVOKED, NOW_MS, ROOT, STATEMENTS, MadeChain, agent, chain, some_bytes
 from support.samples import VALUES
+from support.strategies import untyped
 
 # -- proofs and statements ---------------------------------------------------------------------------------------
 
 
 def _proof(data: bytes) -> None:
+    try:
+        check_holder_proof(data, seeds.CALLER.public, **seeds.CALL, now_ms=NOW_MS)
+    except Refused:
+        _read_proof(data)  # which has its own reasons
+        raise
+    if data not in _proofs():
+        raise ForgedError("a proof that nobody signed")
+    _read_proof(data)
+
+
+def _read_proof(data: bytes) -> None:
     payload, signature = codec.split_proof(data)
     require_only_encoding(codec.join_proof(payload, signature), data)
     require_only_encoding(codec.encode_proof(codec.decode_proof(payload)), payload)
-    check_holder_proof(data, seeds.CALLER.public, **seeds.CALL, now_ms=NOW_MS)
-    if data not in _proofs():
-        raise ForgedError("a proof that nobody signed")
 
 
 @cache
@@ -45,7 +56,9 @@ def _open_batch(statement: SignedStatement) -> None:
 _OPEN: Final[dict[StatementKind, Callable[[SignedStatement], object]]] = {
     StatementKind.RECEIPT: lambda statement: attest.open_receipt(statement, STATEMENTS.public),
     StatementKind.BINDING: lambda statement: attest.open_binding(statement, STATEMENTS.public),
+    StatementKind.APPROVAL: lambda statement: attest.open_approval(statement, BUNDLE, now_ms=NOW_MS),
     StatementKind.OFFER: lambda statement: attest.open_offer(statement, now_ms=NOW_MS, delegator=agent("planner")),
+    StatementKind.APPROVAL: lambda statement: attest.open_approval(statement, BUNDLE, now_ms=NOW_MS),
     StatementKind.OUTCOME: lambda statement: attest.open_outcome(statement, seeds.GUARD.public),
     StatementKind.DECISION_BATCH: _open_batch,
     StatementKind.REVOCATION_FEED: lambda statement: attest.open_feed_entry(statement, BUNDLE, now_ms=NOW_MS),
@@ -174,6 +187,24 @@ def _holder(payload: bytes) -> None:
             raise ForgedError("a tool that was not granted")
         for name, argument in (capability.arguments or {}).items():
             _require_within(argument.constraint, (permitted.arguments or {})[name].constraint)
+    for capability in handed_on.scope.capabilities[:2]:
+        _require_plan_agrees(verified, capability.audience, capability.tool)
+
+
+def _require_plan_agrees(chain: VerifiedChain, audience: str, name: str) -> None:
+    """What all links say together, merged, is what each says by itself; merging begins with the second call."""
+    for value in (VALUES[0], *VALUES[:: len(VALUES) // 12]):
+        arguments = Arguments.of({"a": untyped(value)})
+        call = {"audience": audience, "tool": name, "arguments": arguments}
+        each_permits = all(verdict.permitted for verdict in explain(chain, **call))
+        try:
+            authorize(chain, **call)
+        except Refused as refused:
+            if each_permits and refused.reason is not Reason.EVALUATION_EXHAUSTED:
+                raise AssertionError(f"refused together: {refused}") from refused
+            continue
+        if not each_permits:
+            raise ForgedError("permitted together, refused by a link")
 
 
 def _require_within(child: Any, parent: Any) -> None:

@@ -9,16 +9,19 @@ import pytest
 
 from delegation.core import codec, proof, statement, verify
 from delegation.core.codec import canonical
+from delegation.core.scope import Scope
 from delegation.core.statement import StatementKind
 from delegation.v1 import chain_pb2, statement_pb2
 from fuzz import run, seeds, signed
-from fuzz.message_mutations import change_message
+from fuzz.message_mutations import change_message, places
 from fuzz.mutator import mutator
 from fuzz.target import ACCEPTED, AmbiguousError, ForgedError, Target
 from fuzz.targets import TARGETS
 from fuzz.wire_mutations import change_wire
 
 DECODED_BY = {
+    "decode_approval": "approval",
+    "decode_approval": "approval",
     "decode_batch": "batch",
     "decode_binding": "binding",
     "decode_bundle": "bundle",
@@ -51,6 +54,12 @@ def test_seeds_are_answered_and_some_are_accepted(name):
 def test_every_kind_of_statement_that_is_opened_is_a_seed():
     assert {each.kind for each in seeds.signed_statements()} == set(signed._OPEN)
     assert set(signed._OPEN) < set(StatementKind)
+
+
+def test_every_kind_of_constraint_is_among_the_seeds():
+    scope = codec.scope_to_message(Scope(*seeds.of_each_kind()))
+    kinds = {place.WhichOneof("kind") for place in places(scope) if isinstance(place, chain_pb2.Constraint)}
+    assert kinds == {field.name for field in chain_pb2.Constraint.DESCRIPTOR.fields}
 
 
 @pytest.mark.parametrize("name", [name for name, target in TARGETS.items() if target.structured])
