@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from delegation.core.arguments import Arguments
@@ -74,7 +74,8 @@ class Call:
     @property
     def content(self) -> bytes:
         """Everything that is presented, in one piece."""
-        parts = (self.token, self.proof, self.audience, self.tool, arguments_text(self.arguments), self.moment)
+        moment = (*astuple(self.moment), self.moment.trust.expires_at_ms, self.moment.trust.keys)
+        parts = (self.token, self.proof, self.audience, self.tool, arguments_text(self.arguments), moment)
         before = b"".join(call.digest for call in (*self.earlier, *self.tried))
         return repr((parts, dict(self.defaults))).encode(errors="surrogatepass") + before
 

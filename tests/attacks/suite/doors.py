@@ -12,6 +12,7 @@ from attacks.suite.calls import Call, Moment, Presented
 from attacks.suite.worlds import KernelWorld, World
 from delegation.core.arguments import Arguments
 from delegation.core.revocation import FeedEntry, RevocationState
+from delegation.core.trust import TrustBundle
 from delegation.errors import Refused
 from delegation_sdk.replay import ReplayStore
 
@@ -49,14 +50,15 @@ class Kernel:
 
     def __init__(self) -> None:
         self.world = KernelWorld()
-        self._warm: dict[bytes, verification.Verifier] = {}
+        self._warm: dict[TrustBundle, verification.Verifier] = {}
 
     def takes(self, presented: Presented, reason: object) -> bool:
-        return isinstance(presented, Call)
+        """That something comes along at all is for whoever stands before the kernel to see."""
+        return isinstance(presented, Call) and bool(presented.token)
 
     def show(self, call: Call) -> None:
         trust = call.moment.trust
-        warm = self._warm.setdefault(repr(trust).encode(), verification.Verifier(trust))
+        warm = self._warm.setdefault(trust, verification.Verifier(trust))
         verdicts = []
         for verifier in (verification.Verifier(trust), warm):
             try:

@@ -21,6 +21,8 @@ from attacks.suite import (
     kinds,
     limits_of_size,
     moments,
+    outages,
+    overreach,
     paths,
     principals,
     proofs,
@@ -56,6 +58,7 @@ GROUPS: tuple[Any, ...] = (
     revocations,
     proofs,
     replays,
+    overreach,
     values,
     paths,
     addresses,
@@ -67,6 +70,7 @@ GROUPS: tuple[Any, ...] = (
     principals,
     receipts,
     carrying,
+    outages,
 )
 CLASSES: tuple[AttackClass, ...] = tuple(each for group in GROUPS for each in group.CLASSES)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from attacks.suite.calls import Call, Moment, Presented
@@ -21,7 +20,7 @@ from delegation_sdk.carriage import Carriage
 from delegation_sdk.guard import Guard
 from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.sources import Sources
-from support.chains import ROOT, STATEMENTS
+from support.chains import ROOT, STATEMENTS, bundle
 
 
 class _Stream:
@@ -106,7 +105,7 @@ class GuardDoor:
         guard.authorize(carriage, call.tool, call.arguments, defaults=call.defaults)  # type: ignore[arg-type]
 
     def _guard(self, audience: str, moment: Moment) -> tuple[Guard, list[int]]:
-        known = (audience, repr(moment))
+        known = (audience, moment)
         if known not in self._guards:
             self._guards[known] = self._open(audience, moment)
         return self._guards[known]
@@ -115,7 +114,8 @@ class GuardDoor:
         clock = [moment.started_ms]
         sources = Sources(lambda: clock[0], lambda: 0, Sources.system().random)
         keys = tuple(sorted(moment.trust.keys, key=lambda each: each.key_id))
-        trust = replace(moment.trust, keys=keys, catalogue_digest=catalogue_digest(self._catalogue))
+        named = {"issued_at_ms": moment.trust.issued_at_ms, "expires_at_ms": moment.trust.expires_at_ms}
+        trust = bundle(*keys, catalogue_digest=catalogue_digest(self._catalogue), **named)
         service = _Service(TrustDocuments(sign_bundle(trust, ROOT), encode_catalogue(self._catalogue)))
         ports = GuardPorts(service, _Stream(moment), service, service)
         guard = Guard(audience, ports, trust_root=ROOT.public, sources=sources, max_waiting=100_000)

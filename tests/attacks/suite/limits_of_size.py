@@ -100,11 +100,13 @@ def digits(size: int) -> bytes:
 
 
 def expression(size: int) -> bytes:
-    return one_argument(w.any_of(w.string("x"), w.regex("[" + "a" * (size - 2) + "]")))
+    odd = "(a)" if size % 2 and size > 1 else "a" * (size % 2)  # a group is longer than it weighs
+    return one_argument(w.any_of(w.string("x"), w.regex(r"\." * ((size - len(odd)) // 2) + odd)))
 
 
 def weight(size: int) -> bytes:
-    return one_argument(w.any_of(w.string("x"), w.regex(f"(abcd){{{size // 4}}}" + "a" * (size % 4))))
+    repeated = f"(abcd){{{size // 4}}}" if size > 3 else ""
+    return one_argument(w.any_of(w.string("x"), w.regex(repeated + "a" * (size % 4))))
 
 
 CAPS: dict[str, tuple[Any, int, Reason]] = {
@@ -161,7 +163,18 @@ def too_much_in_a_link() -> Iterator[Attempt]:
     yield Attempt("an agent id that is too long", Reason.FIELD_INVALID, link_says(agent_id), 1)
 
 
+def bulky(tools: int) -> bytes:
+    """A scope of nearly a kibibyte for each tool."""
+    long = "a" * 460
+    listed = (w.capability(long, f"{n:04}" + long, any_arguments=True) for n in range(tools))
+    return w.scope(*listed, w.capability("t", "t", any_arguments=True))
+
+
 def too_much_around() -> Iterator[Attempt]:
+    for tools, of in ((72, 1), (36, 2), (24, 3)):
+        yield Attempt(
+            f"{of} links with {tools} long names each", Reason.TOKEN_TOO_LARGE, under(bulky(tools), of, call=CALL)
+        )
     for size in (limits.TOKEN_BYTES + 1, 2 * limits.TOKEN_BYTES, 16 * limits.TOKEN_BYTES):
         yield Attempt(f"a token of {size} bytes", Reason.TOKEN_TOO_LARGE, padded(size))
     for size in (limits.PROOF_BYTES + 1, 100_000):
@@ -198,6 +211,7 @@ def at_the_limits() -> Iterator[Twin]:
     for what, (scope, most, _) in CAPS.items():
         yield Twin(f"{most} {what}", under(scope(most), 1, call=CALL))
         yield Twin(f"1 {what} of {most}", under([scope(most), scope(most)], 2, call=CALL))
+    yield Twin("64 long names", under(bulky(64), 1, call=CALL))
     yield Twin("a purpose of as many bytes", link_says({Of.PURPOSE: "p" * limits.PURPOSE_BYTES}))
 
 

@@ -179,7 +179,8 @@ def spliced() -> Iterator[Attempt]:
 
 # -- other root
 
-OTHER_ISSUER = bundle(trusted(KeyPurpose.GRANT, MALLORY), trusted(KeyPurpose.STATEMENT, STATEMENTS))
+_KEYS = trusted(KeyPurpose.GRANT, MALLORY), trusted(KeyPurpose.STATEMENT, STATEMENTS)
+OTHER_ISSUER = bundle(*sorted(_KEYS, key=lambda each: each.key_id))
 
 
 class _OtherWorld(KernelWorld):
@@ -204,8 +205,7 @@ def bundle_by(signer: SigningKey, **how: object) -> Recipe:
     def recipe(world: World) -> Request:
         if not isinstance(world, KernelWorld):
             raise NotHere
-        ordered = replace(OTHER_ISSUER, keys=tuple(sorted(OTHER_ISSUER.keys, key=lambda each: each.key_id)))
-        statement = sign_bundle(ordered, signer)._replace(**how)  # type: ignore[arg-type]
+        statement = sign_bundle(OTHER_ISSUER, signer)._replace(**how)  # type: ignore[arg-type]
         return Request("trust", encode_statement(statement), lambda: opened(statement))
 
     return recipe
