@@ -153,13 +153,6 @@ TARGETS: Final = (
         statement_pb2.Approval,
     ),
     codec_target(
-        "approval",
-        codec.decode_approval,
-        codec.encode_approval,
-        lambda: _payloads(StatementKind.APPROVAL),
-        statement_pb2.Approval,
-    ),
-    codec_target(
         "outcome",
         codec.decode_outcome,
         codec.encode_outcome,

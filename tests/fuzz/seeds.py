@@ -14,10 +14,8 @@ from typing import Any, Final
 from conformance.vectors import data, vectors
 from delegation.core import codec, limits
 from delegation.core.approval import Approval
-from delegation.core.approval import Approval
 from delegation.core.arguments import Arguments
 from delegation.core.attest import (
-    sign_approval,
     sign_approval,
     sign_batch,
     sign_binding,
@@ -103,7 +101,7 @@ def chains() -> tuple[MadeChain, ...]:
 
 @cache
 def of_each_kind() -> tuple[Capability, ...]:
-    """Give capabilities with constraints of every kind, from the samples and from the vectors, as many as fit a scope."""
+    """Give capabilities with constraints of every kind, of the samples and the vectors, as many as fit a scope."""
     by_kind: dict[str, list[Any]] = {}
     for constraint in (*map(_message_of, CONSTRAINTS), *_constraints_of_vectors()):
         if constraint is not None and constraint.ByteSize() < _SMALL_BYTES:
@@ -138,7 +136,7 @@ def _constraints_of_vectors() -> Iterator[Any]:
 def scopes() -> tuple[Scope, ...]:
     """Give scopes: one a kind of constraint, a full one, an empty one."""
     single = [Scope(capability) for capability in of_each_kind()]
-    return (*single, SCOPE, Scope(any_call("web", "search")), Scope.EMPTY, Scope(*of_each_kind()))
+    return (*single, SCOPE, Scope(any_call("web", "search")), Scope.EMPTY, Scope(*of_each_kind()[::4]))
 
 
 # -- proofs and statements -------------------------------------------------------------------------------------
@@ -201,15 +199,6 @@ def approvals() -> tuple[Approval, ...]:
     )
 
 
-def approvals() -> tuple[Approval, ...]:
-    """Give approvals of `CALL`: with and without a policy."""
-    window = (NOW_MS, NOW_MS + MINUTE_MS, some_bytes("approval"))
-    return (
-        Approval(*CALL.values(), b"", "ada", "https://login.example.test", "", *window),
-        Approval(*CALL.values(), some_bytes("policy", 32), "ada", "https://login.example.test", "urn:mfa", *window),
-    )
-
-
 # -- feed, bundle, catalogue -----------------------------------------------------------------------------------
 
 _IDS: Final = {
@@ -266,7 +255,6 @@ def signed_statements() -> tuple[SignedStatement, ...]:
         sign_binding(binding, STATEMENTS),
         *(sign_approval(approval, STATEMENTS) for approval in approvals()),
         *(sign_offer(offer, MALLORY) for offer in offers()),
-        *(sign_approval(approval, STATEMENTS) for approval in approvals()),
         *(sign_outcome(outcome, GUARD) for outcome in outcomes()),
         *batches,
         *(sign_feed_entry(entry, STATEMENTS) for feed in feeds() for entry in feed),

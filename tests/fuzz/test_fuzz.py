@@ -21,7 +21,6 @@ from fuzz.wire_mutations import change_wire
 
 DECODED_BY = {
     "decode_approval": "approval",
-    "decode_approval": "approval",
     "decode_batch": "batch",
     "decode_binding": "binding",
     "decode_bundle": "bundle",
