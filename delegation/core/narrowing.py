@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NoReturn
 
+from delegation.core import limits
 from delegation.core.chain import Link
 from delegation.core.conditions import Budget, Condition, no_wider
 from delegation.core.constraints import Argument, Steps, arguments_covered
@@ -29,11 +30,11 @@ def narrower(child: Link, parent: Link, steps: Steps | None = None) -> None:
         NotPermitted: EVALUATION_EXHAUSTED if comparing takes too many steps.
     """
     if child.expires_at_ms > parent.expires_at_ms:
-        _grew("expires_at_ms", str(parent.expires_at_ms), str(child.expires_at_ms))
+        _grew("expires_at_ms", _number(parent.expires_at_ms), _number(child.expires_at_ms))
     if child.not_before_ms < parent.not_before_ms:
-        _grew("not_before_ms", str(parent.not_before_ms), str(child.not_before_ms))
+        _grew("not_before_ms", _number(parent.not_before_ms), _number(child.not_before_ms))
     if child.remaining_depth >= parent.remaining_depth:
-        _grew("remaining_depth", f"at most {parent.remaining_depth - 1}", str(child.remaining_depth))
+        _grew("remaining_depth", f"at most {_number(parent.remaining_depth - 1)}", _number(child.remaining_depth))
     scope_within(child.scope, parent.scope, steps)
 
 
@@ -88,6 +89,11 @@ def _alike(child: Condition, parent: Condition) -> bool:
     """Tell whether two conditions are about the same: then the one is what was asked for instead of the other."""
     same_kind = type(child) is type(parent)
     return same_kind and not (isinstance(child, Budget) and child.argument != parent[0])
+
+
+def _number(value: int) -> str:
+    """Write a number of a link that may still be signed; Python refuses to write out the longest."""
+    return str(value) if abs(value) <= limits.SAFE_INTEGER else "a number that no link can hold"
 
 
 def _name(capability: Capability) -> str:

@@ -81,9 +81,9 @@ def _covers(parent: Constraint, child: Constraint, steps: Steps) -> str | None:
     rule = PAIRS.get(pair)
     if rule is not None:
         return rule(parent, child)
-    with_steps = _WITH_STEPS.get(pair)
-    if with_steps is not None:
-        return with_steps(parent, child, steps)
+    counted = _COUNTED.get(pair)
+    if counted is not None:
+        return counted(parent, child, steps)
     return _by_rule(parent, child, steps)
 
 
@@ -169,28 +169,27 @@ PAIRS: Final[dict[tuple[type, type], Callable[[Any, Any], str | None]]] = {
     (Length, ListContains): pairs.length_of_list,
     (Prefix, Prefix): pairs.prefixes,
     (Prefix, SubPath): pairs.prefixes,
+    (SubPath, SubPath): pairs.paths,
+    (Url, Url): pairs.urls,
+    (Cidr, Cidr): pairs.networks,
+    (Each, ListContains): pairs.any_list,
+    (Regex, Regex): pairs.regexes,
+}
+"""Rule 4: the pairs whose rule takes no steps but the one for the pair."""
+
+COUNTED_PAIRS: Final[_Rules] = {
+    (Length, SegmentGlob): pairs.length_of_glob,
     (Prefix, SegmentGlob): pairs.prefix_of_glob,
     (SegmentGlob, SegmentGlob): pairs.globs,
     (SegmentGlob, SubPath): pairs.glob_of_path,
-    (SubPath, SubPath): pairs.paths,
     (SubPath, SegmentGlob): pairs.path_of_glob,
-    (Url, Url): pairs.urls,
-    (Cidr, Cidr): pairs.networks,
     (ListSubset, ListSubset): pairs.subsets,
     (ListContains, ListContains): pairs.supersets,
-    (Regex, Regex): pairs.regexes,
-}
-"""Rule 4: the pairs whose rule looks at nothing but the two."""
-
-NESTED_PAIRS: Final[_Rules] = {
     (ListSubset, Each): _list_of_each,
     (Each, Each): _each,
     (Each, ListSubset): _each_of_list,
     (Fields, Fields): _fields,
 }
-"""Rule 4: the pairs whose rule asks about further pairs."""
+"""Rule 4: the pairs whose rule takes steps for what it looks at, or asks about further pairs."""
 
-_WITH_STEPS: Final[dict[tuple[type, type], Callable[[Any, Any, Steps], str | None]]] = {
-    **NESTED_PAIRS,
-    (OneOf, OneOf): _sets,
-}
+_COUNTED: Final[_Rules] = {**COUNTED_PAIRS, (OneOf, OneOf): _sets}

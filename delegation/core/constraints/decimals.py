@@ -12,6 +12,7 @@ from delegation.errors import Reason, refusal
 _NORMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII)
 _TEXT: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"  # compiled when the first decimal text is met
 _EXACT: Final = Context(prec=limits.DECIMAL_CHARACTERS, traps=[Inexact, InvalidOperation])
+_TOO_LONG: Final = 10**limits.DECIMAL_CHARACTERS
 Number = int | Decimal
 
 
@@ -47,6 +48,8 @@ def format_decimal(number: Number) -> str:
         if "." in text:
             text = text.rstrip("0").rstrip(".")
         text = "0" if text in ("-0", "") else text
+    elif abs(number) >= _TOO_LONG:  # Python refuses to write out the longest
+        raise refusal(Reason.FIELD_INVALID, detail="a number is too long")
     else:
         text = str(number)
     if len(text) > limits.DECIMAL_CHARACTERS:
@@ -61,6 +64,7 @@ def exact_number(value: object) -> Number:
         Malformed: FIELD_INVALID for anything that is not such a number.
     """
     if type(value) is int:
+        format_decimal(value)  # not too long
         return value
     if isinstance(value, float):
         value = repr(value)

@@ -1,6 +1,7 @@
 """Pairs of kinds of which SPEC N-7 says in a table when the first covers the second.
 
-A rule gives None, or one sentence why not that costs no more to make than the rule itself.
+A rule gives None, or one sentence why not that costs no more to make than the rule itself. Those whose work grows with
+what they look at take steps for it first (N-8).
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from delegation.core.constraints.addresses import Cidr
-from delegation.core.constraints.lists import ListContains, ListSubset
+from delegation.core.constraints.family import Steps
+from delegation.core.constraints.lists import Each, ListContains, ListSubset
 from delegation.core.constraints.numbers import DecimalRange, DecimalText, IntegerRange
 from delegation.core.constraints.paths import SubPath, lies_in
 from delegation.core.constraints.regex import Regex
+from delegation.core.constraints.scalars import Anything
 from delegation.core.constraints.segments import REST, SegmentGlob
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
@@ -66,6 +69,12 @@ def length_of_list(parent: Length, child: ListContains) -> str | None:
     return _length_of_more(parent, child.members.size)
 
 
+def length_of_glob(parent: Length, child: SegmentGlob, steps: Steps) -> str | None:
+    """What matches the child's pattern has at least its characters, a last `**` counted as one."""
+    steps.take(len(child.pieces))
+    return _length_of_more(parent, len(child.pattern) - (child.pieces[-1] == REST))
+
+
 def _length_of_more(parent: Length, least: int) -> str | None:
     if parent.maximum is not None:
         return "it may be longer"
@@ -78,14 +87,16 @@ def prefixes(parent: Prefix, child: Prefix | SubPath) -> str | None:
     return None if text.startswith(parent.text) else _OTHER_BEGINNING
 
 
-def prefix_of_glob(parent: Prefix, child: SegmentGlob) -> str | None:
+def prefix_of_glob(parent: Prefix, child: SegmentGlob, steps: Steps) -> str | None:
     """The child's pattern up to its first `*` or `**` begins with the parent's text."""
+    steps.take(len(child.pieces))
     literal = child.separator.join((*child.literal, "")) if len(child.literal) < len(child.pieces) else child.pattern
     return None if literal.startswith(parent.text) else _OTHER_BEGINNING
 
 
-def globs(parent: SegmentGlob, child: SegmentGlob) -> str | None:
+def globs(parent: SegmentGlob, child: SegmentGlob, steps: Steps) -> str | None:
     """The separators are equal, and the parent's pieces stand for the child's, none left over."""
+    steps.take(len(parent.pieces))
     if parent.separator != child.separator:
         return "it is in segments by another separator"
     if child.pieces[-1] == REST and (parent.pieces[-1] != REST or len(child.pieces) < len(parent.pieces)):
@@ -93,15 +104,17 @@ def globs(parent: SegmentGlob, child: SegmentGlob) -> str | None:
     return None if parent.matches(child.pieces) else "its pattern is another"
 
 
-def glob_of_path(parent: SegmentGlob, child: SubPath) -> str | None:
+def glob_of_path(parent: SegmentGlob, child: SubPath, steps: Steps) -> str | None:
     """The parent's last piece is `**`, and it allows the child's path: then what lies below it, too."""
+    steps.take(len(parent.pieces))
     if parent.separator != "/" or parent.pieces[-1] != REST:
         return "it may have more segments"
     return None if parent.matches(child.root.split("/")) else "its path is not of the pattern"
 
 
-def path_of_glob(parent: SubPath, child: SegmentGlob) -> str | None:
+def path_of_glob(parent: SubPath, child: SegmentGlob, steps: Steps) -> str | None:
     """All that the child allows are paths in normal form, and begin with pieces that lie in the parent's."""
+    steps.take(len(child.pieces))
     first, *rest = child.pieces
     if child.separator != "/" or first or not rest or "" in rest:
         return "not all that it allows are paths in normal form"
@@ -128,7 +141,7 @@ def urls(parent: Url, child: Url) -> str | None:
         return "the host is another"
     if parent.port != child.port:
         return "the port is another"
-    if parent.path_prefix and not (child.path_prefix and lies_in(child.path_prefix, parent.path_prefix)):
+    if parent.path_prefix not in ("", "/") and not lies_in(child.path_prefix, parent.path_prefix):
         return "the path is not below the parent's"
     return None
 
@@ -138,14 +151,21 @@ def networks(parent: Cidr, child: Cidr) -> str | None:
     return None if parent.contains(child) else f"{child.network} is not in {parent.network}"
 
 
-def subsets(parent: ListSubset, child: ListSubset) -> str | None:
+def subsets(parent: ListSubset, child: ListSubset, steps: Steps) -> str | None:
     """The child's members are among the parent's."""
+    steps.take(child.members.size)
     return None if child.members.within(parent.members) else "a member is added"
 
 
-def supersets(parent: ListContains, child: ListContains) -> str | None:
+def supersets(parent: ListContains, child: ListContains, steps: Steps) -> str | None:
     """The parent's members are among the child's."""
+    steps.take(parent.members.size)
     return None if parent.members.within(child.members) else "a member need not be there"
+
+
+def any_list(parent: Each, child: ListContains) -> str | None:  # noqa: ARG001 - a rule takes both
+    """The parent allows every list."""
+    return None if isinstance(parent.member, Anything) else "other members may be there"
 
 
 def regexes(parent: Regex, child: Regex) -> str | None:

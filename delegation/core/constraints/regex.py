@@ -12,7 +12,7 @@ from delegation.core.constraints.regex_grammar import weight_of
 from delegation.core.constraints.words import in_words
 from delegation.errors import Reason, refusal
 
-MAX_MEM: Final = 8 << 20
+MAX_MEM: Final = 1 << 20
 """Bytes that RE2 may use for one expression: every one that is permitted compiles within them, which a test shows."""
 
 _COMPILED: Final = 128

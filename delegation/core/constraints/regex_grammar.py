@@ -157,17 +157,19 @@ class _Reader:
         return character
 
     def _class(self) -> int:
-        """Read a class to its bracket; give its weight."""
+        """Read a class to its bracket; give its weight: its sets, characters and ranges."""
+        weight = 0
         self._next("^")
         if self._next("]"):
             _invalid("a class is empty")
         while not self._next("]"):
+            weight += 1
             first = self._member(sets=True)
             if first is not None and self._next("-"):
                 last = self._member(sets=False)
                 if last is None or last < first:
                     _invalid("a range of characters that is empty")
-        return 1
+        return weight
 
     def _member(self, *, sets: bool) -> str | None:
         """Read one character of a class, or a set, for which it gives None."""
