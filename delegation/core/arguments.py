@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, NoReturn
 
-import rfc8785
-
 from delegation.core import limits
 from delegation.errors import Reason, refusal
 
@@ -106,10 +104,17 @@ def _nested(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes]:
     reader = _Reader()
     typed = reader.members(values, limits.VALUE_NESTING)
     try:
-        if reader.plain:
-            return typed, _ENCODE(typed).encode()
-        return typed, rfc8785.dumps(_plain(typed))
-    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError):
+        return typed, _ENCODE(typed).encode() if reader.plain else _canonical(typed)
+    except (UnicodeError, RecursionError):
+        _invalid("not JSON")
+
+
+def _canonical(typed: dict[str, Value]) -> bytes:
+    import rfc8785  # few calls have fractions or foreign names
+
+    try:
+        return rfc8785.dumps(_plain(typed))
+    except rfc8785.CanonicalizationError:
         _invalid("not JSON")
 
 

@@ -35,6 +35,7 @@ from delegation.core.constraints import (
     Url,
 )
 from delegation.core.constraints.decimals import parse_decimal
+from delegation.core.constraints.paths import is_normal_path
 from delegation.core.constraints.segments import DEFAULT_SEPARATOR
 from delegation.core.constraints.strings import check_string
 from delegation.errors import Reason, refusal
@@ -91,26 +92,34 @@ def _composite(message: pb.Value) -> Exact:
 
 
 def _set(message: pb.ScalarSet) -> OneOf:
-    strings, integers, decimals = message.strings[:], message.integers[:], message.decimals[:]
-    if len(strings) + len(integers) + len(decimals) > limits.SET_VALUES:
+    texts, integers, decimals = message.strings[:], message.integers[:], message.decimals[:]
+    if len(texts) + len(integers) + len(decimals) > limits.SET_VALUES:
         raise refusal(Reason.TOO_MANY_VALUES)
+    strings: frozenset[str] = frozenset(texts)
+    if len(strings) != len(texts) or sorted(texts) != texts:
+        invalid(_UNSORTED)
+    _check_strings(texts)
     numbers: list[int | Decimal] = []
     if integers:
         numbers += _ascending(list(map(_integer, integers)))
     if decimals:
         numbers += _ascending(list(map(_fraction, decimals)))
-    _check_strings(_ascending(strings))
+    if strings and not numbers and not (message.has_true or message.has_false or message.has_null):
+        return OneOf(strings)
     others = [value for given, value in _flags(message) if given]
-    return OneOf(frozenset(strings), frozenset(numbers), frozenset(others)).checked()
+    return OneOf(strings, frozenset(numbers), frozenset(others)).checked()
 
 
 def _flags(message: pb.ScalarSet) -> tuple[tuple[bool, bool | None], ...]:
     return (message.has_true, True), (message.has_false, False), (message.has_null, None)
 
 
+_UNSORTED: Final = "a set is not sorted and unique"
+
+
 def _ascending(values: list[Any]) -> list[Any]:
     if len(values) > 1 and (sorted(values) != values or len(set(values)) != len(values)):
-        invalid("a set is not sorted and unique")
+        invalid(_UNSORTED)
     return values
 
 
@@ -124,7 +133,14 @@ def _check_strings(strings: list[str]) -> None:
 def _integer_range(message: pb.IntegerRange) -> IntegerRange:
     low = message.minimum if message.HasField("minimum") else None
     high = message.maximum if message.HasField("maximum") else None
+    if low is not None and high is not None and -_SAFE <= low <= high <= _SAFE:
+        return IntegerRange(low, high)
     return IntegerRange.of(low, high)
+
+
+def _sub_path(root: str) -> SubPath:
+    # A character has at most four bytes: what is short need not be measured.
+    return SubPath(root) if len(root) <= limits.TEXT_BYTES // 4 and is_normal_path(root) else SubPath.of(root)
 
 
 def _decimal_range(message: pb.DecimalRange) -> DecimalRange:
@@ -163,7 +179,7 @@ _READ: Final[dict[str, Callable[[Any], Constraint]]] = {
     "length": _length,
     "prefix": Prefix.of,
     "segment_glob": _segment_glob,
-    "sub_path": SubPath.of,
+    "sub_path": _sub_path,
     "url": _url,
     "cidr": Cidr.of,
     "list_subset": lambda message: ListSubset(_set(message)),
