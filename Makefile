@@ -16,6 +16,8 @@ PROTO    := $(PROTO_VENV)/$(call stamp,requirements/proto.txt)
 PEERS    := $(PEERS_VENV)/$(call stamp,requirements/peers.txt)
 PEERS_PROJECT := $(PEERS_VENV)/$(call stamp,pyproject.toml)
 
+TYPESCRIPT := sdk/typescript/node_modules/$(call stamp,sdk/typescript/package-lock.json)
+
 PIP      := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
 HASHED   := --require-hashes --only-binary=:all: --requirement
 
@@ -66,6 +68,10 @@ bench: $(RUN) $(PROJECT) $(TEST) ## measure against the bars; writes build/bench
 bench-peers: $(PEERS) $(PEERS_PROJECT) ## measure against others on the same work (ARGS=--quick, ARGS=--markdown)
 	@$(PEERS_VENV)/bin/python tests/benchmarks/peers/run.py $(ARGS)
 
+.PHONY: typescript
+typescript: $(TYPESCRIPT) ## build the verifier in sdk/typescript and run the conformance vectors (needs Node 20)
+	@cd sdk/typescript && npm run --silent build && npm test --silent
+
 .PHONY: fuzz
 fuzz: $(RUN) $(PROJECT) $(TEST) $(FUZZ) ## try every decoder (SECONDS=60 or RUNS=1000000 a target, TARGETS="proof bundle")
 	@$(BIN)/python tests/fuzz/run.py $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
@@ -91,7 +97,7 @@ lock: ## resolve requirements/*.txt anew (needs uv)
 
 .PHONY: clean
 clean: ## remove what these targets made
-	@rm -rf $(VENV) $(PROTO_VENV) $(PEERS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(PROTO_VENV) $(PEERS_VENV) build dist sdk/typescript/dist sdk/typescript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: python
 python:
@@ -128,6 +134,15 @@ $(PROTO): | python
 	@echo "Installing the generator into $(PROTO_VENV) ..."
 	@$(PYTHON) -m venv --clear $(PROTO_VENV)
 	@$(PROTO_VENV)/bin/python $(PIP) $(HASHED) requirements/proto.txt
+	@touch $@
+
+.PHONY: node
+node:
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { echo "Node 20 or newer is needed" >&2; exit 1; }
+
+$(TYPESCRIPT): | node
+	@echo "Installing the TypeScript compiler into sdk/typescript/node_modules ..."
+	@cd sdk/typescript && npm ci --silent
 	@touch $@
 
 $(PEERS): | python

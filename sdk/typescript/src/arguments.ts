@@ -53,7 +53,7 @@ export function valueFromJson(json: Json, counter = { values: 0 }, depth = 0): V
   if (json === null) return { type: "null" };
   if (depth >= VALUE_NESTING) throw wrong("the arguments are nested too deep");
   if (Array.isArray(json)) {
-    return { type: "list", members: json.map((member) => valueFromJson(member as Json, counter, depth + 1)) };
+    return { type: "list", members: Array.from(json, (member: Json) => valueFromJson(member, counter, depth + 1)) };
   }
   if (!isObject(json)) throw wrong("an argument is of no JSON type");
   return { type: "object", members: objectMembers(json, counter, depth + 1) };

@@ -1,60 +1,9 @@
-// The canonical form of SPEC section 3: reading and writing protobuf messages in their one encoding.
-// A message is described by a table of its fields (messages.ts); nothing is generated.
+// Reading protobuf messages in their canonical form (SPEC section 3): the one encoding of what they say.
 
 import { Refused } from "./errors.js";
-
-type Kind = "uint32" | "uint64" | "bool" | "int64" | "sint64" | "enum" | "string" | "bytes" | "message";
-
-/** One declared field. `T` is what a reader gives for it. */
-export interface Field<T> {
-  readonly number: number;
-  readonly kind: Kind;
-  readonly message?: () => Message<unknown>;
-  readonly repeated?: true;
-  readonly presence?: true;
-  readonly oneof?: true;
-  readonly reads?: T; // never set: carries the type
-}
-
-/** A message: its fields by name. */
-export interface Message<T> {
-  readonly fields: ReadonlyMap<number, readonly [name: string, field: Field<unknown>]>;
-  readonly reads?: T; // never set: carries the type
-}
-
-export type Read<M> = M extends Message<infer T> ? T : never;
-
-export const uint32 = (number: number): Field<number> => ({ number, kind: "uint32" });
-export const uint64 = (number: number): Field<bigint> => ({ number, kind: "uint64" });
-export const int64 = (number: number): Field<bigint> => ({ number, kind: "int64" });
-export const sint64 = (number: number): Field<bigint> => ({ number, kind: "sint64" });
-export const bool = (number: number): Field<boolean> => ({ number, kind: "bool" });
-export const enumeration = (number: number): Field<number> => ({ number, kind: "enum" });
-export const string = (number: number): Field<string> => ({ number, kind: "string" });
-export const bytes = (number: number): Field<Uint8Array> => ({ number, kind: "bytes" });
-export const nested = <T>(number: number, message: () => Message<T>): Field<T | undefined> => ({
-  number,
-  kind: "message",
-  message,
-  presence: true,
-});
-export const repeated = <T>(field: Field<T>): Field<NonNullable<T>[]> => {
-  const { number, kind, message } = field;
-  return message === undefined ? { number, kind, repeated: true } : { number, kind, message, repeated: true };
-};
-export const optional = <T>(field: Field<T>): Field<T | undefined> => ({ ...field, presence: true }) as Field<T>;
-export const member = <T>(field: Field<T>): Field<T | undefined> =>
-  ({ ...field, presence: true, oneof: true }) as Field<T>;
-
-export function define<F extends Record<string, Field<unknown>>>(
-  fields: F,
-): Message<{ [K in keyof F]: F[K] extends Field<infer T> ? T : never }> {
-  return { fields: new Map(Object.entries(fields).map(([name, field]) => [field.number, [name, field]])) };
-}
+import { LENGTH, packed, VARINT, wireType, type Field, type FieldKind, type Message } from "./schema.js";
 
 const NESTED_MESSAGES = 250; // nothing within the limits is half as deep
-const VARINT = 0;
-const LENGTH = 2;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A message as it was read, and whether its bytes were in canonical form. */
@@ -137,7 +86,7 @@ class Reader {
     return this.message(field.message(), chunk, depth + 1);
   }
 
-  #number(kind: Kind, varint: bigint): number | bigint | boolean {
+  #number(kind: FieldKind, varint: bigint): number | bigint | boolean {
     switch (kind) {
       case "uint32":
         return Number(this.#fits(varint, BigInt.asUintN(32, varint)));
@@ -206,18 +155,6 @@ class Cursor {
     this.#position += Number(length);
     return this.input.subarray(start, this.#position);
   }
-}
-
-function wireType(field: Field<unknown>): number {
-  return isNumeric(field) && field.repeated !== true ? VARINT : LENGTH;
-}
-
-function packed(field: Field<unknown>): boolean {
-  return isNumeric(field) && field.repeated === true;
-}
-
-function isNumeric(field: Field<unknown>): boolean {
-  return field.kind !== "string" && field.kind !== "bytes" && field.kind !== "message";
 }
 
 function empty(message: Message<unknown>): Record<string, unknown> {

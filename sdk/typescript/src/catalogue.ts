@@ -5,7 +5,7 @@ import { read } from "./canonical.js";
 import { Refused } from "./errors.js";
 import { checkName, checkText, requireField } from "./field-values.js";
 import { DOCUMENT_BYTES, NAME_BYTES } from "./limits.js";
-import * as messages from "./messages.js";
+import * as messages from "./statement-messages.js";
 
 const READ = 1;
 const EFFECTS = 6;
@@ -43,7 +43,10 @@ function checkTool({ audience, tool, effects, local, labels, owner }: messages.C
   checkName(audience, "audience");
   checkName(tool, "tool");
   requireField(effects.length > 0 && ascending(effects, (a, b) => a - b), "effects are not sorted, unique, present");
-  requireField(effects.every((effect) => effect >= 1 && effect <= EFFECTS), "an effect is not one of those there are");
+  requireField(
+    effects.every((effect) => effect >= 1 && effect <= EFFECTS),
+    "an effect is not one of those there are",
+  );
   requireField(!local || (effects.length === 1 && effects[0] === READ), "a local tool does more than read");
   for (const label of labels) checkName(label, "label");
   requireField(ascending(labels, compareText), "labels are not sorted, or not unique");

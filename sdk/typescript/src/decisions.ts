@@ -14,7 +14,7 @@ import {
   LINKS,
   RECORD_BYTES,
 } from "./limits.js";
-import * as messages from "./messages.js";
+import * as messages from "./statement-messages.js";
 import { openStatement, readStatement } from "./statements.js";
 
 export interface DecisionBatch {

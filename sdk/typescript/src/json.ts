@@ -9,7 +9,7 @@ export interface JsonObject {
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{}:,]/gs;
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{}:,]/gs;
 
 /** Refuses (`arguments_invalid`) what is not JSON, and an object with a name twice. */
 export function parseJson(bytes: Uint8Array): Json {

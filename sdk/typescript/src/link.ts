@@ -13,8 +13,16 @@ import {
   timeOrZero,
 } from "./field-values.js";
 import { checkPublicKey } from "./keys.js";
-import { DIGEST_BYTES, FORMAT_VERSION, KEY_ID_BYTES, NAME_BYTES, NONCE_BYTES, PURPOSE_BYTES, TASK_ID_BYTES } from "./limits.js";
-import type { GrantClaimsMessage, LinkMessage } from "./messages.js";
+import {
+  DIGEST_BYTES,
+  FORMAT_VERSION,
+  KEY_ID_BYTES,
+  NAME_BYTES,
+  NONCE_BYTES,
+  PURPOSE_BYTES,
+  TASK_ID_BYTES,
+} from "./limits.js";
+import type { GrantClaimsMessage, LinkMessage } from "./chain-messages.js";
 import { readScope, type Scope } from "./scope.js";
 
 /** What one hop says: who may do what, until when. */

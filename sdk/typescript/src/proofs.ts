@@ -16,7 +16,7 @@ import {
   PROOF_PAST_MS,
   SIGNATURE_BYTES,
 } from "./limits.js";
-import * as messages from "./messages.js";
+import * as messages from "./statement-messages.js";
 
 /** The call that a proof has to be about, and the key that has to have signed it. */
 export interface ProvenCall {

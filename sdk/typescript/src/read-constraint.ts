@@ -7,12 +7,7 @@ import type { Bound, Constraint, Parameter, Range, UrlPattern } from "./constrai
 import { Refused } from "./errors.js";
 import { checkName, requireField } from "./field-values.js";
 import { ARGUMENTS, BRANCHES, NESTING, SCHEMES } from "./limits.js";
-import type {
-  ArgumentMessage,
-  ConstraintMessage,
-  DecimalRangeMessage,
-  UrlPatternMessage,
-} from "./messages.js";
+import type { ArgumentMessage, ConstraintMessage, DecimalRangeMessage, UrlPatternMessage } from "./chain-messages.js";
 import { compareNumbers } from "./numbers.js";
 import { readComposite, readDecimal, readInteger, readNumber, readSet, readText } from "./read-values.js";
 import { isInSegments, isPath, isSeparator } from "./text-forms.js";
@@ -97,7 +92,10 @@ export function readConstraint(message: ConstraintMessage | undefined, depth = 1
 export function readParameters(messages: readonly ArgumentMessage[], depth = 1): Map<string, Parameter> {
   if (messages.length > ARGUMENTS) throw new Refused("too_many_arguments", "there are too many arguments");
   for (const { name } of messages) checkName(name, "name");
-  requireField(ascending(messages, (a, b) => compareText(a.name, b.name)), "names are not sorted, or not unique");
+  requireField(
+    ascending(messages, (a, b) => compareText(a.name, b.name)),
+    "names are not sorted, or not unique",
+  );
   return new Map(
     messages.map(({ name, optional, constraint }) => [
       name,
@@ -152,7 +150,10 @@ function readGlob(pattern: string, written: string): Constraint {
 function readUrl({ schemes, host, subdomains, port, pathPrefix }: UrlPatternMessage): UrlPattern {
   requireField(schemes.length >= 1 && schemes.length <= SCHEMES, "a URL has no scheme, or too many");
   requireField(schemes.every(isScheme) && ascending(schemes, compareText), "schemes are not normal, sorted, unique");
-  requireField(isHost(host) && !(subdomains && isIPv4(host)), "a host is not in normal form, or can have no subdomains");
+  requireField(
+    isHost(host) && !(subdomains && isIPv4(host)),
+    "a host is not in normal form, or can have no subdomains",
+  );
   requireField(port === undefined || (port >= 1 && port <= 65_535), "a port is out of range");
   const prefix = isUrlPath(readText(pathPrefix)) && (pathPrefix === "/" || !pathPrefix.endsWith("/"));
   requireField(prefix, "the path of a URL is not in normal form");

@@ -4,7 +4,7 @@ import { ascending, compareText } from "./bytes.js";
 import { Refused } from "./errors.js";
 import { requireField } from "./field-values.js";
 import { NESTING, SAFE_INTEGER, SET_VALUES, TEXT_BYTES } from "./limits.js";
-import type { ScalarSetMessage, ValueMessage } from "./messages.js";
+import type { ScalarSetMessage, ValueMessage } from "./chain-messages.js";
 import { compareNumbers, fromNormalForm, integer, isInteger, type ExactNumber } from "./numbers.js";
 import { ScalarSet, type Value } from "./values.js";
 
@@ -76,6 +76,9 @@ function readValue(message: ValueMessage | undefined, depth: number): Value {
   }
   requireField(message.object !== undefined, "a value has no kind");
   const { members } = message.object;
-  requireField(ascending(members, (a, b) => compareText(a.name, b.name)), "members are not sorted, or not unique");
+  requireField(
+    ascending(members, (a, b) => compareText(a.name, b.name)),
+    "members are not sorted, or not unique",
+  );
   return { type: "object", members: new Map(members.map((m) => [readText(m.name), readValue(m.value, depth + 1)])) };
 }

@@ -4,8 +4,17 @@ import { hex, sha256, utf8 } from "./bytes.js";
 import { read } from "./canonical.js";
 import { Refused } from "./errors.js";
 import { checkSize, count, requireField, time } from "./field-values.js";
-import { DIGEST_BYTES, DOCUMENT_BYTES, FEED_AGE_MS, KEY_BYTES, KEY_ID_BYTES, LINK_ID_BYTES, NAME_BYTES, TASK_ID_BYTES } from "./limits.js";
-import * as messages from "./messages.js";
+import {
+  DIGEST_BYTES,
+  DOCUMENT_BYTES,
+  FEED_AGE_MS,
+  KEY_BYTES,
+  KEY_ID_BYTES,
+  LINK_ID_BYTES,
+  NAME_BYTES,
+  TASK_ID_BYTES,
+} from "./limits.js";
+import * as messages from "./statement-messages.js";
 import { openStatement, readStatement } from "./statements.js";
 import { statementKey, type Trust } from "./trust.js";
 

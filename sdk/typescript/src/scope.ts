@@ -5,7 +5,7 @@ import type { Parameter } from "./constraints.js";
 import { Refused } from "./errors.js";
 import { checkName, count, requireField } from "./field-values.js";
 import { APPROVERS, CAPABILITIES, CONDITIONS } from "./limits.js";
-import type { CapabilityMessage, ConditionMessage, ScopeMessage } from "./messages.js";
+import type { CapabilityMessage, ConditionMessage, ScopeMessage } from "./chain-messages.js";
 import type { ExactNumber } from "./numbers.js";
 import { readParameters } from "./read-constraint.js";
 import { readNumber } from "./read-values.js";

@@ -60,4 +60,3 @@ function subjects(constraint: Constraint): readonly Subject[] | undefined {
       return subjects(constraint.inner);
   }
 }
-

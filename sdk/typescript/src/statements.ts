@@ -3,13 +3,12 @@
 
 import { ascending, compareText, sameBytes } from "./bytes.js";
 import { read } from "./canonical.js";
+import { SignedStatement } from "./chain-messages.js";
 import { Refused, refusing } from "./errors.js";
 import { checkAgentId, checkName, checkSize, checkText, requireField, time } from "./field-values.js";
 import { checkPublicKey, checkSignature, keyId, signingInput } from "./keys.js";
 import {
-  APPROVAL_LIFETIME_MS,
   CALL_ID_BYTES,
-  DIGEST_BYTES,
   KEY_ID_BYTES,
   LINK_ID_BYTES,
   NAME_BYTES,
@@ -17,7 +16,7 @@ import {
   SIGNATURE_BYTES,
   STATEMENT_BYTES,
 } from "./limits.js";
-import * as messages from "./messages.js";
+import * as messages from "./statement-messages.js";
 
 const KINDS = [
   undefined,
@@ -70,7 +69,7 @@ export interface Offer {
 /** Reads a `SignedStatement` of at most `limitBytes`. */
 export function readStatement(bytes: Uint8Array, limitBytes = STATEMENT_BYTES): Statement {
   if (bytes.length > limitBytes) throw new Refused("token_too_large", "a statement is too large");
-  const message = read(messages.SignedStatement, bytes);
+  const message = read(SignedStatement, bytes);
   const kind = KINDS[message.kind];
   if (kind === undefined) throw new Refused("statement_unsupported", "a statement is of no known kind");
   checkSize(message.keyId, KEY_ID_BYTES, "key_id");
@@ -132,22 +131,6 @@ export function openOffer(bytes: Uint8Array, use: { delegator: string; agent: st
   });
 }
 
-/** Checks the payload of an approval (T-24). No condition is met by one in this version. */
-export function checkApproval(payload: Uint8Array): void {
-  const approval = read(messages.Approval, payload);
-  checkSize(approval.linkId, LINK_ID_BYTES, "link_id");
-  checkName(approval.audience, "audience");
-  checkName(approval.tool, "tool");
-  checkSize(approval.argumentsDigest, DIGEST_BYTES, "arguments_digest");
-  if (approval.policyDigest.length > 0) checkSize(approval.policyDigest, DIGEST_BYTES, "policy_digest");
-  checkName(approval.approver, "approver");
-  checkName(approval.approverIssuer, "approver_issuer");
-  checkText(approval.authenticationStrength, NAME_BYTES, "authentication_strength");
-  const lifetimeMs = time(approval.expiresAtMs, "expires_at_ms") - time(approval.approvedAtMs, "approved_at_ms");
-  requireField(lifetimeMs > 0 && lifetimeMs <= APPROVAL_LIFETIME_MS, "an approval lives too long, or not at all");
-  checkSize(approval.nonce, NONCE_BYTES, "nonce");
-}
-
 /** Checks the payload of an outcome (T-13). */
 export function checkOutcome(payload: Uint8Array): void {
   const { callId, status, endedAtMs, impacts } = read(messages.Outcome, payload);
@@ -158,5 +141,8 @@ export function checkOutcome(payload: Uint8Array): void {
     checkName(name, "name");
     checkText(amount, NAME_BYTES, "amount");
   }
-  requireField(ascending(impacts, (a, b) => compareText(a.name, b.name)), "impacts are not sorted, or not unique");
+  requireField(
+    ascending(impacts, (a, b) => compareText(a.name, b.name)),
+    "impacts are not sorted, or not unique",
+  );
 }

@@ -6,7 +6,7 @@ import { Refused, refusing } from "./errors.js";
 import { checkName, checkSize, count, requireField, time, timeOrZero } from "./field-values.js";
 import { checkPublicKey, keyId } from "./keys.js";
 import { DIGEST_BYTES, DOCUMENT_BYTES } from "./limits.js";
-import * as messages from "./messages.js";
+import * as messages from "./statement-messages.js";
 import { openStatement, readStatement } from "./statements.js";
 
 const PURPOSES = [undefined, "grant", "statement", "checkpoint"] as const;
@@ -25,10 +25,12 @@ export interface TrustedKey {
 export class Trust {
   readonly #keys: ReadonlyMap<string, TrustedKey>;
 
+  /** Refuses (`key_invalid`) a key that anybody could sign for (K-3). */
   constructor(
     readonly expiresAtMs: number,
     readonly keys: readonly TrustedKey[],
   ) {
+    for (const { publicKey } of keys) checkPublicKey(publicKey);
     this.#keys = new Map(keys.map((key) => [hex(keyId(key.publicKey)), key]));
   }
 
@@ -94,13 +96,11 @@ function readKey(message: messages.TrustedKeyMessage): TrustedKey {
   const purpose = PURPOSES[message.purpose];
   requireField(purpose !== undefined, "purpose is not one of those that there are");
   const { publicKey } = message;
-  checkPublicKey(publicKey);
   const notBeforeMs = time(message.notBeforeMs, "not_before_ms");
   const notAfterMs = timeOrZero(message.notAfterMs, "not_after_ms");
   const state = STATES[message.state];
   requireField(state !== undefined, "state is not one of those that there are");
   const compromisedAtMs = timeOrZero(message.compromisedAtMs, "compromised_at_ms");
-  requireField((compromisedAtMs > 0) === (state === "compromised"), "compromised_at_ms does not fit the state");
+  requireField(compromisedAtMs > 0 === (state === "compromised"), "compromised_at_ms does not fit the state");
   return { purpose, publicKey, notBeforeMs, notAfterMs, state };
 }
-

@@ -3,12 +3,12 @@
 
 import { sameBytes, sha256 } from "./bytes.js";
 import { parse, type Parsed } from "./canonical.js";
+import { Link as LinkTable, type LinkMessage } from "./chain-messages.js";
 import { blaming, Refused } from "./errors.js";
 import { readEnvelope, type SignedLink } from "./envelope.js";
 import { checkSignature, signingInput } from "./keys.js";
 import { GRANT_LIFETIME_MS, NOT_BEFORE_LEEWAY_MS } from "./limits.js";
 import { readLink, type GrantClaims, type Link } from "./link.js";
-import * as messages from "./messages.js";
 import { checkNarrower } from "./narrowing.js";
 import { principalId, type RevocationKind, type Revocations } from "./revocation.js";
 import { openStatement, readBinding, readReceipt, type Binding, type Receipt, type Statement } from "./statements.js";
@@ -47,7 +47,7 @@ interface Identified {
 /** Verifies a token or refuses it. */
 export function verifyToken(token: Uint8Array, at: Circumstances): VerifiedChain {
   const { links: signed, statements } = readEnvelope(token); // 1, 2
-  const parsed = signed.map(({ payload }, index) => blaming(index, () => parse(messages.Link, payload)));
+  const parsed = signed.map(({ payload }, index) => blaming(index, () => parse(LinkTable, payload)));
   const issuerKey = blaming(0, () => findIssuer(parsed[0], at)); // 3
   const links = checkLinks(signed, parsed, issuerKey); // 4 to 10
   const { receipts, bindings } = checkStatements(statements, links, at); // 11
@@ -68,7 +68,7 @@ export function verifyToken(token: Uint8Array, at: Circumstances): VerifiedChain
   return { links: verified, leaf, grant, recordedAtMs: recorded.length > 0 ? Math.min(...recorded) : undefined };
 }
 
-function findIssuer(first: Parsed<messages.LinkMessage> | undefined, { trust, nowMs }: Circumstances): Uint8Array {
+function findIssuer(first: Parsed<LinkMessage> | undefined, { trust, nowMs }: Circumstances): Uint8Array {
   if (trust.expiresAtMs <= nowMs) throw new Refused("bundle_expired", "the trust bundle has expired");
   const grant = first?.value.grant;
   if (grant === undefined) throw new Refused("grant_missing", "the first link is no grant");
@@ -80,7 +80,7 @@ function findIssuer(first: Parsed<messages.LinkMessage> | undefined, { trust, no
 
 function checkLinks(
   signed: readonly SignedLink[],
-  parsed: readonly Parsed<messages.LinkMessage>[],
+  parsed: readonly Parsed<LinkMessage>[],
   issuerKey: Uint8Array,
 ): Identified[] {
   const steps = new Steps();
@@ -90,7 +90,7 @@ function checkLinks(
     const input = signingInput(before === undefined ? "grant" : "handoff", payload, before?.id);
     const link = blaming(index, () => {
       checkSignature(before?.link.holderKey ?? issuerKey, input, signature); // 4
-      const read = readLink(parsed[index] as Parsed<messages.LinkMessage>); // 5, 6
+      const read = readLink(parsed[index] as Parsed<LinkMessage>); // 5, 6
       checkLinkage(before?.link, read); // 7, 8
       checkLifetime(read); // 9
       if (before !== undefined) checkNarrower(before.link, read, steps); // 10
@@ -112,7 +112,8 @@ function checkLinkage(before: Link | undefined, link: Link): void {
 
 function checkLifetime({ grant, notBeforeMs, expiresAtMs }: Link): void {
   const tooLong = grant !== undefined && expiresAtMs - notBeforeMs > GRANT_LIFETIME_MS;
-  if (tooLong || notBeforeMs >= expiresAtMs) throw new Refused("lifetime_too_long", "a link lives too long, or not at all");
+  if (tooLong || notBeforeMs >= expiresAtMs)
+    throw new Refused("lifetime_too_long", "a link lives too long, or not at all");
 }
 
 function checkStatements(
@@ -165,9 +166,21 @@ function checkRevocations(links: readonly Identified[], grant: GrantClaims, revo
   first("task_ended", "task", [grant.taskId]);
   first("issuer_key_revoked", "issuer_key", [grant.issuerKeyId]);
   first("principal_revoked", "principal", [principalId(issuer, subject)]);
-  first("agent_revoked", "agent", links.map(({ link }) => Buffer.from(link.holderAgent, "utf8")));
-  first("holder_key_revoked", "holder_key", links.map(({ link }) => link.holderKey));
-  first("link_revoked", "link", links.map(({ id }) => id));
+  first(
+    "agent_revoked",
+    "agent",
+    links.map(({ link }) => Buffer.from(link.holderAgent, "utf8")),
+  );
+  first(
+    "holder_key_revoked",
+    "holder_key",
+    links.map(({ link }) => link.holderKey),
+  );
+  first(
+    "link_revoked",
+    "link",
+    links.map(({ id }) => id),
+  );
 }
 
 function misplaced(): Refused {

@@ -53,7 +53,11 @@ function readVector(json: Json): Vector {
 }
 
 /** An object that has all of the first members, perhaps the others, and nothing else. */
-export function members(json: Json | undefined, required: readonly string[], optional: readonly string[] = []): Members {
+export function members(
+  json: Json | undefined,
+  required: readonly string[],
+  optional: readonly string[] = [],
+): Members {
   const result = object(json);
   for (const name of required) assert.ok(Object.hasOwn(result, name), `member ${name} is missing`);
   for (const name of Object.keys(result)) {
