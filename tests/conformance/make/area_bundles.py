@@ -62,6 +62,31 @@ def bundles() -> Iterator[Vector]:
     }
     yield vector("good", "A bundle of three keys.", "T-14 T-15", full, expect=accepted(value=value))
     yield vector("no-keys", "A bundle without keys.", "T-15", bundle())
+    old = [
+        (
+            ISSUER,
+            trusted_key(1, ISSUER.public, end=NOW_MS, state=2),
+            {"purpose": 1, "not_after_ms": NOW_MS, "state": 2},
+        ),
+        (
+            MALLORY,
+            trusted_key(2, MALLORY.public, state=3, lost=NOW_MS),
+            {"purpose": 2, "state": 3, "compromised_at_ms": NOW_MS},
+        ),
+    ]
+    old.sort(key=lambda row: row[0].key_id)
+    keys = [{"public_key": key.public, "not_before_ms": T0_MS, **rest} for key, _, rest in old]
+    value = {
+        "trust_domain": "example.org",
+        "version": 7,
+        "issued_at_ms": T0_MS,
+        "expires_at_ms": T0_MS + DAY_MS,
+        "keys": keys,
+    }
+    payload = bundle(*(data for _, data, _ in old))
+    yield vector(
+        "states", "A retired key with an end, and a compromised one.", "T-15", payload, expect=accepted(value=value)
+    )
     for known, reason in ((6, ""), (7, ""), (8, "bundle_rollback"), (SAFE, "bundle_rollback")):
         says = f"Version 7, when version {known} is known."
         yield vector(f"known-{known}", says, "T-14", full, reason, known_version=known)
