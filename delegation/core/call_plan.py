@@ -104,20 +104,21 @@ class CallPlans:
     """The plans of one chain's tools.
 
     Args:
-        scopes: what every link permits, grant first.
-        before: the plans of the links before the last, if those were known before.
+        scopes: what each link permits, in order; with `before`, only those of the links after that.
+        before: the plans of the links before these, if they were known before.
     """
 
-    __slots__ = ("_asked", "_before", "_made", "_scopes")
+    __slots__ = ("_asked", "_before", "_made", "_scopes", "size")
 
     def __init__(self, scopes: tuple[Scope, ...], before: CallPlans | None = None) -> None:
+        self.size = len(scopes) + (0 if before is None else before.size)
         self._scopes = scopes
         self._before = before
         self._made: dict[Pair, CallPlan | None] = {}
         self._asked: set[Pair] = set()
 
     def find(self, pair: Pair) -> tuple[CallPlan | None, int]:
-        """Give a plan for a tool, if it pays to have one, and for how many links it speaks.
+        """Give a plan for a tool, if it pays to have one, and for how many links, from the first, it speaks.
 
         From the second call of a tool on, that is all of them. For the first, the links that were known before have
         one: their other children need it, too.
@@ -127,15 +128,15 @@ class CallPlans:
                 return None, 0
             if pair not in self._asked:
                 self._asked.add(pair)
-                return (None, 0) if self._before is None else (self._before.whole(pair), len(self._scopes) - 1)
-        return self.whole(pair), len(self._scopes)
+                return (None, 0) if self._before is None else (self._before.whole(pair), self._before.size)
+        return self.whole(pair), self.size
 
     def whole(self, pair: Pair) -> CallPlan | None:
         """Give the plan of all links for a tool; None if one is silent on it, or has a condition."""
         if pair in self._made:
             return self._made[pair]
         plan = _NO_LINK if self._before is None else self._before.whole(pair)
-        for scope in self._scopes if self._before is None else self._scopes[-1:]:
+        for scope in self._scopes:
             plan = None if plan is None else plan.narrowed_by(scope.by_pair.get(pair))
         if pair in self._scopes[-1].by_pair:
             self._made[pair] = plan

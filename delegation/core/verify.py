@@ -190,15 +190,13 @@ def _parsed(envelope: Envelope, frames: tuple[Frame, ...]) -> Sequence[LinkMessa
 
 
 def _together(before: VerifiedLinks | None, links: tuple[SignedLink, ...], steps: int) -> VerifiedLinks:
-    scopes = tuple([signed.link.scope for signed in links])
+    further = links if before is None else links[len(before.links) :]
+    begin = [signed.link.not_before_ms for signed in further]
+    scopes = tuple([signed.link.scope for signed in further])
     if before is None:
-        not_before_ms = max([signed.link.not_before_ms for signed in links])
-        return VerifiedLinks(links, revocation_keys(links), not_before_ms, steps, CallPlans(scopes))
-    further = links[len(before.links) :]
-    not_before_ms = max(before.not_before_ms, *[signed.link.not_before_ms for signed in further])
+        return VerifiedLinks(links, revocation_keys(links), max(begin), steps, CallPlans(scopes))
     keys = before.revocation_keys.union(*map(link_keys, further))
-    plans = CallPlans(scopes, before.plans if len(further) == 1 else None)
-    return VerifiedLinks(links, keys, not_before_ms, steps, plans)
+    return VerifiedLinks(links, keys, max(before.not_before_ms, *begin), steps, CallPlans(scopes, before.plans))
 
 
 def step_1_size(token: bytes) -> None:
