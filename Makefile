@@ -72,6 +72,14 @@ bench-peers: $(PEERS) $(PEERS_PROJECT) ## measure against others on the same wor
 typescript: $(TYPESCRIPT) ## build the verifier in sdk/typescript and run the conformance vectors (needs Node 20)
 	@cd sdk/typescript && npm run --silent build && npm test --silent
 
+.PHONY: vectors
+vectors: $(RUN) $(PROJECT) $(TEST) ## write proto/vectors from the programs in tests/conformance/make
+	@PYTHONPATH=tests $(BIN)/python -m conformance.make
+
+.PHONY: attacks
+attacks: $(RUN) $(PROJECT) $(TEST) ## try every class of attack, print what came of it (ARGS=--markdown: docs/attacks.md)
+	@PYTHONPATH=tests $(BIN)/python -m attacks.suite $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(RUN) $(PROJECT) $(TEST) $(FUZZ) ## try every decoder (SECONDS=60 or RUNS=1000000 a target, TARGETS="proof bundle")
 	@$(BIN)/python tests/fuzz/run.py $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
