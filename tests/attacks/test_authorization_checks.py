@@ -56,6 +56,7 @@ OVERREACHES = {
 }
 
 
+@pytest.mark.spec("G-1", "A-2")
 @pytest.mark.parametrize("name", OVERREACHES)
 def test_a_call_is_refused_with(name: str):
     overreach = OVERREACHES[name]
@@ -72,6 +73,7 @@ def test_without_its_check_a_call_passes_with(name: str):
     ask(*overreach.call, how=names["authorize"])
 
 
+@pytest.mark.spec("A-2")
 def test_a_condition_is_never_met_without_state(monkeypatch: pytest.MonkeyPatch):
     """No token with a condition passes verification yet; if one did, the call would still be refused."""
     link = VERIFIED.links[0]
@@ -119,6 +121,7 @@ def _copy_scope(link: Any, message: bytes) -> None:
     link.scope.CopyFrom(type(link).FromString(message).scope)
 
 
+@pytest.mark.spec("A-1")
 @pytest.mark.parametrize("strict", [0, 1, 2])
 def test_every_link_is_asked_even_if_narrowing_were_broken(strict: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(verification, "step_10_no_wider", nothing)
@@ -131,6 +134,7 @@ def test_every_link_is_asked_even_if_narrowing_were_broken(strict: int, monkeypa
     assert caught.value.link_index == strict
 
 
+@pytest.mark.spec("A-2")
 def test_an_empty_scope_permits_nothing():
     verified = verify(chain("root", scopes=[Scope.EMPTY]).token)
     with pytest.raises(NotPermitted) as caught:
@@ -138,6 +142,7 @@ def test_an_empty_scope_permits_nothing():
     assert caught.value.reason is Reason.TOOL_NOT_PERMITTED
 
 
+@pytest.mark.spec("A-2", "A-4")
 def test_the_tools_default_must_be_permitted_by_every_link_that_speaks_of_the_argument():
     scopes = [Scope(tool("files", "list", path=under("/srv"), depth=optional(at_most(3))))]
     verified = verify(chain("root -> planner", scopes=scopes).token)
@@ -150,6 +155,7 @@ def test_the_tools_default_must_be_permitted_by_every_link_that_speaks_of_the_ar
     assert caught.value.reason is Reason.ARGUMENT_REFUSED
 
 
+@pytest.mark.spec("A-2")
 def test_an_argument_that_was_sent_counts_and_not_the_default():
     verified = verify(chain("root", scopes=[Scope(tool("files", "list", depth=at_most(3)))]).token)
     call = {"audience": "files", "tool": "list"}
@@ -158,6 +164,7 @@ def test_an_argument_that_was_sent_counts_and_not_the_default():
         authorize(verified, **call, arguments=Arguments.of({"depth": 99}), defaults={"depth": 1})
 
 
+@pytest.mark.spec("A-5")
 def test_work_is_bounded_by_steps_over_all_links_together():
     scope = Scope(tool("t", "t", items=each(fields(x=optional(anything())))))
     verified = verify(chain("root -> planner -> tool", scopes=[scope]).token)
@@ -168,6 +175,7 @@ def test_work_is_bounded_by_steps_over_all_links_together():
     assert caught.value.reason is Reason.EVALUATION_EXHAUSTED
 
 
+@pytest.mark.spec("X-2")
 def test_a_refusal_says_what_is_permitted_and_never_what_was_sent():
     secret = "/etc/secret-that-was-sent"
     with pytest.raises(Refused) as caught:
