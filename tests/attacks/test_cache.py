@@ -53,23 +53,27 @@ def verifier() -> Verifier:
     return warm
 
 
+@pytest.mark.spec("V-13", "V-19")
 def test_a_remembered_chain_expires(verifier: Verifier):
     end = NOW_MS + 15 * MINUTE_MS
     ask(verifier, MADE.token, now_ms=end - 1)
     assert reason(verifier, MADE.token, now_ms=end) is Reason.EXPIRED
 
 
+@pytest.mark.spec("V-13", "V-19")
 def test_a_remembered_chain_is_not_valid_before_it_begins(verifier: Verifier):
     early = NOW_MS - limits.NOT_BEFORE_LEEWAY_MS - 1
     assert reason(verifier, MADE.token, now_ms=early) is Reason.NOT_YET_VALID
 
 
+@pytest.mark.spec("V-14", "V-19")
 def test_a_remembered_chain_is_revoked(verifier: Verifier):
     ended = revoked(Revocation(RevocationKind.TASK, some_bytes("task"), NOW_MS + MINUTE_MS))
     assert reason(verifier, MADE.token, revocations=ended) is Reason.TASK_ENDED
     ask(verifier, MADE.token)
 
 
+@pytest.mark.spec("V-18")
 @pytest.mark.parametrize(
     ("replacement", "expected"),
     [
@@ -93,6 +97,7 @@ def test_a_new_bundle_is_asked_about_what_is_remembered(verifier: Verifier, repl
     ask(verifier, MADE.token)
 
 
+@pytest.mark.spec("V-18")
 def test_a_bundle_that_is_replaced_while_a_chain_is_verified_remembers_nothing_of_it(
     verifier: Verifier, monkeypatch: pytest.MonkeyPatch
 ):
@@ -110,6 +115,7 @@ def test_a_bundle_that_is_replaced_while_a_chain_is_verified_remembers_nothing_o
     assert reason(verifier, other.token) is Reason.STATEMENT_INVALID
 
 
+@pytest.mark.spec("V-12", "V-19")
 def test_a_chain_verified_without_its_receipt_is_not_remembered_as_recorded():
     fresh = Verifier(BUNDLE)
     bare = MADE.with_statements().token
@@ -119,12 +125,14 @@ def test_a_chain_verified_without_its_receipt_is_not_remembered_as_recorded():
     assert reason(fresh, bare) is Reason.RECEIPT_MISSING
 
 
+@pytest.mark.spec("V-11", "V-18")
 def test_statements_are_never_remembered_with_the_links(verifier: Verifier):
     forged = MADE.with_statements(receipt(MADE.link_ids[-1], signer=MALLORY))
     assert reason(verifier, forged.token) is Reason.STATEMENT_INVALID
     assert ask(verifier, MADE.with_statements(receipt(MADE.link_ids[-1])).token).bindings == {}
 
 
+@pytest.mark.spec("V-4", "V-10", "V-18")
 def test_a_hostile_link_on_a_remembered_prefix_is_refused(verifier: Verifier):
     wider = MADE.edit(2, lambda link: setattr(link, "expires_at_ms", NOW_MS + 999 * MINUTE_MS))
     with pytest.raises(ScopeGrew) as caught:
@@ -134,6 +142,7 @@ def test_a_hostile_link_on_a_remembered_prefix_is_refused(verifier: Verifier):
     assert reason(verifier, forged.token) is Reason.SIGNATURE_INVALID
 
 
+@pytest.mark.spec("V-4", "V-18")
 def test_a_remembered_prefix_with_another_signature_is_verified_again(verifier: Verifier):
     """The same payloads, hence the same link ids, but not the bytes that were verified."""
     frames = MADE.frames
@@ -143,6 +152,7 @@ def test_a_remembered_prefix_with_another_signature_is_verified_again(verifier: 
         assert reason(verifier, token) is Reason.SIGNATURE_INVALID
 
 
+@pytest.mark.spec("V-18")
 def test_a_chain_that_was_refused_is_not_remembered():
     fresh = Verifier(BUNDLE)
     wider = MADE.edit(2, lambda link: setattr(link, "remaining_depth", 99))
@@ -160,6 +170,7 @@ def test_siblings_under_one_prefix_are_told_apart(verifier: Verifier):
     assert ask(verifier, MADE.token).digest == MADE.link_ids[-1]
 
 
+@pytest.mark.spec("V-18", "V-19")
 def test_a_verifier_that_remembers_and_one_that_does_not_say_the_same():
     """Over all moments, tokens and receipts, in an order that warms the cache as much as it can."""
     warm, cold = Verifier(BUNDLE), Verifier(BUNDLE, cache_entries=0)
