@@ -13,6 +13,7 @@ SENT = Carriage(b"\xfb\xef\xbe chain", b"proof")
 CHAIN, PROOF = to_headers(SENT)["Delegation-Chain"], to_headers(SENT)["Delegation-Proof"]
 
 
+@pytest.mark.spec("H-2")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -40,6 +41,7 @@ def test_a_header_that_could_be_read_in_two_ways_is_read_in_none(headers):
         from_headers(headers)
 
 
+@pytest.mark.spec("H-1")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -56,6 +58,7 @@ def test_no_other_header_passes_for_one_of_ours(headers):
     assert from_headers(headers) == NOTHING
 
 
+@pytest.mark.spec("H-2")
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -74,6 +77,7 @@ def test_metadata_that_could_be_read_in_two_ways_is_read_in_none(metadata):
 DIGEST = to_headers(Carriage(b"", b"", bytes(range(224, 256))))["Delegation-Chain-Digest"]
 
 
+@pytest.mark.spec("H-2", "H-6")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -102,6 +106,7 @@ def test_a_reference_that_could_be_read_in_two_ways_is_read_in_none(headers):
             from_mcp_meta({META_KEY: members})
 
 
+@pytest.mark.spec("H-2")
 @pytest.mark.parametrize(
     "member", ["chain-digest", "chainDigest", "digest", "CHAIN_DIGEST", "link_id", "chain_digest "]
 )
