@@ -49,6 +49,7 @@ def decide(guard, delegation, name, arguments=PATH, **options):
     return guard.authorize(call.carriage, name, call.arguments, **options)
 
 
+@pytest.mark.spec("A-4")
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_child_that_drops_an_argument_does_not_get_a_default_that_its_parent_forbids(guard, dropped, name):
     with pytest.raises(NotPermitted) as caught:
@@ -63,6 +64,7 @@ def test_benign_twin_a_default_that_every_link_permits_is_used(guard, dropped, n
     assert call.arguments == {"path": "/srv/a", "limit": 50}
 
 
+@pytest.mark.spec("A-4")
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_guarded_function_does_not_run_with_a_default_that_an_ancestor_forbids(guard, dropped, name):
     ran = []
@@ -76,6 +78,7 @@ def test_a_guarded_function_does_not_run_with_a_default_that_an_ancestor_forbids
     assert not ran
 
 
+@pytest.mark.spec("G-2", "A-4")
 @pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize(
     "default", [object(), True, "50", None, [50], float("nan"), 2**60], ids=lambda default: type(default).__name__
@@ -90,6 +93,7 @@ def test_benign_twin_a_default_that_no_link_speaks_of_may_be_anything(guard, dro
     assert decide(guard, dropped, name, defaults={"limit": 5, "clock": object()}).arguments["limit"] == 5
 
 
+@pytest.mark.spec("N-4", "N-6")
 def test_any_arguments_at_the_leaf_do_not_widen_an_ancestors_limit(authority, guard, task):
     with pytest.raises(Refused):
         decide(guard, task.hand_off(HELPER, scope=Scope(any_call("files", "read"))), "read")
@@ -119,6 +123,7 @@ def test_a_service_that_permits_everything_permits_no_more_than_the_chain(author
         assert decide(guard, task, "write", {"path": "/srv/a", "limit": 50}).tool == "write"
 
 
+@pytest.mark.spec("A-4")
 async def test_arguments_that_change_while_the_service_decides_are_not_the_ones_that_run(authority, task):
     service = authority._service
     arguments = {"path": "/srv/a"}
