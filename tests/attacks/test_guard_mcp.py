@@ -89,6 +89,7 @@ async def call(served, delegation, name, arguments):
 # -- what is not sent
 
 
+@pytest.mark.spec("A-4")
 async def test_a_default_that_the_schema_does_not_tell_is_not_taken_for_harmless(served, authority, ran):
     scope = Scope(tool("files", "read", path=under("/srv"), limit=optional(at_most(50))))
     task = authority.client(PLANNER).begin_task("x", scope=scope)
@@ -115,6 +116,7 @@ async def test_benign_twin_a_default_that_nobody_speaks_of_is_the_tools_affair(s
 # -- what the SDK would make of what is sent
 
 
+@pytest.mark.spec("A-4")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -152,6 +154,7 @@ async def test_a_tool_has_one_name(served, task, ran, name):
     assert not ran
 
 
+@pytest.mark.spec("P-4")
 async def test_a_signed_call_of_one_tool_runs_no_other(served, task, ran):
     signed = task.call("files", "read", {"path": "/srv/a", "limit": 5})
     async with McpClient(served) as session:
@@ -172,6 +175,7 @@ def _members(meta: dict[str, Any], **changed: Any) -> dict[str, Any]:
     return {META_KEY: {**meta[META_KEY], **changed}}
 
 
+@pytest.mark.spec("H-2", "H-3")
 @pytest.mark.parametrize(
     "change",
     [
@@ -206,6 +210,7 @@ async def test_a_delegation_of_another_shape_is_none(served, task, ran, change):
 # -- what errors say, and what runs twice
 
 
+@pytest.mark.spec("X-2")
 async def test_a_refusal_says_nothing_that_a_thief_does_not_know(served, task, ran):
     """Who has a token without its key learns neither what it permits nor to whom it belongs."""
     stolen = task.call("files", "read", {"path": "/srv/a", "limit": 5}).mcp_meta()
@@ -217,6 +222,7 @@ async def test_a_refusal_says_nothing_that_a_thief_does_not_know(served, task, r
         assert secret not in told
 
 
+@pytest.mark.spec("P-8")
 async def test_one_authorized_call_runs_its_tool_once(served, task, ran):
     signed = task.call("files", "write", {"path": "/srv/a", "size": 5})
     async with McpClient(served) as session:
