@@ -37,6 +37,7 @@ def task(authority):
     return authority.client(PLANNER).begin_task("Tidy up", scope=scope)
 
 
+@pytest.mark.spec("P-8")
 @pytest.mark.parametrize("name", ["read", "write"])
 def test_one_proof_in_many_threads_is_accepted_once(guard, task, name):
     for _ in range(10):
@@ -56,6 +57,7 @@ def test_one_proof_in_many_threads_is_accepted_once(guard, task, name):
         assert {each for each in outcomes if isinstance(each, Reason)} == {Reason.PROOF_REPLAYED}
 
 
+@pytest.mark.spec("P-8")
 @pytest.mark.parametrize("name", ["read", "write"])
 async def test_one_proof_in_many_coroutines_is_accepted_once(guard, task, name):
     call = task.call("files", name, PATH)
@@ -122,6 +124,7 @@ def test_what_came_with_one_call_is_not_there_for_the_next(guard, task):
     assert context.received_carriage().token == b""
 
 
+@pytest.mark.spec("P-8")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_permits_nothing_with_its_parents_memory(guard, task):
