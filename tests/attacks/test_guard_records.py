@@ -83,6 +83,7 @@ def test_a_stolen_token_does_not_use_up_the_room_for_records(authority, task):
     decide(guard, task, "read")
 
 
+@pytest.mark.spec("A-6")
 def test_the_last_room_goes_to_permissions_and_then_everything_is_denied(authority, task):
     guard = authority.guard_for("files", max_waiting=40)
     authority.reachable = False
