@@ -93,6 +93,7 @@ def proof_by(key, digest, **tweaks):
 # -- a digest without the key
 
 
+@pytest.mark.spec("P-3", "P-4", "P-7", "P-8", "H-7")
 def test_a_thief_with_a_digest_and_no_key_gets_what_a_thief_with_the_token_gets(guard, helper):
     overheard = calling(helper)
     assert isinstance(decide(guard, overheard.carriage), AuthorizedCall)
@@ -115,6 +116,7 @@ def test_a_thief_with_a_digest_and_no_key_gets_what_a_thief_with_the_token_gets(
     assert isinstance(refers(guard, helper), AuthorizedCall), "benign twin"
 
 
+@pytest.mark.spec("P-4", "P-7", "H-7")
 @pytest.mark.parametrize("name", ["read", "write"])
 def test_a_digest_of_anothers_chain_with_ones_own_proof_is_refused(guard, authority, helper, name):
     mallory = authority.client("spiffe://test.example/agent/mallory").begin_task("x", scope=SCOPE)
@@ -127,6 +129,7 @@ def test_a_digest_of_anothers_chain_with_ones_own_proof_is_refused(guard, author
     assert isinstance(decide(guard, own.reference, name), AuthorizedCall), "benign twin"
 
 
+@pytest.mark.spec("P-7", "H-7")
 def test_ones_own_narrowing_link_is_not_cut_off_by_referring_to_the_parent(guard, authority, task):
     narrow = task.hand_off(HELPER, scope=Scope(tool("files", "read", path=under("/srv/a"))))
     make_known(guard, task)
@@ -138,6 +141,7 @@ def test_ones_own_narrowing_link_is_not_cut_off_by_referring_to_the_parent(guard
     assert isinstance(decide(guard, calling(task, arguments=wider).reference, arguments=wider), AuthorizedCall)
 
 
+@pytest.mark.spec("H-10")
 def test_a_chain_that_one_guard_knows_is_not_known_to_the_next(guard, authority, helper):
     make_known(guard, helper)
     mail = authority.guard_for("mail")
@@ -145,6 +149,7 @@ def test_a_chain_that_one_guard_knows_is_not_known_to_the_next(guard, authority,
     assert decide(authority.guard_for("files"), calling(helper).reference) is Reason.CHAIN_UNKNOWN
 
 
+@pytest.mark.spec("P-8", "H-7")
 def test_one_proof_is_accepted_once_however_it_comes(guard, helper):
     make_known(guard, helper)
     for name in ("read", "write"):
@@ -164,6 +169,7 @@ def test_one_proof_is_accepted_once_however_it_comes(guard, helper):
 # -- what gets in
 
 
+@pytest.mark.spec("H-8")
 def test_nothing_gets_in_that_was_not_proven_by_its_holder(guard, authority, helper, task):
     """Else a thief could make a guard ready for what only the holder may begin; and fill it."""
     stolen = [
@@ -184,6 +190,7 @@ def test_nothing_gets_in_that_was_not_proven_by_its_holder(guard, authority, hel
     assert len(guard._chains) == 0
 
 
+@pytest.mark.spec("H-7")
 def test_a_service_that_permits_without_looking_opens_no_way_in_process(authority, helper):
     """Of a call that the service decided, it is the service that has checked the proof."""
 
@@ -206,6 +213,7 @@ def test_a_service_that_permits_without_looking_opens_no_way_in_process(authorit
 # -- what changed since
 
 
+@pytest.mark.spec("V-14", "V-19", "R-2", "H-7")
 @pytest.mark.parametrize(
     ("revoked", "expected"),
     [
@@ -272,6 +280,7 @@ def settled(guard, attempt):
     return outcome
 
 
+@pytest.mark.spec("V-3", "T-16", "H-7")
 @pytest.mark.parametrize(
     "fall",
     [
@@ -295,6 +304,7 @@ def test_a_known_chain_falls_with_the_key_that_signed_its_grant(trusting, trust,
     assert isinstance(refers(trusting, helper), AuthorizedCall), "benign twin"
 
 
+@pytest.mark.spec("T-16", "H-7", "H-9")
 def test_a_known_chain_falls_with_the_key_that_signed_its_receipt_and_is_asked_for_again(
     trusting, trust, authority, helper
 ):
@@ -322,6 +332,7 @@ def without_statements(delegation):
     return join_token(delegation.chain.frames, ())
 
 
+@pytest.mark.spec("V-12", "H-8")
 def test_a_token_whose_receipt_was_cut_off_on_the_way_gets_nowhere(guard, helper):
     call = calling(helper)
     cut = Carriage(without_statements(helper), call.carriage.proof)
@@ -332,6 +343,7 @@ def test_a_token_whose_receipt_was_cut_off_on_the_way_gets_nowhere(guard, helper
     assert isinstance(refers(guard, helper), AuthorizedCall), "nor is what was known"
 
 
+@pytest.mark.spec("H-9")
 def test_where_no_receipt_is_needed_a_cut_token_takes_nobodys_place(guard, authority):
     """Somebody on the way can cut a binding off and deliver the rest with the holder's proof."""
     task = authority.client(PLANNER).begin_task("x", scope=SCOPE, unrecorded_handoffs=True)
@@ -349,6 +361,7 @@ def test_where_no_receipt_is_needed_a_cut_token_takes_nobodys_place(guard, autho
     assert refers(guard, helper).chain.token == helper.token
 
 
+@pytest.mark.spec("V-11", "H-8")
 def test_statements_of_anothers_chain_get_in_with_nothing(guard, authority, task, helper):
     other = task.hand_off("spiffe://test.example/agent/other")
     mixed = join_token(helper.chain.frames, [*helper.chain.statements, *other.chain.statements])
@@ -359,6 +372,7 @@ def test_statements_of_anothers_chain_get_in_with_nothing(guard, authority, task
 # -- floods, and what they push out
 
 
+@pytest.mark.spec("H-9", "H-11")
 def test_a_flood_of_unknown_digests_costs_no_record_no_memory_and_no_other_caller(guard, authority, helper):
     make_known(guard, helper)
     while not authority.decisions:
@@ -373,6 +387,7 @@ def test_a_flood_of_unknown_digests_costs_no_record_no_memory_and_no_other_calle
     assert len(authority.decisions) == 2
 
 
+@pytest.mark.spec("H-9")
 def test_a_holder_who_fills_the_memory_costs_others_one_sending_and_no_call(guard, authority, task, helper):
     guard._chains._entries = 8
     peer, came = Peer(), []
@@ -392,6 +407,7 @@ def test_a_holder_who_fills_the_memory_costs_others_one_sending_and_no_call(guar
 # -- who answers in the guard's place
 
 
+@pytest.mark.spec("H-12")
 @pytest.mark.parametrize("honest_first", [True, False])
 def test_whoever_answers_that_it_knows_nothing_is_sent_a_call_twice_and_no_more(guard, helper, honest_first):
     peer, came = Peer(), []
@@ -410,6 +426,7 @@ def test_whoever_answers_that_it_knows_nothing_is_sent_a_call_twice_and_no_more(
     assert len(came) == (2 if honest_first else 1)
 
 
+@pytest.mark.spec("P-8", "H-13")
 @pytest.mark.parametrize("name", ["read", "write"])
 def test_a_false_answer_buys_no_second_run(guard, helper, name):
     """Somebody on the way lets the call through, says that the chain is unknown, and lets the next sending through."""
@@ -429,6 +446,7 @@ def test_a_false_answer_buys_no_second_run(guard, helper, name):
     assert len(ran) == 2, "once for each of the two calls"
 
 
+@pytest.mark.spec("H-6")
 def test_both_members_are_one_too_many(guard, helper, task):
     make_known(guard, helper)
     for token in (helper.token, task.token, b"x"):
@@ -448,6 +466,7 @@ def test_a_forked_child_finds_nothing_in_its_parents_memory(guard, helper):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.spec("H-7")
 def test_a_refusal_by_reference_tells_no_more_than_one_by_value(guard, helper, task):
     narrow = task.hand_off(HELPER, scope=Scope(tool("files", "read", path=under("/srv/a"))))
     make_known(guard, narrow)
