@@ -79,6 +79,7 @@ def compromised(version):
     return bundle(version, keys=keys)
 
 
+@pytest.mark.spec("T-14")
 @pytest.mark.parametrize(
     ("second", "reason"),
     [
@@ -106,6 +107,7 @@ def test_benign_twin_the_same_bundle_again_and_a_newer_one_are_taken(clock):
     assert keep.bundle == compromised(4)
 
 
+@pytest.mark.spec("T-14")
 @pytest.mark.parametrize("signer", [MALLORY, GRANTS, STATEMENTS], ids=["a stranger", "grant key", "statement key"])
 def test_nobody_but_the_root_says_whom_to_trust(clock, signer):
     with pytest.raises(BadStatement) as caught:
@@ -113,6 +115,7 @@ def test_nobody_but_the_root_says_whom_to_trust(clock, signer):
     assert caught.value.reason is Reason.BUNDLE_INVALID
 
 
+@pytest.mark.spec("T-18")
 @pytest.mark.parametrize(
     "swapped",
     [b"", b"\x00", encode_catalogue(Catalogue((READ, WRITE))), encode_catalogue(Catalogue((READ,))) + b"\x00"],
@@ -123,11 +126,13 @@ def test_a_catalogue_that_the_bundle_does_not_name_makes_no_tool_local(clock, sw
         keeper(clock, served(bundle(catalogue=Catalogue((READ,))), swapped))
 
 
+@pytest.mark.spec("T-18")
 def test_a_catalogue_beside_a_bundle_that_names_none_is_refused(clock):
     with pytest.raises(BadStatement):
         keeper(clock, served(bundle(), encode_catalogue(Catalogue((READ,)))))
 
 
+@pytest.mark.spec("T-20")
 def test_a_tool_that_writes_is_not_local_whatever_a_catalogue_says():
     assert not Catalogue((WRITE._replace(local=True),)).is_local("files", "write")
     assert not Catalogue((READ._replace(effects=frozenset({Effect.READ, Effect.EXTERNAL})),)).is_local("files", "read")
@@ -177,6 +182,7 @@ IN_PIECES = (
 )
 
 
+@pytest.mark.spec("R-5", "R-6")
 @pytest.mark.parametrize(
     "statements",
     [
@@ -226,6 +232,7 @@ def test_a_feed_that_does_not_fit_together_is_refused_and_loses_no_revocation(cl
             state.require_fresh(60_000, now_ms=clock.now_ms, monotonic_ms=clock.monotonic_ms)
 
 
+@pytest.mark.spec("R-7")
 def test_an_unfinished_snapshot_decides_nothing(clock):
     state = follow(clock, *WHOLE, IN_PIECES[0], fails=ServiceUnavailable)
     with pytest.raises(Revoked, match="feed_stale"):
@@ -241,6 +248,7 @@ def test_pieces_of_two_snapshots_spliced_together_lose_nothing(clock):
             state.check(frozenset({revocation_key(revoked.kind, revoked.id)}))
 
 
+@pytest.mark.spec("R-7")
 @pytest.mark.parametrize(("now_ms", "monotonic_ms"), [(60_001, 0), (0, 60_001), (-3_600_000, 60_001)], ids=str)
 def test_no_clock_makes_an_old_feed_young(clock, now_ms, monotonic_ms):
     state = follow(clock, *WHOLE, fails=ServiceUnavailable)
@@ -248,6 +256,7 @@ def test_no_clock_makes_an_old_feed_young(clock, now_ms, monotonic_ms):
         state.require_fresh(60_000, now_ms=NOW_MS + now_ms, monotonic_ms=monotonic_ms)
 
 
+@pytest.mark.spec("R-7")
 def test_a_replayed_heartbeat_does_not_make_the_feed_younger(clock):
     """Who holds the stream can repeat what it has heard; its signed time stays what it was."""
     clock.now_ms, clock.monotonic_ms = NOW_MS + 61_000, 61_000
@@ -259,6 +268,7 @@ def test_a_replayed_heartbeat_does_not_make_the_feed_younger(clock):
 # -- clocks and replay
 
 
+@pytest.mark.spec("P-8")
 def test_a_clock_that_is_set_back_makes_no_used_proof_good_again():
     store = ReplayStore(NOW_MS)
     store.use(b"nonce", NOW_MS + 1_000, NOW_MS + 1_000)
@@ -271,6 +281,7 @@ def test_a_clock_that_is_set_back_makes_no_used_proof_good_again():
             store.use(b"other", NOW_MS + 60_000, now_ms)
 
 
+@pytest.mark.spec("P-8", "P-9")
 def test_a_full_memory_of_proofs_denies_and_forgets_none():
     store = ReplayStore(NOW_MS, max_nonces=100)
     for number in range(100):
