@@ -34,6 +34,7 @@ def vouched(made: MadeChain, *bindings: SignedStatement, now_ms: int = NOW_MS) -
     return [verified.bound(index, now_ms) for index in range(verified.depth)]
 
 
+@pytest.mark.spec("T-7")
 def test_an_agent_id_is_the_delegators_word_until_the_service_vouches_for_it():
     made = chain("root -> planner -> tool")
     assert vouched(made) == [True, False, False]  # the service authenticated the grant's holder itself
@@ -49,6 +50,7 @@ def same_key_twice(first: str, second: str) -> MadeChain:
     return MadeChain(made.names, made.payloads, made.signers, (*made.holders[:2], shared), made.purposes)
 
 
+@pytest.mark.spec("T-7")
 @pytest.mark.parametrize("names", [("boss", "mallory"), ("mallory", "boss")])
 def test_a_key_bound_to_one_name_does_not_vouch_for_another_name_in_the_chain(names: tuple[str, str]):
     made = same_key_twice(*names)
@@ -61,6 +63,7 @@ def test_a_key_that_hands_on_to_itself_under_the_same_name_stays_vouched_for():
     assert vouched(made, binding(made.leaf_key, "worker")) == [True, True, True]
 
 
+@pytest.mark.spec("T-7", "T-23")
 def test_a_binding_counts_until_it_expires_and_the_longest_counts():
     made = chain("root -> planner")
     short, long = (binding(made.leaf_key, "planner", until_ms=NOW_MS + ms) for ms in (5, 9))
@@ -70,6 +73,7 @@ def test_a_binding_counts_until_it_expires_and_the_longest_counts():
         assert vouched(made, *order, now_ms=NOW_MS + 8) == [True, True]
 
 
+@pytest.mark.spec("V-11")
 def test_a_binding_that_no_link_bears_out_is_refused():
     made = chain("root -> planner")
     for wrong in (
@@ -95,6 +99,7 @@ def reason_of(statement: SignedStatement, *, now_ms: int = NOW_MS, delegator: st
     return caught.value.reason
 
 
+@pytest.mark.spec("T-8")
 def test_an_offer_is_for_its_audience_and_until_it_expires():
     statement = sign_offer(OFFER, FRESH)
     assert open_offer(statement, now_ms=LATER - 1, delegator=agent("planner")) == OFFER
@@ -104,6 +109,7 @@ def test_an_offer_is_for_its_audience_and_until_it_expires():
     assert open_offer(for_anyone, now_ms=NOW_MS, delegator=agent("mallory")).agent == OFFER.agent
 
 
+@pytest.mark.spec("T-1", "T-8")
 def test_an_offer_of_a_key_is_signed_by_that_key():
     stolen = sign_offer(OFFER, MALLORY)
     for statement in (
