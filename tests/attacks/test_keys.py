@@ -46,6 +46,7 @@ LIBSODIUM = [
 ]
 
 
+@pytest.mark.spec("K-1", "K-2")
 @pytest.mark.parametrize("public", [*SMALL_ORDER, *NOT_CANONICAL], ids=bytes.hex)
 def test_a_weak_key_is_refused_and_libsodium_agrees(public: bytes):
     with pytest.raises(Malformed) as caught:
@@ -62,6 +63,7 @@ def added(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
     return (x1 * y2 + x2 * y1) * pow(1 + cross, -1, P) % P, (y1 * y2 + x1 * x2) * pow(1 - cross, -1, P) % P
 
 
+@pytest.mark.spec("K-2")
 def test_the_list_of_small_order_points_is_complete():
     """The points whose order divides 8 are a cyclic group: the multiples of one of order 8, where x² = -y²."""
     generator = (ORDER_8_Y * pow(2, (P - 1) // 4, P) % P, ORDER_8_Y)
@@ -79,6 +81,7 @@ def test_libsodium_lists_the_same_points():
     assert {y % P for y in known} == set(SMALL_ORDER_Y)
 
 
+@pytest.mark.spec("K-1")
 @pytest.mark.parametrize("length", [0, 1, 31, 33, 64])
 def test_a_key_has_32_bytes(length: int):
     with pytest.raises(Malformed):
@@ -92,6 +95,7 @@ def test_an_honest_key_is_accepted_and_libsodium_agrees():
         assert crypto_core_ed25519_is_valid_point(public)
 
 
+@pytest.mark.spec("K-3")
 @pytest.mark.parametrize("public", SMALL_ORDER, ids=bytes.hex)
 def test_nobody_holds_a_link_with_a_weak_key(public: bytes):
     made = chain("root").edit(0, lambda link: setattr(link, "holder_key", public)).with_statements()
@@ -100,6 +104,7 @@ def test_nobody_holds_a_link_with_a_weak_key(public: bytes):
     assert caught.value.reason is Reason.KEY_INVALID
 
 
+@pytest.mark.spec("K-4")
 @pytest.mark.parametrize("public", SMALL_ORDER, ids=bytes.hex)
 def test_a_signature_that_fits_every_message_under_a_weak_key_is_refused(public: bytes):
     forged = public + bytes(32)  # R = A, S = 0: [S]B = R + [h]A for one message in eight, or all of them
@@ -110,6 +115,7 @@ def test_a_signature_that_fits_every_message_under_a_weak_key_is_refused(public:
             crypto_sign_open(forged + b"message %d" % number, public)
 
 
+@pytest.mark.spec("K-4")
 def test_a_signature_with_another_s_is_refused():
     signature = MALLORY.sign(b"message")
     other = int.from_bytes(signature[32:], "little") + L
@@ -118,6 +124,7 @@ def test_a_signature_with_another_s_is_refused():
         verify(MALLORY.public, b"message", signature[:32] + other.to_bytes(32, "little"))
 
 
+@pytest.mark.spec("K-4")
 @pytest.mark.parametrize("length", [0, 1, 63, 65, 66, 71])
 def test_a_signature_has_64_bytes(length: int):
     """One byte more would be taken for the beginning of the message."""
@@ -135,6 +142,7 @@ def test_a_receipt_whose_payload_begins_in_the_signature_is_refused():
         verify(key("statements").public, shifted.payload, shifted.signature)
 
 
+@pytest.mark.spec("K-6", "K-7", "K-8")
 def test_a_signature_is_for_one_purpose_and_one_parent():
     inputs = [signing_input(purpose, b"payload", parent) for purpose in Purpose for parent in (b"", bytes(32))]
     assert len({link_id(each) for each in inputs}) == 2 * len(Purpose)
@@ -144,6 +152,7 @@ def test_a_signature_is_for_one_purpose_and_one_parent():
             verify(MALLORY.public, other, signature)
 
 
+@pytest.mark.spec("G-3", "K-5")
 def test_a_key_id_is_a_digest_and_a_key_never_shows_its_secret():
     signer = SigningKey(bytes(range(32)))
     assert signer.key_id == key_id(signer.public) == hashlib.sha256(signer.public).digest()[:16]
