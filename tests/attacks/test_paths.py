@@ -54,6 +54,7 @@ ESCAPES = {
 }
 
 
+@pytest.mark.spec("S-4", "S-16")
 @pytest.mark.parametrize("name", ESCAPES)
 def test_a_path_is_refused_with(name: str):
     assert not under("/srv/docs").allows(ESCAPES[name], Steps())
@@ -83,6 +84,7 @@ def test_an_ordinary_path_below_the_root_is_permitted(path: str):
     assert under("/").allows(path, Steps())
 
 
+@pytest.mark.spec("S-4")
 @given(hostile_paths)
 @bounded(400)
 def test_what_is_permitted_is_what_the_file_system_reads(path: str):
@@ -101,6 +103,7 @@ def test_a_directory_is_within_another_exactly_if_its_root_is(parent: str, child
     assert SubPath(parent).allows(child, Steps()) == inside
 
 
+@pytest.mark.spec("S-13")
 @pytest.mark.parametrize(
     "root", ["", "srv", "//", "/srv/..", "/srv/./a", "/srv//a", "/a\0", "/%2e%2e", "\\", "/" + "x" * 4096]
 )
