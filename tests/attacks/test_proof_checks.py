@@ -94,6 +94,7 @@ FORGERIES = {
 }
 
 
+@pytest.mark.spec("K-7", "P-4", "P-5", "P-6", "P-7")
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_proof_is_refused_that_is(name: str):
     forgery = FORGERIES[name]
@@ -123,6 +124,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.spec("P-3")
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_proof_is_invalid_with(name: str, monkeypatch: pytest.MonkeyPatch):
     signed, check_name, instead = MALFORMED[name]
@@ -134,6 +136,7 @@ def test_a_proof_is_invalid_with(name: str, monkeypatch: pytest.MonkeyPatch):
     check(signed, **at_any_time)
 
 
+@pytest.mark.spec("P-3")
 @pytest.mark.parametrize("version", [0, 2, 2**32 - 1])
 def test_a_proof_of_another_version_is_invalid(version: int, monkeypatch: pytest.MonkeyPatch):
     signed = made_by_hand(version=version)
@@ -143,6 +146,7 @@ def test_a_proof_of_another_version_is_invalid(version: int, monkeypatch: pytest
     check(signed)
 
 
+@pytest.mark.spec("P-3")
 def test_no_proof_is_told_from_a_bad_one():
     with pytest.raises(BadProof) as caught:
         check(b"")
@@ -152,6 +156,7 @@ def test_no_proof_is_told_from_a_bad_one():
     assert caught.value.reason is invalid
 
 
+@pytest.mark.spec("P-3")
 @pytest.mark.parametrize("garbage", [b"\0", b"\xff" * 64, HONEST[:-1], HONEST + b"\0", bytes(limits.PROOF_BYTES + 1)])
 def test_bytes_that_are_no_proof_are_invalid(garbage: bytes):
     with pytest.raises(BadProof) as caught:
@@ -159,6 +164,7 @@ def test_bytes_that_are_no_proof_are_invalid(garbage: bytes):
     assert caught.value.reason is invalid
 
 
+@pytest.mark.spec("P-7")
 def test_a_proof_with_any_bit_flipped_is_refused():
     for position in range(len(HONEST)):
         for bit in range(8):
@@ -168,12 +174,14 @@ def test_a_proof_with_any_bit_flipped_is_refused():
                 check(bytes(mutant))
 
 
+@pytest.mark.spec("P-5", "P-6")
 @pytest.mark.parametrize("issued_at_ms", [NOW_MS - limits.PROOF_PAST_MS, NOW_MS, NOW_MS + limits.PROOF_FUTURE_MS])
 def test_a_proof_is_accepted_to_the_millisecond(issued_at_ms: int):
     claim = check(made_by_hand(issued_at_ms=issued_at_ms))
     assert claim.issued_at_ms == issued_at_ms
 
 
+@pytest.mark.spec("P-6")
 def test_a_proof_from_before_the_verifier_remembered_nonces_is_stale():
     check(HONEST, accept_from_ms=NOW_MS)
     with pytest.raises(BadProof) as caught:
@@ -181,6 +189,7 @@ def test_a_proof_from_before_the_verifier_remembered_nonces_is_stale():
     assert caught.value.reason is Reason.PROOF_STALE
 
 
+@pytest.mark.spec("P-8")
 def test_a_nonce_is_remembered_for_as_long_as_its_proof_can_be_shown_again():
     last_moment = NOW_MS + limits.PROOF_PAST_MS
     check(HONEST, now_ms=last_moment)
@@ -207,6 +216,7 @@ def test_a_proof_to_the_service_is_no_proof_of_a_call_and_the_other_way_round():
             check_holder_proof(signed, MADE.holders[0].public, **{**expected, **changed})
 
 
+@pytest.mark.spec("P-4")
 def test_check_proof_asks_for_the_key_of_the_leaf():
     assert check_proof(HONEST, VERIFIED, **EXPECTED).tool == "read"
     with pytest.raises(BadProof):
