@@ -12,6 +12,7 @@ from delegation_sdk.testing import Authority
 from support.chains import chain, verify
 
 
+@pytest.mark.spec("P-12")
 def test_no_scope_names_the_services_own_audience():
     for capability in (any_call(SERVICE_AUDIENCE, "complete_task"), tool(SERVICE_AUDIENCE, "revoke", id="x")):
         with pytest.raises(Malformed) as caught:
@@ -25,6 +26,7 @@ def test_no_scope_names_the_services_own_audience():
     assert decode_scope(named.SerializeToString()).find(f"{SERVICE_AUDIENCE}s", "revoke")
 
 
+@pytest.mark.spec("P-12")
 def test_a_link_that_was_signed_with_such_a_scope_is_refused():
     def reserved(link: pb.Link) -> None:
         link.scope.capabilities[0].audience = SERVICE_AUDIENCE
@@ -35,6 +37,7 @@ def test_a_link_that_was_signed_with_such_a_scope_is_refused():
     assert (caught.value.reason, caught.value.link_index) == (Reason.FIELD_INVALID, 0)
 
 
+@pytest.mark.spec("P-12")
 def test_an_agent_signs_no_call_of_a_tool_there():
     with Authority() as authority:
         client = authority.client("spiffe://test.example/agent")
