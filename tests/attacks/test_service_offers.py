@@ -86,6 +86,7 @@ def eves(alice):
     return alice.hand_off(alice.grant(READ), "agent/eve")
 
 
+@pytest.mark.spec("T-9")
 def test_an_offer_is_not_taken_by_whoever_calls_itself_the_delegator(alice, eve, eves, bob):
     key = bob.keys[offered(alice, BOB, ALICE)]
     alias = eves.child("orchestrator/alice")  # Eve's own key, under Alice's name
@@ -97,6 +98,7 @@ def test_an_offer_is_not_taken_by_whoever_calls_itself_the_delegator(alice, eve,
     assert recorded.binding is not None, "the offer is still good for whom it was made"
 
 
+@pytest.mark.spec("T-9")
 def test_an_offer_is_not_taken_by_naming_the_delegator_in_ones_own_hop(alice, eve, eves, bob):
     key = bob.keys[offered(alice, BOB, ALICE)]
     with pytest.raises(BadStatement):
@@ -109,6 +111,7 @@ def test_benign_twin_a_bound_delegators_handoff_may_be_recorded_by_another(alice
     assert recorded.binding is not None
 
 
+@pytest.mark.spec("T-9")
 def test_two_handoffs_at_once_do_not_share_an_offer(alice, bob):
     key = bob.keys[offered(alice, BOB, ALICE)]
     first, second = (alice.grant(READ).child("agent/bob", key=key) for _ in range(2))
