@@ -113,6 +113,7 @@ def test_a_tool_records_nothing_for_others_audiences(mallory, guard, audience):
 # -- numbering
 
 
+@pytest.mark.spec("T-11")
 def test_a_guard_cannot_rewrite_skip_or_fork_its_past(mallory, guard):
     def record():
         return decided(None, "mallory", "x", {}, reason="malformed")
@@ -124,6 +125,7 @@ def test_a_guard_cannot_rewrite_skip_or_fork_its_past(mallory, guard):
     assert mallory.record_decisions(guard.batch(record())) == 4
 
 
+@pytest.mark.spec("T-3", "T-10")
 def test_another_tools_guard_key_cannot_be_claimed_without_its_private_half(files, mallory, guard, child):
     statement = guard.batch(decided(child, "files", "read", {}))
     outcome = guard.outcome(nonce())
@@ -143,6 +145,7 @@ def test_another_tools_guard_key_cannot_be_claimed_without_its_private_half(file
 # -- outcomes
 
 
+@pytest.mark.spec("T-13")
 def test_an_outcome_of_anothers_call_is_refused_whoever_signs_it(files, mallory, guard, child):
     online = files.decide(child, "files", "read", {}).call_id
     local = decided(child, "files", "read", {})
@@ -166,6 +169,7 @@ def test_an_outcome_cannot_be_changed_by_saying_it_again(files, ada, guard, chil
 # -- late links
 
 
+@pytest.mark.spec("T-6")
 def test_a_late_link_is_not_smuggled_in_under_a_time_that_was_not(files, alice, ada, guard):
     """A chain that has expired is history for a record of its time, and no chain at all for one of now."""
     task = alice.grant(READ, unrecorded_handoffs=True)
