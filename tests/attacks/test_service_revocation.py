@@ -50,6 +50,7 @@ def snapshot(server, caller, at_ms):
     return Verifier(bundle), state
 
 
+@pytest.mark.spec("R-9")
 @pytest.mark.parametrize("what", ["task", "link"])
 def test_what_was_revoked_does_not_come_back_for_a_guard_whose_clock_is_behind(slow, clock, what):
     with Caller.of(slow, "agent/planner") as planner, Caller.of(slow, "developer") as operator:
@@ -71,6 +72,7 @@ def test_what_was_revoked_does_not_come_back_for_a_guard_whose_clock_is_behind(s
 # -- races
 
 
+@pytest.mark.spec("R-3", "R-4")
 def test_no_online_decision_permits_after_completion_has_returned(alice, files):
     for _ in range(10):
         task = alice.grant(READ)
@@ -93,6 +95,7 @@ def test_no_online_decision_permits_after_completion_has_returned(alice, files):
         assert {each.refusal.reason for each in raced if each.refusal} <= {Reason.TASK_ENDED}
 
 
+@pytest.mark.spec("R-3", "R-4")
 def test_a_question_that_was_permitted_before_completion_is_not_permitted_again_after_it(alice, files, ada):
     task = alice.grant(READ)
     question = task.question("files", "read", {})
@@ -105,6 +108,7 @@ def test_a_question_that_was_permitted_before_completion_is_not_permitted_again_
     assert ada.explain(permitted.call_id).call.allowed, "history stays"
 
 
+@pytest.mark.spec("T-5")
 def test_no_handoff_is_recorded_after_its_task_has_ended(alice):
     task = alice.grant(READ)
     children = [task.child("agent/bob") for _ in range(12)]
@@ -126,6 +130,7 @@ def test_no_handoff_is_recorded_after_its_task_has_ended(alice):
         assert {each.result() for each in racing if isinstance(each.result(), Reason)} <= {Reason.TASK_ENDED}
 
 
+@pytest.mark.spec("P-8")
 def test_a_proof_is_worth_one_permission_however_it_is_presented(alice, files):
     """At several instances of a tool, by ConsumeProof, on a stream and by itself, all at once."""
     task = alice.grant(READ)
