@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(__file__).parent / "secret_journey.py"
 
 
+@pytest.mark.spec("G-3", "X-2")
 def test_no_token_proof_key_or_argument_is_written_down_anywhere_on_a_whole_journey(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["tests", *sys.path]), "GRPC_VERBOSITY": "ERROR"}
     done = subprocess.run(
