@@ -44,6 +44,7 @@ def forged(server, *, unrecorded_handoffs: bool) -> Holding:
     return Holding(join_token([link]), key, task_id)
 
 
+@pytest.mark.spec("T-5")
 @pytest.mark.parametrize("unrecorded_handoffs", [True, False])
 def test_a_grant_that_the_service_did_not_record_permits_nothing_online(server, unrecorded_handoffs):
     with Caller.of(server, "agent/eve") as eve, Caller.of(server, "tool/files") as files:
