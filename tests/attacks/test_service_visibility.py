@@ -223,6 +223,7 @@ def test_what_is_not_there_and_what_may_not_be_seen_are_told_in_the_same_words(a
 # -- ending what is others'
 
 
+@pytest.mark.spec("P-11")
 def test_a_task_is_ended_by_its_grants_holder_alone(as_, work):
     task, child, _ = work
     eve, alice = as_("agent/eve"), as_("orchestrator/alice")
@@ -242,6 +243,7 @@ def test_a_task_is_ended_by_its_grants_holder_alone(as_, work):
     assert alice.task(task.task_id)[0].completed_at_ms is None
 
 
+@pytest.mark.spec("P-11")
 def test_a_link_is_revoked_from_above_never_from_itself_below_or_beside(as_):
     alice, eve = as_("orchestrator/alice"), as_("agent/eve")
     task = alice.grant(READ)
@@ -300,6 +302,7 @@ def test_an_idempotency_key_is_its_callers_own(as_):
             alice.grant(scope, idempotency_key=used, **changed)
 
 
+@pytest.mark.spec("R-4")
 def test_a_kept_answer_does_not_bring_back_what_was_revoked(as_, work):
     alice, files = as_("orchestrator/alice"), as_("tool/files")
     key, used = new_key(), nonce().hex()
