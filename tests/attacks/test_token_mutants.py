@@ -68,6 +68,7 @@ def pairs() -> list[tuple[MadeChain, MadeChain]]:
     return [(chain(path), chain(path, task="another task")) for path in PATHS]
 
 
+@pytest.mark.spec("E-3", "K-4", "V-4")
 @pytest.mark.parametrize("warm", [False, True], ids=["a fresh verifier", "a verifier that knows the original"])
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_no_mutant_of_a_valid_token_is_accepted(depth: int, warm: bool):
@@ -91,6 +92,7 @@ def test_those_were_thousands_of_different_mutants():
     assert len(different) > LEAST_MUTANTS, len(different)
 
 
+@pytest.mark.spec("P-4")
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_one_chain_is_worth_nothing_with_the_proof_of_another(depth: int):
     made, other = pairs()[depth - 1]
@@ -101,6 +103,7 @@ def test_one_chain_is_worth_nothing_with_the_proof_of_another(depth: int):
     assert caught.value.reason == "proof_other_call"
 
 
+@pytest.mark.spec("P-4", "P-7")
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_a_truncated_chain_is_refused_though_its_links_are_valid(depth: int):
     made = chain(PATHS[depth - 1], unrecorded=True)
@@ -115,6 +118,7 @@ def test_a_truncated_chain_is_refused_though_its_links_are_valid(depth: int):
     assert caught.value.reason == "proof_invalid"
 
 
+@pytest.mark.spec("E-5")
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_statements_may_come_in_any_order_twice_or_be_left_out_but_the_receipt(depth: int):
     made = chain(PATHS[depth - 1])
