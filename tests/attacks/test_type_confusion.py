@@ -44,6 +44,7 @@ def show(value: Any) -> str:
     return repr(value)
 
 
+@pytest.mark.spec("S-16")
 @pytest.mark.parametrize(("meant", "sent"), CONFUSABLE, ids=show)
 def test_a_value_is_not_taken_for(meant: Any, sent: Any):
     for wrap in (lambda v: v, lambda v: [v], lambda v: {"a": v}, lambda v: [{"a": [v]}]):
@@ -55,6 +56,7 @@ def test_a_value_is_not_taken_for(meant: Any, sent: Any):
         assert not one_of(meant).allows(typed(sent), Steps())
 
 
+@pytest.mark.spec("S-16")
 @pytest.mark.parametrize("value", [True, False, "5", "1", None, [1], {}, "", [], "0x1"], ids=show)
 def test_only_numbers_are_in_a_range(value: Any):
     for bounds in (at_most(5), at_least(0), between(0, 5), at_most("5.5"), at_least("0"), between("0", "5")):
@@ -67,6 +69,7 @@ def test_a_fraction_is_in_no_range_of_integers(value: float):
     assert between("-5", "5").allows(typed(value), Steps())
 
 
+@pytest.mark.spec("S-1")
 def test_an_integral_float_is_the_integer():
     assert exactly(5).allows(typed(5.0), Steps())
     assert exactly(5.0) == exactly(5)
@@ -74,6 +77,7 @@ def test_an_integral_float_is_the_integer():
     assert exactly(0).allows(typed(-0.0), Steps())
 
 
+@pytest.mark.spec("S-1")
 def test_bounds_are_exact_where_floats_are_not():
     tenth_thrice = 0.1 + 0.1 + 0.1  # 0.30000000000000004
     assert not at_most("0.3").allows(typed(tenth_thrice), Steps())
@@ -82,6 +86,7 @@ def test_bounds_are_exact_where_floats_are_not():
     assert at_least("9007199254740990.5").allows(typed(2**53 - 1), Steps())
 
 
+@pytest.mark.spec("S-16")
 @pytest.mark.parametrize("value", [["/srv"], {"path": "/srv"}, None, True, 5, 0.5], ids=show)
 def test_only_text_is_a_path(value: Any):
     assert not under("/").allows(typed(value), Steps())
@@ -142,6 +147,7 @@ BIDI_AND_INVISIBLE = [
 ]
 
 
+@pytest.mark.spec("F-5", "S-6")
 @pytest.mark.parametrize("name", BIDI_AND_INVISIBLE, ids=ascii)
 def test_a_name_that_would_not_show_itself_is_refused(name: str):
     for capability in (tool(name, "read"), tool("files", name), tool("files", "read", **{name: 1})):
