@@ -72,6 +72,7 @@ GROWN: dict[str, tuple[str, Change]] = {
 }
 
 
+@pytest.mark.spec("N-1", "N-2", "N-3", "N-4", "N-5", "V-10")
 @pytest.mark.parametrize("name", GROWN)
 def test_a_link_is_refused_with(name: str):
     field, change = GROWN[name]
@@ -81,6 +82,7 @@ def test_a_link_is_refused_with(name: str):
     assert caught.value.child
 
 
+@pytest.mark.spec("V-10", "V-16")
 @pytest.mark.parametrize("name", GROWN)
 def test_deep_in_a_chain_a_link_is_refused_with(name: str):
     made = chain("root -> planner -> tool -> helper")
@@ -117,6 +119,7 @@ SAME_OR_NARROWER: dict[str, tuple[str, Change]] = {
 }
 
 
+@pytest.mark.spec("V-21")
 @pytest.mark.parametrize("name", SAME_OR_NARROWER)
 def test_a_link_is_accepted_with(name: str):
     made = chain("root -> planner", unrecorded=True).with_statements()
@@ -134,6 +137,7 @@ def test_every_field_of_a_link_has_a_rule_and_a_hand_made_child():
         assert name in STOPPED_ELSEWHERE or (name in free if rule.startswith("free") else name in grown & free)
 
 
+@pytest.mark.spec("V-6", "V-7")
 @pytest.mark.parametrize("name", STOPPED_ELSEWHERE)
 def test_a_field_that_narrowing_leaves_to_another_step_is_stopped_there(name: str):
     grant = pb.Link.FromString(MADE.payloads[0]).grant
@@ -155,6 +159,7 @@ def changed_claims() -> Iterator[Any]:
         yield pytest.param(lambda link, swap=swap: swap(link.grant), id=name)
 
 
+@pytest.mark.spec("V-4")
 @pytest.mark.parametrize("change", list(changed_claims()))
 def test_nobody_but_the_issuer_changes_what_only_the_grant_says(change: Change):
     hostile = MADE.edit(0, change).signed_by(0, MADE.holders[0])
@@ -167,6 +172,7 @@ def one_argument(constraint: Constraint) -> Scope:
     return Scope(tool("t", "t", x=constraint))
 
 
+@pytest.mark.spec("N-3", "N-7")
 @pytest.mark.parametrize("parent", CONSTRAINTS, ids=lambda c: c.describe())
 def test_no_constraint_of_any_kind_passes_for_a_narrower_one(parent: Constraint):
     """Every pair of samples: where some value would be gained, the token is refused."""
