@@ -84,9 +84,9 @@ def _notation(data: bytes) -> None:
 
 
 TARGETS: Final = (
-    Target("metadata", _metadata, seeds.metadata),
-    Target("headers", _headers, seeds.headers),
-    Target("mcp-meta", _mcp_meta, seeds.mcp_metas, json=True),
+    Target("metadata", _metadata, seeds.metadata, max_bytes=1024),
+    Target("headers", _headers, seeds.headers, max_bytes=512),
+    Target("mcp-meta", _mcp_meta, seeds.mcp_metas, json=True, max_bytes=1024),
     Target("arguments", _arguments, seeds.json_arguments, json=True),
     Target("notation", _notation, seeds.plain_scopes, json=True, max_bytes=8192),
 )

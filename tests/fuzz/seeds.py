@@ -304,25 +304,31 @@ def plain_scopes() -> tuple[bytes, ...]:
 
 
 _CARRIED: Final = carriage.Carriage(b"chain \xff\xfe", b"proof \x00\x01")
+_REFERRED: Final = carriage.Carriage(b"", b"proof \x00\x01", some_bytes("leaf", 32))
 
 
 def headers() -> tuple[bytes, ...]:
     """Give headers as lines of `name: value`."""
-    named = carriage.to_headers(_CARRIED)
+    named, referred = carriage.to_headers(_CARRIED), carriage.to_headers(_REFERRED)
     upper = {name.upper(): value for name, value in named.items()}
-    return tuple("\n".join(f"{n}: {v}" for n, v in some.items()).encode() for some in (named, upper, {"Host": "x"}))
+    every = (named, upper, referred, {**named, **referred}, {"Host": "x"})
+    return tuple("\n".join(f"{name}: {value}" for name, value in some.items()).encode() for some in every)
 
 
 def metadata() -> tuple[bytes, ...]:
     """Give gRPC metadata: name and value in turn, each with its length; capitals in the name: the value is text."""
-    pairs = [(name.encode(), value) for name, value in carriage.to_metadata(_CARRIED)]
+    pairs, referred = (
+        [(name.encode(), value) for name, value in carriage.to_metadata(each)] for each in (_CARRIED, _REFERRED)
+    )
     text = [(name.upper(), value) for name, value in pairs]
-    return tuple(b"".join(framed(part) for pair in some for part in pair) for some in (pairs, text, pairs[:1]))
+    every = (pairs, text, pairs[:1], referred, pairs + referred)
+    return tuple(b"".join(framed(part) for pair in some for part in pair) for some in every)
 
 
 def mcp_metas() -> tuple[bytes, ...]:
     """Give `_meta` objects as JSON."""
-    meta = carriage.to_mcp_meta(_CARRIED)
+    meta, referred = carriage.to_mcp_meta(_CARRIED), carriage.to_mcp_meta(_REFERRED)
     ours = meta[carriage.META_KEY]
     wrong = {carriage.META_KEY: {**ours, "more": 1}}
-    return tuple(json.dumps(each).encode() for each in (meta, {"other": 1, **meta}, wrong, {carriage.META_KEY: 5}, {}))
+    every = (meta, referred, {"other": 1, **meta}, wrong, {carriage.META_KEY: 5}, {})
+    return tuple(json.dumps(each).encode() for each in every)

@@ -165,6 +165,7 @@ def _handoffs() -> tuple[bytes, ...]:
 @cache
 def _grant() -> tuple[SigningKey, Frame, bytes]:
     granted = _granted()
+    _verify(granted.token, _HOLDERS)
     return granted.leaf_key, granted.frames[0], granted.link_ids[0]
 
 
