@@ -81,9 +81,16 @@ def split_revocation_key(key: bytes) -> tuple[RevocationKind, bytes]:
 
 
 def principal_id(issuer: str, subject: str) -> bytes:
-    """Name a principal by digest (SPEC section 9): SHA-256 of its issuer, length-prefixed, and subject."""
-    text = issuer.encode()
-    return hashlib.sha256(len(text).to_bytes(4, "big") + text + subject.encode()).digest()
+    """Name a principal by digest (SPEC section 9): SHA-256 of its issuer, length-prefixed, and subject.
+
+    Raises:
+        Malformed: FIELD_INVALID for a lone surrogate, which no name has.
+    """
+    try:
+        text, rest = issuer.encode(), subject.encode()
+    except UnicodeEncodeError:
+        raise refusal(Reason.FIELD_INVALID, detail="a principal's name is not Unicode text") from None
+    return hashlib.sha256(len(text).to_bytes(4, "big") + text + rest).digest()
 
 
 def refuse_revoked(kind: RevocationKind) -> Exception:
