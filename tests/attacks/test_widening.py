@@ -190,6 +190,7 @@ def test_no_constraint_of_any_kind_passes_for_a_narrower_one(parent: Constraint)
     assert tried or parent == anything()
 
 
+@pytest.mark.spec("N-6")
 def test_minting_refuses_what_verification_would_refuse():
     parent, holder = MADE, MADE.holders[0]
     signed = verify(parent.cut(1).with_statements().token).links[0]
