@@ -20,6 +20,7 @@ from support.chains import MALLORY, NOW_MS, STATEMENTS, key, some_bytes
 GUARD = key("guard")
 
 
+@pytest.mark.spec("K-7", "T-1")
 @pytest.mark.parametrize(("meant", "claimed"), list(permutations(StatementKind, 2)), ids=str)
 def test_a_statement_of_one_kind_is_not_taken_for(meant: StatementKind, claimed: StatementKind):
     statement = sign_statement(meant, b"payload", STATEMENTS)
@@ -29,6 +30,7 @@ def test_a_statement_of_one_kind_is_not_taken_for(meant: StatementKind, claimed:
             open_statement(posing, claimed, STATEMENTS.public)
 
 
+@pytest.mark.spec("K-7", "T-1")
 def test_a_statement_is_not_taken_for_a_proof_or_a_link():
     for purpose in (Purpose.PROOF, Purpose.GRANT, Purpose.HANDOFF):
         signature = STATEMENTS.sign(signing_input(purpose, b"payload"))
@@ -37,6 +39,7 @@ def test_a_statement_is_not_taken_for_a_proof_or_a_link():
                 open_statement(SignedStatement(kind, STATEMENTS.key_id, b"payload", signature), kind, STATEMENTS.public)
 
 
+@pytest.mark.spec("T-1")
 def test_a_statement_names_the_key_that_signed_it():
     statement = sign_statement(StatementKind.RECEIPT, b"payload", STATEMENTS)
     for wrong in (statement._replace(key_id=MALLORY.key_id), statement._replace(key_id=bytes(16))):
@@ -44,6 +47,7 @@ def test_a_statement_names_the_key_that_signed_it():
             open_statement(wrong, StatementKind.RECEIPT, STATEMENTS.public)
 
 
+@pytest.mark.spec("K-3")
 @pytest.mark.parametrize("holder_key", [bytes(32), bytes(31)], ids=["weak", "short"])
 def test_no_statement_is_made_about_a_key_that_is_none(holder_key: bytes):
     binding = sign_binding(Binding(holder_key, "urn:a", NOW_MS, NOW_MS + 1), STATEMENTS)
@@ -94,6 +98,7 @@ def test_a_refusal_is_recorded_with_any_reason_and_link(reason: Reason):
     assert open_records(batch(refused)[0]) == (refused,)
 
 
+@pytest.mark.spec("T-12")
 @pytest.mark.parametrize(
     "tweaks",
     [
@@ -118,6 +123,7 @@ def test_a_record_is_refused_with(tweaks: dict[str, Any]):
     assert caught.value.reason is Reason.RECORDS_INVALID
 
 
+@pytest.mark.spec("T-10")
 @pytest.mark.parametrize(
     "change",
     [
@@ -139,6 +145,7 @@ def test_a_batch_is_refused_with(change: Any):
     assert caught.value.reason is Reason.RECORDS_INVALID
 
 
+@pytest.mark.spec("T-13")
 def test_an_outcome_is_the_guards():
     outcome = Outcome(bytes(16), OutcomeStatus.UNKNOWN, NOW_MS, (("bytes_sent", "5"), ("rows", "7")))
     signed = sign_outcome(outcome, GUARD)
@@ -147,6 +154,7 @@ def test_an_outcome_is_the_guards():
         open_outcome(signed, MALLORY.public)
 
 
+@pytest.mark.spec("T-13")
 @pytest.mark.parametrize(
     "outcome",
     [
