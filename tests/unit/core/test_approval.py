@@ -65,11 +65,13 @@ def require(approval: Approval = APPROVAL, requirement: ApprovalRequirement = BY
 # -- which call it is about ----------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("T-25")
 @pytest.mark.parametrize("now_ms", [NOW_MS, NOW_MS + MINUTE_MS - 1])
 def test_an_approval_counts_for_its_call_from_when_it_was_given_until_it_expires(now_ms):
     require(now_ms=now_ms)
 
 
+@pytest.mark.spec("T-25")
 @pytest.mark.parametrize(
     "tweaks",
     [
@@ -86,6 +88,7 @@ def test_an_approval_does_not_count_for_another_call_or_at_another_time(tweaks):
         require(**tweaks)
 
 
+@pytest.mark.spec("T-25")
 @pytest.mark.parametrize(
     "other", [chain("planner"), chain("planner -> worker -> helper"), chain("planner -> worker", task="other")]
 )
@@ -94,12 +97,14 @@ def test_an_approval_does_not_count_for_another_chain_of_the_same_agents(other):
         require_approval_of(APPROVAL, BY_ANN, verify(other.with_statements(*other.service_statements).token), **CALL)
 
 
+@pytest.mark.spec("T-25")
 @pytest.mark.parametrize("approver", ["mallory", "Ann", "ann ", "an"])
 def test_an_approval_by_somebody_who_is_not_named_does_not_count(approver):
     with pytest.raises(ConditionUnmet):
         require(APPROVAL._replace(approver=approver))
 
 
+@pytest.mark.spec("T-25")
 @pytest.mark.parametrize("name", ["planner", "worker"])
 def test_no_agent_of_the_chain_approves_its_own_call_even_if_the_condition_names_it(name):
     with pytest.raises(ConditionUnmet):
@@ -117,6 +122,7 @@ def test_what_the_service_signed_is_opened():
     assert open_approval(sign_approval(APPROVAL, STATEMENTS), BUNDLE, now_ms=NOW_MS) == APPROVAL
 
 
+@pytest.mark.spec("T-2", "T-24")
 @pytest.mark.parametrize(
     "signer", [MALLORY, ISSUER, CHECKPOINTS, MADE.leaf_key], ids=["stranger", "grant", "log", "agent"]
 )
@@ -128,6 +134,7 @@ def test_an_approval_by_a_key_that_is_no_statement_key_is_refused(signer):
         assert refused.value.reason is Reason.STATEMENT_INVALID
 
 
+@pytest.mark.spec("T-2", "T-16", "T-24")
 @pytest.mark.parametrize(
     "tweaks",
     [
@@ -143,6 +150,7 @@ def test_an_approval_by_a_statement_key_that_does_not_count_now_is_refused(tweak
         open_approval(sign_approval(APPROVAL, STATEMENTS), trust, now_ms=NOW_MS)
 
 
+@pytest.mark.spec("K-7", "T-1", "T-24")
 @pytest.mark.parametrize("kind", [kind for kind in StatementKind if kind is not StatementKind.APPROVAL], ids=str)
 def test_the_signature_of_another_kind_of_statement_makes_no_approval(kind):
     signed = sign_approval(APPROVAL, STATEMENTS)
@@ -172,6 +180,7 @@ def test_an_approval_may_say_this(tweaks):
     assert decode_approval(encode_approval(approval)) == approval
 
 
+@pytest.mark.spec("T-24")
 @pytest.mark.parametrize(
     "tweaks",
     [
@@ -206,6 +215,7 @@ def test_an_approval_must_not_say_this(tweaks):
     assert refused.value.reason is Reason.FIELD_INVALID
 
 
+@pytest.mark.spec("C-10", "T-24")
 def test_an_approval_is_read_in_its_one_encoding_within_its_limit():
     payload = encode_approval(APPROVAL)
     for other in (payload + b"\x60\x01", payload[34:] + payload[:34], payload[:-1]):
