@@ -68,6 +68,7 @@ def sized(size: int) -> bytes:
     raise AssertionError(len(token))
 
 
+@pytest.mark.spec("E-1", "V-1", "V-21")
 @AT_AND_PAST
 def test_a_token(past: int):
     token = sized(limits.TOKEN_BYTES + past)
@@ -77,6 +78,7 @@ def test_a_token(past: int):
     must_be_accepted_unless(past, Reason.TOKEN_TOO_LARGE, lambda: join_token(frames))
 
 
+@pytest.mark.spec("E-2", "V-21")
 @AT_AND_PAST
 def test_links_of_a_chain(past: int):
     path = " -> ".join(f"a{n}" for n in range(limits.LINKS + past))
@@ -85,6 +87,7 @@ def test_links_of_a_chain(past: int):
     must_be_accepted_unless(past, Reason.TOO_MANY_LINKS, lambda: join_token(made.frames))
 
 
+@pytest.mark.spec("S-5")
 @AT_AND_PAST
 def test_capabilities_of_a_link(past: int):
     some = [any_call("t", f"t{n:03}") for n in range(limits.CAPABILITIES + past)]
@@ -93,6 +96,7 @@ def test_capabilities_of_a_link(past: int):
     must_be_accepted_unless(past, Reason.TOO_MANY_CAPABILITIES, lambda: decode_scope(message.SerializeToString()))
 
 
+@pytest.mark.spec("S-7", "S-14")
 @AT_AND_PAST
 def test_arguments_of_a_capability_and_fields_of_an_object(past: int):
     some = {f"x{n:02}": anything() for n in range(limits.ARGUMENTS + past)}
@@ -122,6 +126,7 @@ def nested_value(levels: int) -> Any:
     return exactly(value)
 
 
+@pytest.mark.spec("S-10")
 @AT_AND_PAST
 @pytest.mark.parametrize("nest", [nested_lists, nested_objects, nested_value])
 def test_nesting_of_a_constraint(past: int, nest: Callable[[int], Any]):
@@ -137,6 +142,7 @@ def test_the_deepest_object_inside_the_deepest_object_constraint_is_read():
     verify(chain("root -> planner", scopes=[capability(x=constraint)]).token)
 
 
+@pytest.mark.spec("S-10")
 def test_what_is_nested_far_past_the_cap_is_refused_without_recursion():
     payload = pb.Constraint(anything=True).SerializeToString()
     for _ in range(3_000):
@@ -155,6 +161,7 @@ def varint(number: int) -> bytes:
     return out + bytes((number,))
 
 
+@pytest.mark.spec("S-11")
 @AT_AND_PAST
 def test_values_of_a_set(past: int):
     numbers = list(range(limits.SET_VALUES + past))
@@ -166,6 +173,7 @@ def test_values_of_a_set(past: int):
     must_be_accepted_unless(past, Reason.TOO_MANY_VALUES, lambda: decode_scope(both))
 
 
+@pytest.mark.spec("S-11")
 def test_a_set_has_a_value():
     with pytest.raises(Malformed):
         one_of()
@@ -174,6 +182,7 @@ def test_a_set_has_a_value():
         decode_scope(empty)
 
 
+@pytest.mark.spec("F-5", "S-6")
 @AT_AND_PAST
 @pytest.mark.parametrize("letter", ["x", "é", "€", "😀"])
 def test_bytes_of_a_name(past: int, letter: str):
@@ -185,6 +194,7 @@ def test_bytes_of_a_name(past: int, letter: str):
         )
 
 
+@pytest.mark.spec("F-5", "F-6")
 @AT_AND_PAST
 def test_bytes_of_an_agent_and_of_a_purpose(past: int):
     agent = "urn:" + "x" * (limits.NAME_BYTES - 4 + past)
@@ -195,6 +205,7 @@ def test_bytes_of_an_agent_and_of_a_purpose(past: int):
     must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: verify(meant.token))
 
 
+@pytest.mark.spec("S-11", "S-15")
 @AT_AND_PAST
 @pytest.mark.parametrize("letter", ["x", "é", "€", "😀"])
 def test_bytes_of_a_string_in_a_constraint(past: int, letter: str):
@@ -205,6 +216,7 @@ def test_bytes_of_a_string_in_a_constraint(past: int, letter: str):
         must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda data=data: decode_scope(data))
 
 
+@pytest.mark.spec("S-13")
 @AT_AND_PAST
 def test_bytes_of_a_path_in_a_constraint(past: int):
     path = "/" + "x" * (limits.TEXT_BYTES - 1 + past)
@@ -212,6 +224,7 @@ def test_bytes_of_a_path_in_a_constraint(past: int):
     must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: decode_scope(data))
 
 
+@pytest.mark.spec("S-3")
 @AT_AND_PAST
 def test_characters_of_a_decimal(past: int):
     text = "0." + "0" * (limits.DECIMAL_CHARACTERS - 3 + past) + "1"
@@ -224,12 +237,14 @@ def test_characters_of_a_decimal(past: int):
 NO_DECIMALS = ["1e5", "+1", "01", "1.", ".5", "1.0", "1.50", "-0", "-0.0", "0x1", "1_0", "NaN", "Infinity", "1,5"]
 
 
+@pytest.mark.spec("S-3")
 @pytest.mark.parametrize("text", [*NO_DECIMALS, "\u0665", "", " 1", "1 ", "1\n"])
 def test_a_decimal_has_one_form(text: str):
     with pytest.raises(Malformed):
         parse_decimal(text)
 
 
+@pytest.mark.spec("S-11", "S-15")
 @AT_AND_PAST
 def test_integers(past: int):
     for number in (limits.SAFE_INTEGER + past, -limits.SAFE_INTEGER - past):
@@ -245,24 +260,28 @@ def test_integers(past: int):
         must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda number=number: at_most(number))
 
 
+@pytest.mark.spec("F-7")
 @AT_AND_PAST
 def test_times(past: int):
     far = chain("root").edit(0, lambda link: setattr(link, "issued_at_ms", limits.SAFE_INTEGER + past))
     must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: verify(far.with_statements().token))
 
 
+@pytest.mark.spec("V-9")
 @AT_AND_PAST
 def test_the_life_of_a_grant(past: int):
     lifetime_ms = limits.GRANT_LIFETIME_MS + past
     must_be_accepted_unless(past, Reason.LIFETIME_TOO_LONG, lambda: chain("root", lifetimes_ms=[lifetime_ms]))
 
 
+@pytest.mark.spec("V-13")
 @AT_AND_PAST
 def test_the_leeway_before_the_beginning(past: int):
     early = NOW_MS - limits.NOT_BEFORE_LEEWAY_MS - past
     must_be_accepted_unless(past, Reason.NOT_YET_VALID, lambda: verify(chain("root").token, now_ms=early))
 
 
+@pytest.mark.spec("V-13")
 def test_the_end_has_no_leeway():
     made = chain("root", lifetimes_ms=[1_000])
     verify(made.token, now_ms=NOW_MS + 999)
@@ -302,6 +321,7 @@ def test_bytes_of_a_document(past: int):
     must_be_accepted_unless(past, Reason.TOKEN_TOO_LARGE, lambda: codec.decode_batch(data))
 
 
+@pytest.mark.spec("F-10")
 @AT_AND_PAST
 @pytest.mark.parametrize("field", ["from_position", "to_position"])
 def test_positions_and_numbers_fit_every_database(past: int, field: str):
@@ -312,6 +332,7 @@ def test_positions_and_numbers_fit_every_database(past: int, field: str):
     must_be_accepted_unless(past, Reason.FIELD_INVALID, lambda: codec.decode_batch(codec.encode_batch(batch)))
 
 
+@pytest.mark.spec("E-2")
 def test_an_empty_token_has_no_links():
     with pytest.raises(Malformed) as caught:
         parse_token(b"")
