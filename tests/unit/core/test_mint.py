@@ -53,6 +53,7 @@ def token(*links: SignedLink) -> bytes:
     return join_token([Frame(link.payload, link.signature, 0) for link in links])
 
 
+@pytest.mark.spec("V-21")
 def test_what_is_minted_verifies_as_the_same_links():
     trace = TraceIds(some_bytes("trace"), some_bytes("span", 8))
     first = grant(trace=trace)
@@ -74,6 +75,7 @@ def test_a_handoff_inherits_what_is_not_said():
     assert early.link.not_before_ms == NOW_MS  # its parent's clock was ahead
 
 
+@pytest.mark.spec("F-2", "F-4", "F-6", "K-3", "V-9")
 @pytest.mark.parametrize(
     ("tweaks", "reason"),
     [
@@ -117,6 +119,7 @@ def test_no_grant_is_signed_with(tweaks: dict[str, Any], reason: Reason):
     assert caught.value.reason is reason
 
 
+@pytest.mark.spec("K-3", "N-6")
 @pytest.mark.parametrize(
     ("tweaks", "reason"),
     [
