@@ -16,6 +16,7 @@ def scope(*conditions: Condition) -> Scope:
     return Scope(Capability("billing", "refund", None, conditions))
 
 
+@pytest.mark.spec("N-9")
 @pytest.mark.parametrize(
     ("parent", "child"),
     [
@@ -36,6 +37,7 @@ def test_conditions_may_be_tightened_and_added(parent: tuple[Condition, ...], ch
     scope_within(scope(*child), scope(*parent))
 
 
+@pytest.mark.spec("N-9")
 @pytest.mark.parametrize(
     ("parent", "child"),
     [
@@ -60,10 +62,13 @@ def test_a_condition_is_never_dropped_or_loosened(parent: Condition, child: tupl
         scope_within(scope(*child), scope(parent))
     assert caught.value.field == "scope[billing.refund].conditions"
     assert caught.value.parent == parent.describe()
-    asked = [each for each in child if type(each) is type(parent) and (type(each) is not Budget or each[0] == parent[0])]
+    asked = [
+        each for each in child if type(each) is type(parent) and (type(each) is not Budget or each[0] == parent[0])
+    ]
     assert caught.value.child == (asked[0].describe() if asked else "no such condition")
 
 
+@pytest.mark.spec("N-9")
 def test_any_arguments_do_not_hide_a_dropped_condition():
     with pytest.raises(ScopeGrew):
         scope_within(scope(), scope(CallCount(5)))
