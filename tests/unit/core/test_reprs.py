@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from delegation.core.codec import parse_token
 from delegation.core.records import DecisionRecord
 from support.chains import NOW_MS, chain, some_bytes
@@ -22,6 +24,7 @@ def test_the_check_itself_sees_bytes_that_are_printed():
         assert shows(text.replace("-", "+").replace("_", "/"), secret)
 
 
+@pytest.mark.spec("G-3")
 def test_a_chain_prints_neither_payloads_nor_signatures():
     unverified = parse_token(chain("root -> planner -> tool").token)
     for value in (unverified, *unverified.frames, unverified.frames, unverified.statements):
@@ -31,6 +34,7 @@ def test_a_chain_prints_neither_payloads_nor_signatures():
         assert not shows(repr(statement), statement.signature)
 
 
+@pytest.mark.spec("G-3")
 def test_a_decision_record_does_not_print_the_proof():
     proof = some_bytes("proof", 32) * 4
     record = DecisionRecord(
