@@ -64,6 +64,7 @@ def fresh(state: RevocationState, **clocks: int) -> None:
 # -- what is revoked -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("R-2")
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
@@ -84,6 +85,7 @@ def test_each_kind_has_its_reason_and_touches_no_other(kind: RevocationKind, rea
     state.check(keys(*(Revocation(other, identity, 0) for other in RevocationKind if other is not kind)))
 
 
+@pytest.mark.spec("R-2")
 def test_the_same_bytes_of_two_kinds_are_two_things():
     """An agent may be named with the very bytes of a key or link id, or of another kind's key."""
     for one, other in combinations(RevocationKind, 2):
@@ -92,6 +94,7 @@ def test_the_same_bytes_of_two_kinds_are_two_things():
             assert split_revocation_key(revocation_key(one, identity)) == (one, identity)
 
 
+@pytest.mark.spec("V-17")
 def test_what_matters_most_is_said_first():
     both = (task(1), Revocation(RevocationKind.LINK, bytes(32), LATER))
     state = state_of(snapshot(0, 2, *both))
@@ -100,12 +103,14 @@ def test_what_matters_most_is_said_first():
     assert caught.value.reason is Reason.TASK_ENDED
 
 
+@pytest.mark.spec("R-1")
 def test_issuer_and_subject_of_a_principal_cannot_flow_into_one_another():
     assert (
         len({principal_id("a", "bc"), principal_id("ab", "c"), principal_id("", "abc"), principal_id("abc", "")}) == 4
     )
 
 
+@pytest.mark.spec("R-5")
 @pytest.mark.parametrize(
     ("kind", "size"),
     [(RevocationKind.LINK, 32), (RevocationKind.TASK, 16), (RevocationKind.HOLDER_KEY, 32), (RevocationKind.AGENT, 1)],
@@ -126,6 +131,7 @@ def test_a_kind_from_the_future_is_refused(number: int):
 # -- the feed ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("R-6", "R-7")
 def test_before_the_first_whole_snapshot_nothing_may_be_decided():
     state = RevocationState()
     with pytest.raises(Revoked, match="feed_stale"):
@@ -135,12 +141,14 @@ def test_before_the_first_whole_snapshot_nothing_may_be_decided():
     fresh(state)
 
 
+@pytest.mark.spec("R-6")
 def test_deltas_follow_one_another():
     state = state_of(snapshot(0, 1, task(1)), delta(1, 3, task(2), task(3)), delta(3, 3))
     assert state.position == 3
     assert len(state) == 3
 
 
+@pytest.mark.spec("R-6")
 def test_a_delta_that_leaves_something_out_is_a_gap():
     state = state_of(snapshot(0, 1, task(1)))
     assert refused(state, delta(2, 3, task(3))) is Reason.FEED_GAP
@@ -153,6 +161,7 @@ def test_a_delta_that_overlaps_adds_what_is_new():
         state.check(keys(task(3)))
 
 
+@pytest.mark.spec("R-6")
 @pytest.mark.parametrize(
     "entry",
     [
@@ -178,6 +187,7 @@ def test_entries_of_the_same_millisecond_follow_one_another():
     assert state.position == 2
 
 
+@pytest.mark.spec("R-6")
 def test_a_snapshot_replaces_all_that_was_known():
     state = state_of(snapshot(0, 2, task(1), task(2)), snapshot(0, 3, task(2), task(3)))
     state.check(keys(task(1)))
@@ -185,6 +195,7 @@ def test_a_snapshot_replaces_all_that_was_known():
         state.check(keys(task(3)))
 
 
+@pytest.mark.spec("R-6", "R-7")
 def test_a_snapshot_in_pieces_counts_when_it_is_whole():
     state = state_of(snapshot(0, 1, task(1)))
     state.apply(snapshot(0, 2, task(1), task(2), more=True), monotonic_ms=0)
@@ -197,6 +208,7 @@ def test_a_snapshot_in_pieces_counts_when_it_is_whole():
     assert (state.position, len(state)) == (4, 3)
 
 
+@pytest.mark.spec("R-6")
 @pytest.mark.parametrize("after", [0, 1, 3, 4])
 def test_a_piece_that_does_not_follow_is_a_gap(after: int):
     state = state_of(snapshot(0, 2, task(1), more=True))
@@ -207,11 +219,13 @@ def test_a_piece_that_does_not_follow_is_a_gap(after: int):
     assert refused(state, snapshot(after, 4, task(3))) is Reason.FEED_GAP
 
 
+@pytest.mark.spec("R-6")
 def test_a_later_piece_without_the_first_is_a_gap():
     assert refused(RevocationState(), snapshot(2, 4, task(3))) is Reason.FEED_GAP
     assert refused(state_of(snapshot(0, 2, task(1))), snapshot(2, 4, task(3))) is Reason.FEED_GAP
 
 
+@pytest.mark.spec("R-6")
 def test_a_snapshot_in_pieces_cannot_lead_back():
     state = state_of(snapshot(0, 5, task(1)))
     state.apply(snapshot(0, 2, task(1), more=True), monotonic_ms=0)
@@ -225,6 +239,7 @@ def test_the_longer_of_two_times_to_forget_counts():
         state.check(keys(task(1)))
 
 
+@pytest.mark.spec("R-9")
 def test_what_nothing_can_depend_on_any_more_is_forgotten_and_not_a_moment_before():
     state = state_of(snapshot(0, 2, task(1, LATER), task(2, LATER + 1)))
     assert state.forget(LATER - 1) == 0
@@ -237,6 +252,7 @@ def test_what_nothing_can_depend_on_any_more_is_forgotten_and_not_a_moment_befor
 # -- age -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("R-7")
 @pytest.mark.parametrize(
     ("clocks", "age_ms"),
     [
@@ -265,6 +281,7 @@ def test_a_heartbeat_makes_it_young_again():
 # -- signatures ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("R-5", "T-2")
 @pytest.mark.parametrize("signer", [ISSUER, MALLORY], ids=["the grant key", "a stranger"])
 def test_an_entry_that_the_statement_key_did_not_sign_is_refused(signer: Any):
     entry = snapshot(0, 0)
@@ -273,6 +290,7 @@ def test_an_entry_that_the_statement_key_did_not_sign_is_refused(signer: Any):
         open_feed_entry(sign_feed_entry(entry, signer), BUNDLE, now_ms=NOW_MS)
 
 
+@pytest.mark.spec("T-2", "T-16")
 @pytest.mark.parametrize("state", [KeyState.RETIRED, KeyState.COMPROMISED])
 def test_an_entry_of_a_key_out_of_use_is_refused(state: KeyState):
     trust = bundle(trusted(KeyPurpose.STATEMENT, STATEMENTS, state=state))
@@ -280,6 +298,7 @@ def test_an_entry_of_a_key_out_of_use_is_refused(state: KeyState):
         open_feed_entry(sign_feed_entry(snapshot(0, 0), STATEMENTS), trust, now_ms=NOW_MS)
 
 
+@pytest.mark.spec("R-5")
 def test_only_a_snapshot_has_more_pieces():
     entry = FeedEntry(0, 1, NOW_MS, snapshot=False, more=True, revocations=())
     with pytest.raises(Malformed):
@@ -312,6 +331,7 @@ def test_threads_may_ask_while_another_applies():
     assert len(state) == 2_000
 
 
+@pytest.mark.spec("V-14")
 def test_without_a_whole_snapshot_nothing_is_known_and_nothing_passes():
     token = chain("root -> planner").token
     for state in (RevocationState(), state_of(snapshot(0, 3, task(1), more=True))):
