@@ -41,6 +41,7 @@ def test_a_bundle_of_the_root_is_trusted():
     assert opened(sign_bundle(BUNDLE, ROOT)).find(ISSUER.key_id) == BUNDLE.find(ISSUER.key_id)
 
 
+@pytest.mark.spec("T-14")
 @pytest.mark.parametrize("signer", [MALLORY, ISSUER, STATEMENTS], ids=["a stranger", "a grant key", "a statement key"])
 def test_a_bundle_that_the_root_did_not_sign_is_refused(signer: Any):
     assert reason_of(lambda: opened(sign_bundle(BUNDLE, signer))) is Reason.BUNDLE_INVALID
@@ -48,18 +49,21 @@ def test_a_bundle_that_the_root_did_not_sign_is_refused(signer: Any):
     assert reason_of(lambda: opened(posing)) is Reason.BUNDLE_INVALID
 
 
+@pytest.mark.spec("K-7", "T-14")
 def test_what_the_root_signed_as_something_else_is_no_bundle():
     other = sign_statement(StatementKind.CHECKPOINT, BUNDLE_BYTES, ROOT)
     for statement in (other, other._replace(kind=StatementKind.TRUST_BUNDLE)):
         assert reason_of(lambda statement=statement: opened(statement)) is Reason.BUNDLE_INVALID
 
 
+@pytest.mark.spec("T-14")
 def test_an_older_version_is_refused_and_the_same_is_not():
     statement = sign_bundle(BUNDLE, ROOT)
     assert opened(statement, known_version=BUNDLE.version).version == BUNDLE.version
     assert reason_of(lambda: opened(statement, known_version=BUNDLE.version + 1)) is Reason.BUNDLE_ROLLBACK
 
 
+@pytest.mark.spec("T-14")
 def test_a_bundle_is_trusted_to_the_millisecond():
     statement = sign_bundle(BUNDLE, ROOT)
     opened(statement, now_ms=BUNDLE.expires_at_ms - 1)
@@ -101,6 +105,7 @@ WRONG = {
 }
 
 
+@pytest.mark.spec("T-14", "T-15")
 @pytest.mark.parametrize("name", WRONG)
 def test_a_bundle_is_refused_with(name: str):
     data = edited(WRONG[name])
@@ -113,6 +118,7 @@ def test_a_bundle_is_refused_with(name: str):
 # -- keys ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("T-2", "T-16")
 def test_a_key_counts_for_its_purpose_only():
     assert BUNDLE.grant_key(ISSUER.key_id, NOW_MS).public_key == ISSUER.public
     assert BUNDLE.statement_key(STATEMENTS.key_id, NOW_MS) == STATEMENTS.public
@@ -125,6 +131,7 @@ def test_a_key_counts_for_its_purpose_only():
     assert reason_of(lambda: BUNDLE.grant_key(MALLORY.key_id, NOW_MS)) is Reason.ISSUER_UNKNOWN
 
 
+@pytest.mark.spec("T-16")
 @pytest.mark.parametrize(
     ("tweaks", "good_at_ms", "bad_at_ms"),
     [
@@ -139,6 +146,7 @@ def test_a_window_counts_to_the_millisecond(tweaks: dict[str, int], good_at_ms: 
     assert reason_of(lambda: trust.grant_key(ISSUER.key_id, bad_at_ms)) is Reason.ISSUER_NOT_TRUSTED
 
 
+@pytest.mark.spec("T-16")
 @pytest.mark.parametrize("state", [KeyState.RETIRED, KeyState.COMPROMISED])
 def test_a_key_out_of_use_is_known_and_not_trusted(state: KeyState):
     trust = bundle(trusted(KeyPurpose.GRANT, ISSUER, state=state, compromised_at_ms=NOW_MS + 1))
@@ -146,6 +154,7 @@ def test_a_key_out_of_use_is_known_and_not_trusted(state: KeyState):
     assert reason_of(lambda: trust.grant_key(ISSUER.key_id, NOW_MS)) is Reason.ISSUER_NOT_TRUSTED
 
 
+@pytest.mark.spec("V-18")
 def test_what_is_remembered_of_a_bundle_holds_until_the_next_window_ends():
     ends = trusted(KeyPurpose.GRANT, ISSUER, not_after_ms=NOW_MS + 5), trusted(KeyPurpose.STATEMENT, STATEMENTS)
     assert bundle(*ends).settled_until_ms(NOW_MS) == NOW_MS + 5
@@ -159,6 +168,7 @@ READS = frozenset({Effect.READ})
 CATALOGUE = Catalogue((CatalogueTool("files", "read", READS, local=True), CatalogueTool("files", "stat", READS)))
 
 
+@pytest.mark.spec("T-18")
 def test_a_catalogue_is_the_one_that_the_bundle_names():
     data = encode_catalogue(CATALOGUE)
     trust = bundle(catalogue_digest=catalogue_digest(CATALOGUE))
@@ -169,12 +179,14 @@ def test_a_catalogue_is_the_one_that_the_bundle_names():
     assert open_catalogue(b"", BUNDLE) == Catalogue()
 
 
+@pytest.mark.spec("T-20")
 def test_a_tool_that_is_not_listed_is_not_local():
     assert CATALOGUE.is_local("files", "read")
     for pair in (("files", "stat"), ("files", "write"), ("fines", "read"), ("files", "Read")):
         assert not CATALOGUE.is_local(*pair)
 
 
+@pytest.mark.spec("T-20")
 @pytest.mark.parametrize("effect", [effect for effect in Effect if effect is not Effect.READ])
 def test_a_tool_that_does_more_than_read_is_never_local(effect: Effect):
     for effects in ({effect}, {effect, Effect.READ}):
@@ -184,6 +196,7 @@ def test_a_tool_that_does_more_than_read_is_never_local(effect: Effect):
             decode_catalogue(encode_catalogue(catalogue))
 
 
+@pytest.mark.spec("T-19")
 @pytest.mark.parametrize("effects", [[], [0], [7], [1, 1], [2, 1], [-1]])
 def test_effects_are_known_sorted_and_there(effects: list[int]):
     message = pb.Catalogue(tools=[pb.CatalogueTool(audience="a", tool="t", effects=effects)])
@@ -191,6 +204,7 @@ def test_effects_are_known_sorted_and_there(effects: list[int]):
         decode_catalogue(message.SerializeToString(deterministic=True))
 
 
+@pytest.mark.spec("T-19")
 @pytest.mark.parametrize("pairs", [[("b", "t"), ("a", "t")], [("a", "t"), ("a", "t")], [("", "t")], [("a", "")]])
 def test_tools_are_named_sorted_and_unique(pairs: list[tuple[str, str]]):
     tools = [pb.CatalogueTool(audience=audience, tool=tool, effects=[1]) for audience, tool in pairs]
@@ -198,6 +212,7 @@ def test_tools_are_named_sorted_and_unique(pairs: list[tuple[str, str]]):
         decode_catalogue(pb.Catalogue(tools=tools).SerializeToString(deterministic=True))
 
 
+@pytest.mark.spec("T-19")
 @pytest.mark.parametrize("labels", [["b", "a"], ["a", "a"], [""], ["a\n"]])
 def test_labels_are_named_sorted_and_unique(labels: list[str]):
     message = pb.Catalogue(tools=[pb.CatalogueTool(audience="a", tool="t", effects=[1], labels=labels)])
@@ -205,6 +220,7 @@ def test_labels_are_named_sorted_and_unique(labels: list[str]):
         decode_catalogue(message.SerializeToString(deterministic=True))
 
 
+@pytest.mark.spec("K-3")
 def test_a_weak_key_is_refused_though_it_be_the_only_one():
     def weaken(message: pb.TrustBundle) -> None:
         del message.keys[1:]
