@@ -8,6 +8,7 @@ from delegation.identity.port import Caller, Ceiling, Peer, Role
 NOBODY = Caller("spiffe://acme.example/nobody")
 
 
+@pytest.mark.spec("T-21")
 def test_a_caller_of_whom_nothing_is_said_may_do_nothing():
     for role in Role:
         assert not NOBODY.has_role(role)
@@ -24,6 +25,7 @@ def test_one_of_several_roles_is_enough():
     Caller("spiffe://acme.example/a", frozenset({Role.AUDITOR})).require_role(Role.OPERATOR, Role.AUDITOR)
 
 
+@pytest.mark.spec("A-10")
 def test_a_tool_speaks_only_for_its_own_audiences():
     tool = Caller("spiffe://acme.example/files", frozenset({Role.TOOL}), frozenset({"files"}))
     tool.require_audience("files")
