@@ -68,6 +68,7 @@ def test_a_reference_is_carried_without_a_chain():
     assert list(to_mcp_meta(REFERENCE)[META_KEY]) == ["chain_digest", "proof"]
 
 
+@pytest.mark.spec("H-6")
 @pytest.mark.parametrize("chain", [b"a chain", b""], ids=["a chain", "an empty chain"])
 def test_chain_and_digest_together_are_malformed(chain):
     for read in read_digest(bytes(32), chain=chain):
@@ -75,6 +76,7 @@ def test_chain_and_digest_together_are_malformed(chain):
             read()
 
 
+@pytest.mark.spec("H-6")
 @pytest.mark.parametrize("size", [0, 1, 16, 31, 33, 64])
 def test_a_digest_of_another_size_is_malformed(size):
     for read in read_digest(bytes(size)):
@@ -91,6 +93,7 @@ def test_what_no_guard_would_read_is_not_sent(write, carriage):
         write(carriage)
 
 
+@pytest.mark.spec("H-2")
 def test_a_repeated_or_textual_digest_is_malformed():
     digest = ("delegation-chain-digest-bin", bytes(32))
     for metadata in ([digest, digest], [("delegation-chain-digest-bin", "A" * 43)]):
@@ -100,17 +103,20 @@ def test_a_repeated_or_textual_digest_is_malformed():
         from_headers([("Delegation-Chain-Digest", "A" * 43), ("delegation-chain-digest", "A" * 43)])
 
 
+@pytest.mark.spec("H-2")
 @pytest.mark.parametrize("value", [None, 5, b"A" * 43, "A" * 42 + "=", "A" * 42 + "B", "A" * 44, " " + "A" * 42])
 def test_a_digest_that_is_not_exact_is_malformed(value):
     with pytest.raises(Malformed):
         from_mcp_meta({META_KEY: {"chain_digest": value, "proof": "AA"}})
 
 
+@pytest.mark.spec("H-3")
 @pytest.mark.parametrize("read", [from_metadata, from_headers, from_mcp_meta])
 def test_a_call_without_a_delegation_carries_nothing(read):
     assert read({} if read is from_mcp_meta else []) == NOTHING
 
 
+@pytest.mark.spec("H-3")
 def test_an_mcp_request_without_meta_carries_nothing():
     assert from_mcp_meta(None) == NOTHING
 
@@ -121,10 +127,12 @@ def test_headers_are_read_in_any_case_and_as_bytes():
     assert from_headers(headers) == CARRIAGE
 
 
+@pytest.mark.spec("H-1")
 def test_authorization_is_left_alone():
     assert {name.lower() for name in to_headers(CARRIAGE)} == {"delegation-chain", "delegation-proof"}
 
 
+@pytest.mark.spec("H-5")
 def test_metadata_that_would_not_surely_arrive_is_not_sent():
     to_metadata(Carriage(bytes(MAX_METADATA_BYTES - 8), bytes(8)))
     with pytest.raises(InvalidRequest, match=r"grpc\.max_metadata_size"):
@@ -137,6 +145,7 @@ def test_metadata_may_be_larger_where_the_limits_were_raised():
     assert from_metadata(to_metadata(large, max_bytes=64 * 1024)) == large
 
 
+@pytest.mark.spec("H-5")
 def test_headers_that_would_not_surely_arrive_are_not_sent():
     raw = MAX_HEADER_BYTES * 3 // 4
     to_headers(Carriage(bytes(raw), b""))
@@ -144,6 +153,7 @@ def test_headers_that_would_not_surely_arrive_are_not_sent():
         to_headers(Carriage(bytes(raw), bytes(1)))
 
 
+@pytest.mark.spec("H-2")
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -157,6 +167,7 @@ def test_metadata_that_is_not_exact_is_malformed(metadata):
         from_metadata(metadata)
 
 
+@pytest.mark.spec("H-2")
 @pytest.mark.parametrize(
     "value",
     [
@@ -173,11 +184,13 @@ def test_headers_that_are_not_unpadded_base64url_are_malformed(value):
         from_headers({"Delegation-Chain": value})
 
 
+@pytest.mark.spec("H-2")
 def test_a_repeated_header_is_malformed():
     with pytest.raises(Malformed, match="repeated"):
         from_headers([("Delegation-Proof", "AA"), ("delegation-proof", "AA")])
 
 
+@pytest.mark.spec("H-2")
 @pytest.mark.parametrize(
     "value",
     [None, "AA", [], {"chain": 5}, {"chain": None}, {"chain": "AA", "proof": "A="}, {"chain": "AA", "extra": "AA"}],
@@ -210,10 +223,12 @@ def test_no_meta_raises_anything_but_a_refusal(value):
         from_mcp_meta({META_KEY: value})
 
 
+@pytest.mark.spec("H-4")
 def test_others_meta_stays_when_ours_is_taken_out():
     assert without_mcp_meta({"progressToken": 1, **to_mcp_meta(CARRIAGE)}) == {"progressToken": 1}
 
 
+@pytest.mark.spec("G-3")
 def test_a_carriage_does_not_show_what_it_carries():
     assert repr(Carriage(b"secret-token", b"secret-proof")) == "Carriage(token of 12 bytes, proof of 12 bytes)"
     assert repr(REFERENCE) == f"Carriage(chain {bytes(range(32)).hex()}, proof of 7 bytes)"
