@@ -32,6 +32,7 @@ def test_a_proof_is_for_just_this_call(helper, clock):
     assert proof.issued_at_ms == clock.now_ms
 
 
+@pytest.mark.spec("P-2")
 def test_each_call_has_its_own_proof_and_keeps_it(helper):
     first, second = (helper.call("files", "read", {"path": "/srv/a"}) for _ in range(2))
 
@@ -93,6 +94,7 @@ def test_working_under_a_delegation_makes_it_current(helper):
     assert current_delegation() is None
 
 
+@pytest.mark.spec("G-3")
 def test_nothing_secret_shows(helper, task, client, guard, authority):
     with helper.call("files", "read", {"path": "/srv/a/salary-of-eve"}) as call:
         authorized = guard.authorize(call.carriage, "read", call.arguments)
