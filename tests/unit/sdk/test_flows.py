@@ -105,6 +105,7 @@ def test_a_handoff_is_signed_here_and_recorded_there(task, sources, answer):
     assert {statement.kind for statement in child.chain.statements} == {"receipt", "binding"}
 
 
+@pytest.mark.spec("N-6")
 def test_a_wider_handoff_is_refused_before_anybody_is_asked(task, sources):
     wider = Scope(tool("files", "read", path=under("/")))
 
@@ -114,6 +115,7 @@ def test_a_wider_handoff_is_refused_before_anybody_is_asked(task, sources):
     assert "/srv" in caught.value.parent
 
 
+@pytest.mark.spec("N-6")
 @pytest.mark.parametrize("excess", [{"lifetime_ms": 24 * 3_600_000}, {"max_depth": 9}])
 def test_a_handoff_cannot_outlive_or_outreach_its_delegator(task, sources, excess):
     with pytest.raises(ScopeGrew):
@@ -197,6 +199,7 @@ def offer(offer_key, clock):
     return Offer(HELPER, offer_key.public, PLANNER, clock.now_ms + 60_000, bytes(16))
 
 
+@pytest.mark.spec("T-8")
 def test_an_offer_is_taken_only_from_the_agent_that_was_asked(offer, offer_key, sources):
     flow = flows.request_offer(HELPER, PLANNER, sources)
     next(flow)
@@ -216,6 +219,7 @@ def test_work_handed_off_to_an_offer_is_for_its_holder_alone(task, offer, offer_
     assert not child.holds_key
 
 
+@pytest.mark.spec("T-8")
 @pytest.mark.parametrize(
     "change",
     [
