@@ -92,6 +92,7 @@ def test_another_tool_is_refused(guard, helper):
     assert reason(caught) is Reason.TOOL_NOT_PERMITTED
 
 
+@pytest.mark.spec("H-3")
 @pytest.mark.parametrize(
     ("carriage", "expected"),
     [
@@ -108,6 +109,7 @@ def test_a_call_without_a_proper_chain_is_refused(guard, carriage, expected):
     assert reason(caught) is expected
 
 
+@pytest.mark.spec("P-4")
 def test_a_stolen_token_without_its_key_is_refused(guard, helper, task):
     stolen = Carriage(helper.token, task.call("files", "read", PATH).carriage.proof)
 
@@ -116,6 +118,7 @@ def test_a_stolen_token_without_its_key_is_refused(guard, helper, task):
     assert reason(caught) is Reason.PROOF_OTHER_CALL
 
 
+@pytest.mark.spec("P-4")
 def test_a_truncated_chain_is_refused(guard, helper, task):
     proof = helper.call("files", "read", PATH).carriage.proof
 
@@ -123,6 +126,7 @@ def test_a_truncated_chain_is_refused(guard, helper, task):
         guard.authorize(Carriage(task.token, proof), "read", PATH)
 
 
+@pytest.mark.spec("P-8")
 def test_a_proof_is_accepted_once(guard, helper):
     call = helper.call("files", "read", PATH)
     guard.authorize(call.carriage, "read", PATH)
@@ -132,6 +136,7 @@ def test_a_proof_is_accepted_once(guard, helper):
     assert reason(caught) is Reason.PROOF_REPLAYED
 
 
+@pytest.mark.spec("P-4")
 def test_a_proof_for_other_arguments_is_refused(guard, helper):
     call = helper.call("files", "read", PATH)
 
@@ -140,6 +145,7 @@ def test_a_proof_for_other_arguments_is_refused(guard, helper):
     assert reason(caught) is Reason.PROOF_OTHER_CALL
 
 
+@pytest.mark.spec("P-6")
 def test_a_proof_from_before_the_guard_started_is_refused(authority, helper, clock):
     call = helper.call("files", "read", PATH)
     assert call.carriage
@@ -150,6 +156,7 @@ def test_a_proof_from_before_the_guard_started_is_refused(authority, helper, clo
     assert reason(caught) is Reason.PROOF_STALE
 
 
+@pytest.mark.spec("P-6")
 def test_an_old_proof_is_refused(guard, helper, clock):
     call = helper.call("files", "read", PATH)
     assert call.carriage
@@ -160,6 +167,7 @@ def test_an_old_proof_is_refused(guard, helper, clock):
     assert reason(caught) is Reason.PROOF_STALE
 
 
+@pytest.mark.spec("V-13")
 def test_an_expired_delegation_is_refused(guard, helper, clock):
     clock.pass_ms(5 * 60_000)
 
@@ -169,6 +177,7 @@ def test_an_expired_delegation_is_refused(guard, helper, clock):
     assert reason(caught) is Reason.EXPIRED
 
 
+@pytest.mark.spec("V-14")
 @pytest.mark.parametrize(
     ("kind", "what"),
     [
@@ -186,6 +195,7 @@ def test_what_the_operator_revokes_is_refused(guard, helper, authority, kind, wh
     assert reason(caught) == f"{kind}_revoked"
 
 
+@pytest.mark.spec("A-8", "R-7")
 def test_local_tools_go_on_without_the_service_until_the_feed_is_too_old(guard, helper, authority, clock):
     authority.reachable = False
     clock.pass_ms(60_000)
@@ -197,6 +207,7 @@ def test_local_tools_go_on_without_the_service_until_the_feed_is_too_old(guard, 
     assert reason(caught) is Reason.FEED_STALE
 
 
+@pytest.mark.spec("R-7")
 def test_the_feed_is_as_old_as_the_worse_clock_says(guard, helper, authority, clock):
     authority.reachable = False
     clock.monotonic_ms += 60_001  # somebody holds the wall clock
@@ -227,6 +238,7 @@ def test_the_name_of_a_tool_can_be_anything_and_is_then_refused(guard, helper, a
 # -- decided by the service
 
 
+@pytest.mark.spec("A-8")
 def test_a_tool_that_is_not_local_is_decided_by_the_service(guard, task, authority):
     call = decide(guard, task, "write", {"path": "/srv/x", "size": 5})
 
@@ -235,6 +247,7 @@ def test_a_tool_that_is_not_local_is_decided_by_the_service(guard, task, authori
     assert call.agent == task.agent
 
 
+@pytest.mark.spec("A-8", "T-20")
 def test_a_tool_that_the_catalogue_does_not_list_is_decided_by_the_service(guard, task, authority):
     with pytest.raises(NotPermitted):
         decide(guard, task, "format_disk", {})
@@ -247,6 +260,7 @@ def test_the_services_refusal_comes_out_as_it_is(guard, task):
     assert (reason(caught), caught.value.link_index) == (Reason.ARGUMENT_REFUSED, 0)
 
 
+@pytest.mark.spec("A-8", "A-9")
 def test_without_the_service_other_tools_are_denied_at_once(guard, task, authority):
     authority.reachable = False
 
@@ -280,6 +294,7 @@ def guard_asking(authority, result, **options):
     return guard
 
 
+@pytest.mark.spec("G-2", "A-9")
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -315,6 +330,7 @@ def test_a_permission_of_the_service_is_checked_again_here(authority, task):
 # -- defaults
 
 
+@pytest.mark.spec("A-4")
 def test_a_default_is_checked_where_the_chain_limits_the_argument(guard, client):
     task = client.begin_task("x", scope=Scope(tool("files", "read", path=under("/srv"), limit=optional(at_most(50)))))
 
@@ -324,6 +340,7 @@ def test_a_default_is_checked_where_the_chain_limits_the_argument(guard, client)
         decide(guard, task, "read", defaults={"limit": 100})
 
 
+@pytest.mark.spec("A-4")
 def test_a_default_is_checked_for_tools_that_the_service_decides_too(guard, client):
     scope = Scope(tool("files", "write", path=under("/srv"), size=optional(at_most(50))))
     task = client.begin_task("x", scope=scope)
@@ -336,6 +353,7 @@ def test_a_default_is_checked_for_tools_that_the_service_decides_too(guard, clie
 # -- records
 
 
+@pytest.mark.spec("A-6", "A-7")
 def test_every_decision_of_the_guard_is_recorded_with_its_reason(guard, helper, authority):
     allowed = decide(guard, helper, "read")
     for arguments in ({"path": "/srv/b"}, {"path": 5}, {}):
@@ -350,6 +368,7 @@ def test_every_decision_of_the_guard_is_recorded_with_its_reason(guard, helper, 
     assert all(record.proof for record in records)
 
 
+@pytest.mark.spec("A-7")
 def test_a_refused_chain_is_recorded_under_the_name_it_claims(guard, helper, authority, clock):
     broken = bytearray(helper.token)
     broken[broken.index(b"\x12\x40") + 5] ^= 1  # a signature
@@ -361,6 +380,7 @@ def test_a_refused_chain_is_recorded_under_the_name_it_claims(guard, helper, aut
     assert authority.decisions[-1].reason == "signature_invalid"
 
 
+@pytest.mark.spec("A-6")
 def test_a_full_queue_denies(authority, helper):
     guard = authority.guard_for("files", max_waiting=2)
     authority.reachable = False
@@ -387,6 +407,7 @@ def test_nothing_is_lost_on_an_orderly_exit(authority, helper):
     assert authority.outcomes[0].impacts == (("rows", "3"),)
 
 
+@pytest.mark.spec("G-2")
 def test_a_closed_guard_denies(guard, helper):
     guard.close()
 
@@ -412,6 +433,7 @@ def test_a_guard_does_not_open_without_the_service(authority):
         authority.guard_for("files")
 
 
+@pytest.mark.spec("T-14")
 def test_a_trust_bundle_of_another_root_is_not_trusted(authority, clock):
     with Authority(sources=clock.sources()) as other:
         service = authority._service
@@ -426,6 +448,7 @@ def test_a_trust_bundle_of_another_root_is_not_trusted(authority, clock):
     assert reason(caught) is Reason.BUNDLE_INVALID
 
 
+@pytest.mark.spec("V-3")
 def test_another_authoritys_chain_is_refused(guard, scope, clock):
     with Authority(sources=clock.sources()) as other:
         task = other.client("spiffe://test.example/agent/planner").begin_task("x", scope=scope)
