@@ -38,6 +38,7 @@ def reason_of(attempt, *args, **options):
 # -- what is known
 
 
+@pytest.mark.spec("H-10")
 @pytest.mark.parametrize(("name", "arguments"), [("read", PATH), ("write", WRITE)], ids=["in process", "online"])
 def test_a_chain_is_known_once_a_call_of_its_holder_was_permitted(guard, task, name, arguments):
     assert reason_of(refer, guard, task, name, arguments) is Reason.CHAIN_UNKNOWN
@@ -75,6 +76,7 @@ def test_a_guarded_function_takes_a_reference(guard, task):
             assert read(path="/srv/a") == "/srv/a"
 
 
+@pytest.mark.spec("H-10")
 def test_every_guard_knows_by_itself(guard, authority, task):
     decide(guard, task)
     assert reason_of(refer, authority.guard_for("files"), task) is Reason.CHAIN_UNKNOWN
@@ -86,6 +88,7 @@ def test_a_call_that_its_holder_proved_makes_known_even_if_the_scope_forbids_it(
     assert refer(guard, helper)
 
 
+@pytest.mark.spec("H-8")
 @pytest.mark.parametrize("name", ["write", "unheard_of"])
 def test_a_call_that_the_service_refused_makes_nothing_known(guard, helper, name):
     with pytest.raises(NotPermitted):
@@ -103,6 +106,7 @@ def test_a_permission_that_the_tools_defaults_spoil_makes_known_all_the_same(gua
 # -- what is not known
 
 
+@pytest.mark.spec("H-11")
 @pytest.mark.parametrize(("name", "arguments"), [("read", PATH), ("write", WRITE), ("unheard_of", {})])
 def test_a_reference_to_nothing_is_no_decision(guard, task, authority, name, arguments):
     with pytest.raises(Undecided) as caught:
@@ -113,6 +117,7 @@ def test_a_reference_to_nothing_is_no_decision(guard, task, authority, name, arg
     assert authority.decisions == []
 
 
+@pytest.mark.spec("H-11")
 @pytest.mark.parametrize(("name", "arguments"), [("read", PATH), ("write", WRITE)], ids=["in process", "online"])
 def test_the_proof_of_a_call_that_found_nothing_is_good_for_its_chain(guard, task, name, arguments):
     call = task.call("files", name, arguments)
@@ -123,6 +128,7 @@ def test_the_proof_of_a_call_that_found_nothing_is_good_for_its_chain(guard, tas
         assert reason_of(guard.authorize, carriage, name, arguments) is Reason.PROOF_REPLAYED
 
 
+@pytest.mark.spec("H-10")
 def test_a_reference_to_nothing_is_answered_before_anything_else_is_looked_at(guard, task):
     class Untouched(dict):
         def __iter__(self):
@@ -135,12 +141,14 @@ def test_a_reference_to_nothing_is_answered_before_anything_else_is_looked_at(gu
         assert reason_of(guard.authorize, attempt, "read", Untouched()) is Reason.CHAIN_UNKNOWN
 
 
+@pytest.mark.spec("H-10")
 @pytest.mark.parametrize("digest", [b"x", bytes(31), bytes(33), bytes(1_000_000)], ids=len)
 def test_what_is_no_digest_finds_nothing(guard, task, digest):
     decide(guard, task)
     assert reason_of(guard.authorize, Carriage(b"", b"x", digest), "read", PATH) is Reason.CHAIN_UNKNOWN
 
 
+@pytest.mark.spec("H-6")
 def test_chain_and_digest_together_are_refused_whatever_made_them(guard, task):
     decide(guard, task)
     both = Carriage(task.token, task.call("files", "read", PATH).carriage.proof, task.digest)
@@ -150,11 +158,13 @@ def test_chain_and_digest_together_are_refused_whatever_made_them(guard, task):
 # -- by reference as by value
 
 
+@pytest.mark.spec("H-7")
 def test_a_reference_needs_a_proof(guard, task):
     decide(guard, task)
     assert reason_of(guard.authorize, Carriage(b"", b"", task.digest), "read", PATH) is Reason.PROOF_MISSING
 
 
+@pytest.mark.spec("H-7")
 def test_a_decision_by_reference_is_recorded_like_any(guard, helper, authority):
     decide(guard, helper)
     allowed = refer(guard, helper)
@@ -169,6 +179,7 @@ def test_a_decision_by_reference_is_recorded_like_any(guard, helper, authority):
     assert second.proof
 
 
+@pytest.mark.spec("H-7")
 def test_what_was_revoked_since_is_refused_as_revoked(guard, helper, authority):
     decide(guard, helper)
     authority.revoke(RevocationKind.LINK, helper.digest)
@@ -177,6 +188,7 @@ def test_what_was_revoked_since_is_refused_as_revoked(guard, helper, authority):
     assert (caught.value.reason, caught.value.link_index) == (Reason.LINK_REVOKED, 1)
 
 
+@pytest.mark.spec("H-9")
 def test_what_has_expired_since_is_known_no_longer_and_refused_when_it_comes(guard, authority, task, helper, clock):
     decide(guard, task)
     decide(guard, helper)
@@ -191,6 +203,7 @@ def test_what_has_expired_since_is_known_no_longer_and_refused_when_it_comes(gua
     assert refer(guard, task)
 
 
+@pytest.mark.spec("H-7")
 def test_a_stale_feed_denies_references_too_and_forgets_none(guard, task, authority, clock):
     decide(guard, task)
     authority.reachable = False
