@@ -56,6 +56,7 @@ def test_arguments_that_the_tool_does_not_take_are_refused(guard, run):
     assert caught.value.reason is Reason.ARGUMENTS_INVALID
 
 
+@pytest.mark.spec("A-4")
 def test_the_functions_own_defaults_are_checked(guard, client):
     @guard.tool("read")
     def read(path: str, limit: int = 100) -> int:
