@@ -36,6 +36,7 @@ def test_a_chain_is_found_by_its_digest_and_by_no_other():
         assert chains.find(other, NOW_MS) is None
 
 
+@pytest.mark.spec("H-9")
 def test_a_chain_is_found_until_it_expires_and_is_then_dropped():
     chains = KnownChains()
     chains.keep(chain(1, expires_at_ms=2_000))
@@ -45,6 +46,7 @@ def test_a_chain_is_found_until_it_expires_and_is_then_dropped():
     assert chains.find(chain(1).digest, 1_999) is None, "not even if the clock is set back"
 
 
+@pytest.mark.spec("H-9")
 def test_what_was_not_used_for_longest_goes_first():
     chains = KnownChains(entries=3)
     for number in (1, 2, 3):
@@ -56,6 +58,7 @@ def test_what_was_not_used_for_longest_goes_first():
     assert len(chains) == 3
 
 
+@pytest.mark.spec("H-9")
 def test_bytes_are_bounded_too():
     chains = KnownChains(size_bytes=1_000)
     for number in range(10):
@@ -79,6 +82,7 @@ def test_bytes_are_counted_for_what_is_kept_and_no_longer():
     assert kept(chains, 1, 2, 3) == [False, True, True]
 
 
+@pytest.mark.spec("H-9")
 def test_bounds_are_those_of_the_limits():
     chains = KnownChains()
     for number in range(limits.KNOWN_CHAINS + 1):
@@ -89,6 +93,7 @@ def test_bounds_are_those_of_the_limits():
     assert len(chains) == limits.KNOWN_CHAINS_BYTES // limits.TOKEN_BYTES
 
 
+@pytest.mark.spec("H-9")
 @pytest.mark.parametrize(
     ("second", "found"), [(b"longer token", b"longer token"), (b"cut", b"a token"), (b"another", b"another")]
 )
