@@ -67,6 +67,7 @@ async def test_the_chain_goes_once_and_its_digest_from_then_on(send, task):
     assert len({each.proof for each in server.came}) == 3
 
 
+@pytest.mark.spec("H-13")
 async def test_a_chain_that_is_not_found_is_sent_once_with_the_same_proof(send, task):
     server = Server(None, Reason.CHAIN_UNKNOWN)
     await send(calling(task), server)
@@ -78,6 +79,7 @@ async def test_a_chain_that_is_not_found_is_sent_once_with_the_same_proof(send, 
     assert server.by_reference[-1] is True
 
 
+@pytest.mark.spec("H-12")
 async def test_a_server_that_never_knows_is_asked_twice_and_no_more(send, task):
     server = Server(None, *[Reason.CHAIN_UNKNOWN] * 10)
     await send(calling(task), server)
@@ -86,6 +88,7 @@ async def test_a_server_that_never_knows_is_asked_twice_and_no_more(send, task):
     assert server.by_reference == [False, True, False]
 
 
+@pytest.mark.spec("H-12")
 async def test_a_call_by_value_is_not_sent_again(send, task):
     server = Server(Reason.CHAIN_UNKNOWN)
     with pytest.raises(Exception, match="chain_unknown"):
@@ -93,6 +96,7 @@ async def test_a_call_by_value_is_not_sent_again(send, task):
     assert server.by_reference == [False]
 
 
+@pytest.mark.spec("H-12")
 @pytest.mark.parametrize("reason", [Reason.CHAIN_MISSING, Reason.PROOF_REPLAYED, Reason.TASK_ENDED, Reason.INTERNAL])
 async def test_no_other_refusal_sends_a_call_again(send, task, reason):
     server = Server(None, reason)
