@@ -82,6 +82,7 @@ def test_a_batch_brings_no_more_chains_than_the_contract_allows(queue):
     assert len(shipment.tokens) == shipment.size == BATCH_TOKENS
 
 
+@pytest.mark.spec("A-6")
 def test_a_full_queue_takes_nothing_more(key):
     queue = RecordQueue(key, capacity=2)
     queue.append(record(1), b"")
