@@ -10,6 +10,7 @@ from delegation_sdk.refusal_json import PROBLEM_TYPE, from_json, to_json, to_pro
 DATA = ("reason", "layer", "link_index", "field", "parent", "child", "detail", "call_id")
 
 
+@pytest.mark.spec("H-14", "H-15")
 @pytest.mark.parametrize("reason", Reason)
 def test_a_refusal_comes_back_as_it_was(reason):
     refused = refusal(reason, link_index=2, field="read.path", parent="under /srv", child="another", detail="so")
@@ -25,6 +26,7 @@ def test_a_refusal_that_blames_no_link_and_is_not_recorded_comes_back_so():
     assert (came.link_index, came.call_id, came.field) == (None, b"", "")
 
 
+@pytest.mark.spec("H-15")
 @pytest.mark.parametrize("reason", Reason)
 def test_a_problem_has_the_status_by_which_to_act(reason):
     problem = to_problem(refusal(reason))
@@ -40,6 +42,7 @@ def test_what_is_no_refusal_is_none(value):
     assert from_json(value) is None
 
 
+@pytest.mark.spec("X-1")
 def test_a_reason_of_a_newer_version_is_still_a_refusal():
     came = from_json({"reason": "too_clever", "layer": "wit", "link_index": "1", "call_id": "xyz", "field": None})
     assert (came.reason, came.link_index, came.call_id, came.field) == (Reason.INTERNAL, None, b"", "")
