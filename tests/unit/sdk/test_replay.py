@@ -20,6 +20,7 @@ def store():
     return ReplayStore(START)
 
 
+@pytest.mark.spec("P-8")
 def test_a_proof_is_used_once(store):
     store.use(nonce(1), START, START)
 
@@ -28,12 +29,14 @@ def test_a_proof_is_used_once(store):
     assert caught.value.reason is Reason.PROOF_REPLAYED
 
 
+@pytest.mark.spec("P-6")
 def test_a_proof_from_before_the_start_is_refused(store):
     with pytest.raises(BadProof) as caught:
         store.use(nonce(1), START - 1, START)
     assert caught.value.reason is Reason.PROOF_STALE
 
 
+@pytest.mark.spec("P-8")
 @pytest.mark.parametrize("issued_after_ms", [-0, PROOF_FUTURE_MS])
 def test_a_nonce_is_remembered_as_long_as_its_proof_is_accepted(store, issued_after_ms):
     issued_ms = START + issued_after_ms
@@ -44,6 +47,7 @@ def test_a_nonce_is_remembered_as_long_as_its_proof_is_accepted(store, issued_af
             store.use(nonce(1), issued_ms, now_ms)
 
 
+@pytest.mark.spec("P-8")
 def test_a_forgotten_nonce_is_no_good_when_the_clock_is_set_back(store):
     store.use(nonce(1), START, START)
     store.use(nonce(2), START + 60_000, START + 60_000)  # sweeps the first away
@@ -53,6 +57,7 @@ def test_a_forgotten_nonce_is_no_good_when_the_clock_is_set_back(store):
     assert caught.value.reason is Reason.PROOF_STALE
 
 
+@pytest.mark.spec("P-9")
 def test_memory_is_bounded_and_a_full_store_denies():
     store = ReplayStore(START, max_nonces=2)
     store.use(nonce(1), START, START)
@@ -63,6 +68,7 @@ def test_memory_is_bounded_and_a_full_store_denies():
     store.use(nonce(3), START + 90_000, START + 90_000)
 
 
+@pytest.mark.spec("P-8")
 def test_of_many_threads_one_uses_the_proof(store):
     def use(_):
         try:
