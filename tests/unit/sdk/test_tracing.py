@@ -69,6 +69,7 @@ def test_a_handed_off_agents_work_is_linked_to_the_handoff(traced):
     assert work["links"][0][:2] == traced["signed"][1]
 
 
+@pytest.mark.spec("G-3")
 def test_no_span_holds_a_secret_or_an_argument(traced):
     told = json.dumps(traced["spans"])
 
@@ -77,6 +78,7 @@ def test_no_span_holds_a_secret_or_an_argument(traced):
     assert "agent/planner" not in json.dumps([s["attributes"].get("delegation.principal") for s in traced["spans"]])
 
 
+@pytest.mark.spec("H-11")
 def test_a_reference_to_nothing_is_counted_by_itself_and_is_no_decision(traced):
     counts = {
         (name, attributes.get("delegation.reason")): value
