@@ -69,6 +69,7 @@ def question(**tweaks):
     return Question(**fields)
 
 
+@pytest.mark.spec("R-4")
 async def test_a_task_revoked_between_judging_and_recording_is_a_denial(storage, authorize, everybody):
     await storage.revoke([RevocationRecord("task", some_bytes("task"), NOW_MS, NOW_MS + 10**7, "x", "")])
     decision = await authorize(everybody, question())
@@ -86,6 +87,7 @@ async def test_the_proof_of_a_call_that_was_revoked_meanwhile_is_used_up(storage
     assert (await authorize(everybody, asked)).call_id == first.call_id
 
 
+@pytest.mark.spec("G-2", "A-7")
 async def test_a_mistake_of_our_own_is_a_recorded_denial_and_leaks_nothing(storage, authorize, everybody, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("hunter2")
@@ -98,12 +100,14 @@ async def test_a_mistake_of_our_own_is_a_recorded_denial_and_leaks_nothing(stora
     assert (await storage.call(decision.call_id)).reason == "internal"
 
 
+@pytest.mark.spec("P-9", "A-6")
 async def test_what_cannot_be_recorded_is_not_decided(storage, authorize, everybody):
     await storage.close()
     with pytest.raises(StorageError):
         await authorize(everybody, question())
 
 
+@pytest.mark.spec("A-11")
 async def test_the_digest_of_a_question_covers_every_field():
     asked = question()
     others = [
