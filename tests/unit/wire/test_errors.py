@@ -31,6 +31,7 @@ def data(refused: Refused):
     return {name: getattr(refused, name) for name in names}
 
 
+@pytest.mark.spec("X-3")
 @pytest.mark.parametrize("reason", Reason)
 @pytest.mark.parametrize("link_index", [None, 0, 3])
 def test_a_refusal_arrives_as_the_same_exception_with_the_same_data(reason, link_index):
@@ -65,6 +66,7 @@ def test_a_storage_failure_arrives_with_its_reason_and_without_its_words(reason)
     assert "secret" not in str(arrived)
 
 
+@pytest.mark.spec("G-3", "X-2")
 @pytest.mark.parametrize("error", [ValueError("hunter2"), KeyError("hunter2"), errors.ConfigError("hunter2")])
 def test_anything_else_crosses_as_internal_without_a_word_of_what_it_was(error):
     status = status_of(error)
@@ -73,6 +75,7 @@ def test_anything_else_crosses_as_internal_without_a_word_of_what_it_was(error):
     assert type(across(error)) is RequestFailed
 
 
+@pytest.mark.spec("X-1")
 def test_a_reason_of_a_newer_version_is_still_a_refusal():
     message = refusal_message(refusal(Reason.EXPIRED))
     message.reason = 999
