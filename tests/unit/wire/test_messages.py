@@ -82,6 +82,7 @@ def test_half_a_trace_context_is_refused(trace_id, span_id):
         authorization.read_authorize_request(message)
 
 
+@pytest.mark.spec("G-2")
 @pytest.mark.parametrize(
     "message",
     [
@@ -101,6 +102,7 @@ def test_an_answer_that_is_no_decision_is_never_taken_for_one(message):
     assert not isinstance(failed.value, InvalidRequest)
 
 
+@pytest.mark.spec("X-1")
 def test_a_refusal_without_a_known_reason_is_a_refusal_all_the_same():
     message = authorization.authorize_response_message(bytes(16), 1, refusal(Reason.EXPIRED))
     message.refusal.reason = 0
@@ -124,6 +126,7 @@ def test_a_message_of_a_newer_service_may_be_left_unheard_by_an_instance():
     assert trust.read_to_instance(trust_pb.AnswerOfferResponse()) is None
 
 
+@pytest.mark.spec("G-3")
 def test_no_token_proof_or_principal_token_shows_in_a_repr():
     hush = b"hush-hush"
     values = [
