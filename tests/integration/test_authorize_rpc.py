@@ -41,6 +41,7 @@ def recorded(caller, call_id):
     return caller.explain(call_id).call
 
 
+@pytest.mark.spec("A-6")
 def test_a_permitted_call_is_permitted_and_recorded(files_tool, operator, child):
     trace = TraceIds(nonce(), nonce()[:8])
     decision = files_tool.decide(child, "files", "read", CALL, trace=trace)
@@ -54,6 +55,7 @@ def test_a_permitted_call_is_permitted_and_recorded(files_tool, operator, child)
     assert call.trace == trace
 
 
+@pytest.mark.spec("A-2", "A-7", "X-3")
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -92,6 +94,7 @@ def test_a_condition_is_refused_already_when_it_is_granted(planner):
 # -- who asks
 
 
+@pytest.mark.spec("A-10")
 def test_a_tool_speaks_only_for_its_own_audiences_and_nothing_is_recorded(files_tool, operator, child):
     before = operator.calls(task_id=child.task_id)[0]
     with pytest.raises(PolicyDenied) as refused:
@@ -108,6 +111,7 @@ def test_an_agent_that_is_no_tool_gets_no_decision(as_, child):
 # -- proofs
 
 
+@pytest.mark.spec("P-4", "P-5", "P-6", "P-7")
 @pytest.mark.parametrize(
     ("tweaks", "reason"),
     [
@@ -124,6 +128,7 @@ def test_a_proof_that_is_not_for_this_call_is_refused(files_tool, child, tweaks,
     assert refusal(files_tool.decide(child, "files", "read", CALL, proof=proof)).reason is reason
 
 
+@pytest.mark.spec("P-3")
 @pytest.mark.parametrize(
     ("proof", "reason"),
     [(b"", Reason.PROOF_MISSING), (b"nonsense", Reason.PROOF_INVALID), (bytes(100_000), Reason.PROOF_INVALID)],
@@ -133,6 +138,7 @@ def test_what_is_no_proof_is_refused(files_tool, child, proof, reason):
     assert refusal(files_tool.decide(child, "files", "read", CALL, proof=proof)).reason is reason
 
 
+@pytest.mark.spec("P-8", "A-11")
 def test_a_replayed_proof_is_refused_even_for_the_very_same_call(files_tool, operator, child):
     question = child.question("files", "read", CALL)
     assert files_tool.decide_question(question).refusal is None
@@ -141,12 +147,14 @@ def test_a_replayed_proof_is_refused_even_for_the_very_same_call(files_tool, ope
     assert recorded(operator, again.call_id).refusal.reason is Reason.PROOF_REPLAYED
 
 
+@pytest.mark.spec("P-8", "P-10")
 def test_a_proof_used_at_one_tool_is_used_up_for_another(planner, files_tool, child):
     question = child.question("files", "read", CALL)
     assert files_tool.decide_question(question).refusal is None
     assert refusal(planner.decide_question(question)).reason is Reason.PROOF_REPLAYED
 
 
+@pytest.mark.spec("A-11")
 def test_the_same_question_gets_the_same_decision_and_is_recorded_once(files_tool, operator, planner):
     asked = planner.grant(tool("files", "asked_twice", path=under("/srv/docs"), limit=at_most(100)))
     questions = (
@@ -171,6 +179,7 @@ def test_a_replayed_denial_is_remembered_too(files_tool, child):
     assert files_tool.decide_question(replay).call_id == files_tool.decide_question(replay).call_id
 
 
+@pytest.mark.spec("P-8")
 def test_a_proof_that_nobody_valid_signed_does_not_use_up_its_nonce(files_tool, child):
     shared = nonce()
     forged = child.proof("files", "read", CALL, key=new_key(), nonce=shared)
@@ -182,12 +191,14 @@ def test_a_proof_that_nobody_valid_signed_does_not_use_up_its_nonce(files_tool, 
 # -- chains
 
 
+@pytest.mark.spec("P-7")
 def test_a_truncated_chain_is_refused_for_want_of_the_leafs_key(files_tool, task, child):
     cut = replace(child, token=task.token)
     decision = files_tool.decide(cut, "files", "read", CALL)
     assert refusal(decision).reason is Reason.PROOF_INVALID
 
 
+@pytest.mark.spec("V-12")
 def test_an_unreceipted_handoff_is_refused_and_attributed_to_its_task(files_tool, operator, task):
     hidden = task.child("agent/reader")
     decision = files_tool.decide(hidden, "files", "read", CALL)
@@ -196,12 +207,14 @@ def test_an_unreceipted_handoff_is_refused_and_attributed_to_its_task(files_tool
     assert (call.task_id, call.agent) == (task.task_id, "")
 
 
+@pytest.mark.spec("V-20")
 def test_the_service_needs_no_receipt_for_what_it_has_recorded_itself(files_tool, planner, task):
     child = task.child("agent/reader")
     planner.record(child)
     assert files_tool.decide(child, "files", "read", CALL).refusal is None
 
 
+@pytest.mark.spec("A-7")
 @pytest.mark.parametrize("token", [b"", b"\x00\x01", b"x" * 100_000], ids=["none", "nonsense", "huge"])
 def test_what_is_no_token_is_a_recorded_denial_without_a_task(files_tool, operator, child, token):
     decision = files_tool.decide(child, "files", "read", CALL, token=token)
@@ -210,6 +223,7 @@ def test_what_is_no_token_is_a_recorded_denial_without_a_task(files_tool, operat
     assert (call.task_id, call.agent, call.principal_subject) == (None, "", "")
 
 
+@pytest.mark.spec("V-4", "V-16")
 def test_a_link_signed_by_another_is_refused_at_that_link(files_tool, operator, task):
     links = links_of(task.child("agent/reader").token)
     forged = join_token([links[0], links[1]._replace(signature=bytes(64))])
@@ -219,6 +233,7 @@ def test_a_link_signed_by_another_is_refused_at_that_link(files_tool, operator, 
     assert recorded(operator, decision.call_id).task_id == task.task_id
 
 
+@pytest.mark.spec("A-3")
 @pytest.mark.parametrize(
     "arguments", [b"", b"{", b"[1]", b'{"a":1,"a":2}', b'{ "a": 1}', b"\xff", b"null", b'{"a":1e400}'], ids=str
 )
@@ -247,6 +262,7 @@ def test_a_stream_answers_in_the_order_of_its_requests(files_tool, child):
     assert len({decision.call_id for decision in decisions}) == 40
 
 
+@pytest.mark.spec("P-8")
 def test_one_proof_presented_by_many_at_once_is_accepted_once(files_tool, child):
     question = child.question("files", "read", CALL)
     attempts = [replace(question, attempt=nonce()) for _ in range(16)]
@@ -259,6 +275,7 @@ def test_one_proof_presented_by_many_at_once_is_accepted_once(files_tool, child)
 # -- ConsumeProof
 
 
+@pytest.mark.spec("P-8")
 def test_a_consumed_proof_is_used_up_for_every_guard(files_tool, planner):
     used = ProofToConsume("files", nonce(), now_ms())
     files_tool.consume(used.audience, used.nonce, used.issued_at_ms)
@@ -268,6 +285,7 @@ def test_a_consumed_proof_is_used_up_for_every_guard(files_tool, planner):
         assert refused.value.reason is Reason.PROOF_REPLAYED
 
 
+@pytest.mark.spec("P-5", "P-6")
 @pytest.mark.parametrize(
     ("offset_ms", "reason"), [(-3_600_000, Reason.PROOF_STALE), (3_600_000, Reason.PROOF_FROM_FUTURE)]
 )
@@ -277,6 +295,7 @@ def test_a_proof_outside_its_time_is_not_consumed(files_tool, offset_ms, reason)
     assert refused.value.reason is reason
 
 
+@pytest.mark.spec("A-10")
 def test_a_tool_consumes_proofs_of_its_own_audiences_only(files_tool):
     with pytest.raises(PolicyDenied):
         files_tool.consume("billing", nonce())
