@@ -22,6 +22,7 @@ def reason_of(decision):
     return decision.refusal.reason if decision.refusal else None
 
 
+@pytest.mark.spec("R-3", "R-4")
 def test_after_completion_no_decision_permits_anything(planner):
     task = planner.grant(READ)
     child = planner.hand_off(task, "agent/reader")
@@ -56,6 +57,7 @@ def test_without_a_proof_it_is_as_if_there_were_no_such_task(planner):
         planner.complete(task, proof=b"")
 
 
+@pytest.mark.spec("P-11")
 @pytest.mark.parametrize(
     ("tweaks", "reason"),
     [
@@ -74,6 +76,7 @@ def test_a_proof_that_is_not_the_grant_holders_ends_nothing(planner, tweaks, rea
     assert planner.decide(task, "files", "read", {}).refusal is None
 
 
+@pytest.mark.spec("P-11")
 def test_a_proof_for_another_task_ends_nothing(planner):
     task, other = planner.grant(READ), planner.grant(READ)
     proof = task.proof(SERVICE_AUDIENCE, "complete_task", {"task_id": other.task_id.hex()})
@@ -81,6 +84,7 @@ def test_a_proof_for_another_task_ends_nothing(planner):
         planner.complete(task, proof=proof)
 
 
+@pytest.mark.spec("R-2", "R-4")
 def test_a_revoked_link_falls_with_its_subtree_and_nothing_else(planner):
     task = planner.grant(READ)
     child, sibling = planner.hand_off(task, "agent/reader"), planner.hand_off(task, "agent/writer")
@@ -104,6 +108,7 @@ def test_an_ancestor_that_is_not_the_signer_may_revoke(planner):
     assert planner.revoke(RevocationKind.LINK, link, proof=revocation_proof(task, link)) > 0
 
 
+@pytest.mark.spec("P-11")
 def test_the_holder_of_a_link_does_not_revoke_it_and_nor_does_a_sibling(planner):
     task = planner.grant(READ)
     child, sibling = planner.hand_off(task, "agent/reader"), planner.hand_off(task, "agent/writer")
@@ -120,6 +125,7 @@ def test_only_operators_revoke_anything_but_links(planner, kind):
         planner.revoke(kind, identity.get(kind, bytes(16)), proof=b"whatever")
 
 
+@pytest.mark.spec("R-4")
 def test_a_revoked_agent_gets_nothing_more(operator, as_):
     agent = f"agent/doomed-{now_ms()}"
     doomed = as_(agent)
@@ -130,6 +136,7 @@ def test_a_revoked_agent_gets_nothing_more(operator, as_):
         doomed.grant(READ)
 
 
+@pytest.mark.spec("R-1", "R-4")
 @pytest.mark.parametrize("kind", ["holder_key", "principal", "task"])
 def test_an_operator_revokes_each_kind_of_thing(operator, as_, kind):
     agent = f"agent/{kind}-{now_ms()}"
