@@ -22,6 +22,7 @@ def verified(server, token):
     return Verifier(bundle).verify(token, now_ms=now_ms(), revocations=RevocationState.nothing_revoked())
 
 
+@pytest.mark.spec("T-21", "T-22")
 def test_a_grant_is_a_verifiable_chain_held_by_the_authenticated_caller(server, planner):
     task = planner.grant(READ)
     chain = verified(server, task.token)
@@ -57,6 +58,7 @@ def test_a_grant_within_the_ceiling_is_given(as_):
     assert as_("orchestrator/limited").grant(READ).task_id
 
 
+@pytest.mark.spec("N-6", "T-21")
 @pytest.mark.parametrize(
     "capability",
     [any_call("files", "read"), tool("files", "read", path=under("/etc")), any_call("billing", "refund")],
@@ -69,11 +71,13 @@ def test_a_grant_beyond_the_ceiling_is_refused_and_says_what_is_beyond(as_, capa
     assert refused.value.field
 
 
+@pytest.mark.spec("T-22")
 def test_a_principal_token_is_refused_since_nobody_could_check_it(planner):
     with pytest.raises(InvalidRequest, match="no token issuer"):
         planner.grant(READ, principal_token=b"ey.some.token")
 
 
+@pytest.mark.spec("V-9")
 def test_a_grant_of_more_than_a_day_is_refused(planner):
     with pytest.raises(OutsideTime) as refused:
         planner.grant(READ, lifetime_ms=24 * 60 * 60 * 1000 + 1)
