@@ -91,6 +91,7 @@ def test_a_tool_has_no_part_in_handing_off(planner, as_):
         as_("tool/files").record(task.child("agent/reader"))
 
 
+@pytest.mark.spec("N-5", "T-5")
 def test_a_wider_handoff_is_refused_with_the_link_and_field_at_fault(planner):
     task = planner.grant(READ)
 
@@ -105,6 +106,7 @@ def test_a_wider_handoff_is_refused_with_the_link_and_field_at_fault(planner):
     assert "path" in refused.value.field
 
 
+@pytest.mark.spec("T-5")
 def test_a_handoff_by_another_key_is_refused(planner):
     task = planner.grant(READ)
     thief = replace(task, key=new_key())
@@ -114,6 +116,7 @@ def test_a_handoff_by_another_key_is_refused(planner):
     assert refused.value.link_index == 1
 
 
+@pytest.mark.spec("V-8", "T-5")
 def test_a_handoff_past_the_granted_depth_is_refused(planner):
     task = planner.grant(READ, max_depth=0)
     deeper = signed_by_hand(
@@ -127,6 +130,7 @@ def test_a_handoff_past_the_granted_depth_is_refused(planner):
     assert refused.value.reason is Reason.DEPTH_EXCEEDED
 
 
+@pytest.mark.spec("T-5")
 def test_a_handoff_of_a_completed_task_is_refused(planner):
     task = planner.grant(READ)
     planner.complete(task)
@@ -135,6 +139,7 @@ def test_a_handoff_of_a_completed_task_is_refused(planner):
     assert refused.value.reason is Reason.TASK_ENDED
 
 
+@pytest.mark.spec("T-5")
 def test_a_grant_that_this_service_never_recorded_is_built_upon_by_nobody(server, planner):
     from delegation.core.chain import Principal, PrincipalBasis
     from delegation.core.mint import sign_grant
@@ -161,6 +166,7 @@ def test_a_grant_that_this_service_never_recorded_is_built_upon_by_nobody(server
     assert refused.value.reason is Reason.CHAIN_UNKNOWN
 
 
+@pytest.mark.spec("T-5")
 def test_a_handoff_upon_one_that_was_kept_from_the_service_is_refused(planner):
     task = planner.grant(READ)
     hidden = task.child("agent/reader")
@@ -170,6 +176,7 @@ def test_a_handoff_upon_one_that_was_kept_from_the_service_is_refused(planner):
     assert refused.value.link_index == 1
 
 
+@pytest.mark.spec("T-5")
 def test_where_the_grant_waives_receipts_missing_links_are_recorded_late(planner):
     task = planner.grant(READ, unrecorded_handoffs=True)
     offline = task.child("agent/reader")
