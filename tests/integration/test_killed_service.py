@@ -62,6 +62,7 @@ class Load:
             self.reached.set()
 
 
+@pytest.mark.spec("T-4", "T-11")
 @pytest.mark.parametrize("writes_before", [3, 40, 150])
 def test_every_acknowledged_write_survives_a_kill_exactly_once(tmp_path, writes_before):
     with service_process(tmp_path) as service, service.caller() as caller, ThreadPoolExecutor(2 * WORKERS) as pool:
