@@ -45,6 +45,7 @@ def test_recorded_decisions_are_found_with_their_task_agent_and_guard(files_tool
     assert by_id[refused.call_id].refusal.link_index == 1
 
 
+@pytest.mark.spec("T-11")
 def test_a_batch_sent_twice_is_acknowledged_twice_and_recorded_once(files_tool, operator, guard, child):
     batch = guard.batch(*[decided(child, "files", "read", {}) for _ in range(5)])
     assert files_tool.record_decisions(batch) == 6
@@ -63,6 +64,7 @@ def test_many_batches_of_one_stream_are_acknowledged_in_order(files_tool, guard,
     assert [answer.next_sequence for answer in answers] == [21, 41, 61, 81, 101]
 
 
+@pytest.mark.spec("T-11")
 def test_a_gap_is_refused_and_says_which_record_is_next(files_tool, guard, child):
     files_tool.record_decisions(guard.batch(decided(child, "files", "read", {})))
     guard.batch(decided(child, "files", "read", {}))  # lost
@@ -72,6 +74,7 @@ def test_a_gap_is_refused_and_says_which_record_is_next(files_tool, guard, child
     assert "number 2" in refused.value.detail
 
 
+@pytest.mark.spec("T-11")
 def test_a_record_replaced_after_it_was_sent_is_refused(files_tool, operator, guard, child):
     original, replaced = decided(child, "files", "read", {}), decided(child, "files", "read", {"path": "/x"})
     files_tool.record_decisions(guard.batch(original))
@@ -81,6 +84,7 @@ def test_a_record_replaced_after_it_was_sent_is_refused(files_tool, operator, gu
     assert [call.call_id for call in operator.calls(task_id=child.task_id)[0]] == [original.call_id]
 
 
+@pytest.mark.spec("T-10")
 def test_a_batch_signed_by_another_key_is_refused(files_tool, guard, child):
     statement = guard.batch(decided(child, "files", "read", {}))
     with pytest.raises(BadStatement):
@@ -96,6 +100,7 @@ def test_a_record_that_cannot_be_read_spoils_its_whole_batch(files_tool, operato
     assert operator.calls(task_id=child.task_id)[0] == ()
 
 
+@pytest.mark.spec("T-3")
 def test_a_guard_key_belongs_to_the_caller_that_used_it_first(files_tool, planner, guard, child):
     files_tool.record_decisions(guard.batch(decided(child, "files", "read", {})))
     with pytest.raises(PermissionDenied):
@@ -128,6 +133,7 @@ def test_a_decision_about_an_unknown_chain_is_recorded_with_its_digest(files_too
     assert (call.task_id, call.leaf_link_id) == (None, record.chain_digest)
 
 
+@pytest.mark.spec("T-6")
 def test_an_offline_handoff_is_recorded_late_when_a_guard_shows_its_token(files_tool, planner, guard):
     task = planner.grant(READ, unrecorded_handoffs=True)
     offline = task.child("agent/reader").child("agent/summary")
@@ -139,6 +145,7 @@ def test_an_offline_handoff_is_recorded_late_when_a_guard_shows_its_token(files_
     assert call.agent == "spiffe://test.example/agent/summary"
 
 
+@pytest.mark.spec("T-6")
 def test_an_offline_handoff_that_its_grant_forbids_is_not_recorded_by_a_guards_word(files_tool, planner, guard):
     task = planner.grant(READ)
     hidden = task.child("agent/reader")
@@ -169,6 +176,7 @@ def test_a_message_without_a_batch_is_refused(files_tool, message, kind):
         files_tool.ask_stream(files_tool.authorization.RecordDecisions, [message])
 
 
+@pytest.mark.spec("T-11")
 def test_a_batch_of_too_many_records_is_refused(files_tool, guard):
     record = decided(None, "files", "read", {}, reason="malformed")
     with pytest.raises(InvalidRequest):
@@ -185,6 +193,7 @@ def test_an_outcome_is_shown_with_its_call(files_tool, operator, guard, child):
     assert call.outcome == "ok"
 
 
+@pytest.mark.spec("T-13")
 def test_an_outcome_of_a_guards_own_decision_comes_from_that_guard(files_tool, guard, child):
     record = decided(child, "files", "read", {})
     files_tool.record_decisions(guard.batch(record))
@@ -209,6 +218,7 @@ def test_nothing_comes_of_a_refused_call(files_tool, guard, child):
         files_tool.report(guard.outcome(call_id), guard.key.public)
 
 
+@pytest.mark.spec("T-13")
 def test_only_the_tool_that_was_authorized_says_what_came_of_it(files_tool, planner, guard, child):
     call_id = files_tool.decide(child, "files", "read", {}).call_id
     with pytest.raises(NotFound):
@@ -220,6 +230,7 @@ def test_an_outcome_of_an_unknown_call_is_refused(files_tool, guard):
         files_tool.report(guard.outcome(nonce()), guard.key.public)
 
 
+@pytest.mark.spec("T-13")
 def test_an_outcome_signed_by_another_key_is_refused(files_tool, guard, child):
     call_id = files_tool.decide(child, "files", "read", {}).call_id
     with pytest.raises(BadStatement):
