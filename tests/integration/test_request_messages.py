@@ -40,6 +40,7 @@ def ask(channel, method, request):
         raise error_of_call(error) from None
 
 
+@pytest.mark.spec("G-1")
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_a_request_with_an_unknown_field_is_refused_by(operator, method):
     with pytest.raises(InvalidRequest, match="does not know"):
