@@ -89,6 +89,7 @@ def test_a_local_tool_is_decided_in_process_and_recorded_later(server, task):
     assert explained.call.call_id == call.call_id
 
 
+@pytest.mark.spec("A-8")
 def test_other_tools_are_decided_by_the_service(guard, task):
     assert decide(guard, task, "write", path="/srv/a", size=1).agent == "spiffe://test.example/agent/planner"
     with pytest.raises(NotPermitted) as caught:
@@ -107,6 +108,7 @@ async def test_asyncio_decides_the_same(guard, task):
             await guard.aio.authorize(call.carriage, name, arguments)
 
 
+@pytest.mark.spec("P-10")
 def test_a_proof_is_good_for_one_guard_of_all(server, guard, task):
     call = task.call("files", "write", {"path": "/srv/a", "size": 1})
     guard.authorize(call.carriage, "write", call.arguments)
@@ -114,6 +116,7 @@ def test_a_proof_is_good_for_one_guard_of_all(server, guard, task):
         other.authorize(call.carriage, "write", call.arguments)
 
 
+@pytest.mark.spec("R-4")
 def test_after_completion_everything_is_refused(guard, client):
     with client.task("Tidy up", scope=SCOPE) as task:
         decide(guard, task, "read", path="/srv")
@@ -126,6 +129,7 @@ def test_after_completion_everything_is_refused(guard, client):
     assert caught.value.reason is Reason.TASK_ENDED
 
 
+@pytest.mark.spec("A-10")
 def test_a_tool_speaks_for_its_own_audience_alone(tmp_path, catalogue):
     stranger = identity("tool/other", "tool", audiences=["other"])
     with (
@@ -139,6 +143,7 @@ def test_a_tool_speaks_for_its_own_audience_alone(tmp_path, catalogue):
     assert caught.value.reason is Reason.NOT_YOUR_AUDIENCE
 
 
+@pytest.mark.spec("A-9")
 def test_an_outage_stops_what_the_service_decides_and_nothing_else(tmp_path, catalogue):
     with running_server(tmp_path, catalogue=catalogue) as server:
         target, profile, operator = server.target, server.profile("tool/files"), server.profile()
