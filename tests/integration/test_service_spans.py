@@ -54,6 +54,7 @@ def test_a_refusal_says_its_reason_and_link(traced):
     assert span["attributes"]["delegation.reason.link"] == 0
 
 
+@pytest.mark.spec("G-3")
 def test_no_argument_token_or_principal_is_in_any_span(traced):
     text = json.dumps(traced["spans"])
     assert "hunter2" not in text
