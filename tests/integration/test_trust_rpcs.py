@@ -273,6 +273,7 @@ def test_a_repeated_handoff_is_answered_as_before_and_delivered_once(planner, wo
     assert delivered == [child.leaf.payload, last.leaf.payload]
 
 
+@pytest.mark.spec("T-9")
 def test_an_offer_is_good_for_one_handoff(planner, worker):
     key = worker.keys[offered_key(request_offer(planner, "agent/worker"))]
     planner.record(planner.grant(READ).child("agent/worker", key=key))
@@ -289,6 +290,7 @@ def test_an_offered_key_is_not_given_to_another_agent(planner, worker):
     assert planner.record(planner.grant(READ).child("agent/worker", key=key))
 
 
+@pytest.mark.spec("T-9")
 def test_an_offer_for_one_delegator_is_not_used_by_another(planner, as_, worker):
     key = worker.keys[offered_key(request_offer(planner, "agent/worker"))]
     thief = as_("agent/thief")
