@@ -83,6 +83,7 @@ def test_grpc_sends_a_chain_once_and_again_when_it_is_not_found(grpc_tool, peer,
         assert grpc_tool.came[-1] == "digest"
 
 
+@pytest.mark.spec("R-4", "H-7")
 def test_grpc_refuses_after_completion_whatever_is_known(grpc_tool, peer, client):
     with grpc.insecure_channel(f"127.0.0.1:{grpc_tool.port}") as channel:
 
@@ -117,6 +118,7 @@ async def test_grpc_for_asyncio_does_the_same(grpc_tool, peer, helper, forget):
             await ask("/etc/passwd")
 
 
+@pytest.mark.spec("H-13", "X-3")
 def test_another_language_finds_chain_unknown_in_the_status_of_grpc(grpc_tool, helper):
     call = helper.call("files", "read", {"path": "/srv/a"})
     with grpc.insecure_channel(f"127.0.0.1:{grpc_tool.port}") as channel:
@@ -132,6 +134,7 @@ def test_another_language_finds_chain_unknown_in_the_status_of_grpc(grpc_tool, h
         assert same_proof.value == f"read by {helper.agent}"
 
 
+@pytest.mark.spec("H-7")
 def test_a_thief_with_a_digest_and_no_key_is_refused(grpc_tool, peer, helper, task):
     with grpc.insecure_channel(f"127.0.0.1:{grpc_tool.port}") as channel:
         call = helper.call("files", "read", {"path": "/srv/a"})
