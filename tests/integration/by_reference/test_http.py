@@ -112,6 +112,7 @@ async def test_http_for_asyncio_does_the_same(http_tool, peer, helper, forget):
     assert http_tool.came == ["chain", "digest", "digest", "chain"]
 
 
+@pytest.mark.spec("H-13", "H-15")
 def test_another_language_finds_chain_unknown_in_the_problem_of_http(http_tool, helper):
     call = helper.call("files", "read", {"path": "/srv/a"})
     status, media_type, problem = http_tool.post("read", call.arguments, to_headers(call.reference))
@@ -124,6 +125,7 @@ def test_another_language_finds_chain_unknown_in_the_problem_of_http(http_tool, 
     assert (status, media_type, problem["reason"]) == (403, "application/problem+json", "proof_replayed")
 
 
+@pytest.mark.spec("H-6")
 @pytest.mark.parametrize("present", [True, False])
 def test_http_takes_no_chain_beside_a_digest(http_tool, helper, present):
     call = helper.call("files", "read", {"path": "/srv/a"})
@@ -132,6 +134,7 @@ def test_http_takes_no_chain_beside_a_digest(http_tool, helper, present):
     assert (status, problem["reason"]) == (403, "malformed")
 
 
+@pytest.mark.spec("H-7")
 def test_a_thief_with_a_digest_and_no_key_is_refused(http_tool, peer, helper, task):
     ask_http(http_tool, peer, helper)
     stolen = Carriage(b"", task.call("files", "read", {"path": "/srv/a"}).carriage.proof, helper.digest)
@@ -147,6 +150,7 @@ def test_a_guard_that_never_finds_anything_is_sent_a_call_twice(http_tool, peer,
         assert http_tool.came == sent
 
 
+@pytest.mark.spec("H-12")
 def test_a_server_that_answers_falsely_is_sent_a_call_twice(http_tool, peer, helper):
     ask_http(http_tool, peer, helper)
     http_tool.came.clear()
