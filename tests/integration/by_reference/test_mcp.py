@@ -22,6 +22,7 @@ class Overheard:
         return await self.session.call_tool(name, arguments, meta=meta, **options)
 
 
+@pytest.mark.spec("H-14")
 @pytest.mark.parametrize("transport", [over_stdio, over_http])
 async def test_mcp_sends_a_chain_once_in_a_session_and_again_when_it_is_not_found(server, client, tmp_path, transport):
     (tmp_path / "note.txt").write_text("remember the milk")
