@@ -34,6 +34,7 @@ async def test_a_denial_may_lack_all_that_a_chain_would_have_said(storage):
     assert await storage.call(b"x" * 16) is None
 
 
+@pytest.mark.spec("A-11")
 async def test_the_same_request_of_the_same_caller_gets_the_earlier_decision(storage):
     call = a_call()
     await storage.decide(call, proof=proof_of(call))
@@ -42,6 +43,7 @@ async def test_the_same_request_of_the_same_caller_gets_the_earlier_decision(sto
     assert await calls_entered(storage) == (call,)
 
 
+@pytest.mark.spec("P-8", "A-11")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -76,6 +78,7 @@ async def test_a_refused_replay_can_be_entered_as_a_denial(storage):
     assert set(await calls_entered(storage)) == {call, denied}
 
 
+@pytest.mark.spec("P-8")
 async def test_of_many_concurrent_uses_of_a_proof_exactly_one_enters(storage):
     proof = proof_of(a_call(), request_digest=b"")
     calls = [a_call() for _ in range(100)]
@@ -86,6 +89,7 @@ async def test_of_many_concurrent_uses_of_a_proof_exactly_one_enters(storage):
     assert await calls_entered(storage) == (entered[0],)
 
 
+@pytest.mark.spec("A-11")
 async def test_of_concurrent_retries_all_get_the_one_decision(storage):
     call = a_call()
     retries = [a_call(proof_nonce=call.proof_nonce) for _ in range(50)]
@@ -131,6 +135,7 @@ async def test_a_write_that_the_database_cannot_hold_fails_alone(storage):
     assert await calls_entered(storage) == (good,)
 
 
+@pytest.mark.spec("P-8")
 async def test_a_consumed_proof_cannot_be_used_again(storage):
     call = a_call()
     proof = proof_of(call, request_digest=b"")
@@ -157,6 +162,7 @@ async def test_what_was_revoked_before_the_fence_is_not_looked_at_again(storage)
     assert await storage.decide(call, fence=a_fence(position, revoked)) == call
 
 
+@pytest.mark.spec("R-4")
 async def test_a_decision_that_rests_on_something_revoked_meanwhile_is_not_entered(storage):
     resting_on = ("agent", READER.encode())
     await storage.revoke([a_revocation("agent", b"somebody else")])
@@ -176,6 +182,7 @@ async def test_revocations_of_other_things_do_not_stop_a_decision(storage):
     assert await storage.decide(call, fence=a_fence(0, ("link", b"l" * 32))) == call
 
 
+@pytest.mark.spec("R-4")
 async def test_even_a_retry_is_refused_after_a_revocation(storage):
     call, link = a_call(), ("link", b"l" * 32)
     await storage.decide(call, proof=proof_of(call), fence=a_fence(0, link))
@@ -199,11 +206,13 @@ async def test_an_earlier_denial_stands_over_a_later_permission_of_the_same_requ
     assert await calls_entered(storage) == (denied,)
 
 
+@pytest.mark.spec("G-2")
 async def test_nothing_is_decided_from_a_feed_that_the_database_has_lost(storage):
     with pytest.raises(StorageError):
         await storage.decide(a_call(), fence=a_fence(5))
 
 
+@pytest.mark.spec("R-3", "R-4")
 async def test_no_decision_is_entered_after_its_task_was_completed(storage):
     """Decisions race with the completion; each that was permitted came before it."""
     task = a_task()
