@@ -114,6 +114,7 @@ async def test_a_handoff_repeated_under_its_key_gets_what_is_recorded(storage):
     assert await storage.add_handoffs([again], idempotency=an_idempotency("h")) == (child,)
 
 
+@pytest.mark.spec("T-5")
 async def test_a_handoff_that_rests_on_something_revoked_meanwhile_is_refused_whole(storage):
     task, grant = await granted(storage)
     key = ("holder_key", grant.holder_key)
@@ -126,6 +127,7 @@ async def test_a_handoff_that_rests_on_something_revoked_meanwhile_is_refused_wh
     assert await storage.earlier_response(an_idempotency("h").key) is None
 
 
+@pytest.mark.spec("R-3")
 async def test_completing_a_task_ends_it_and_says_so_in_the_feed(storage):
     task, _ = await granted(storage)
     revocation = a_revocation("task", task.task_id)
