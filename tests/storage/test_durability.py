@@ -37,6 +37,7 @@ def killed_after(path, acknowledgements):
     return [tuple(line.decode().split()) for line in lines if line.endswith(b"\n") and line != b"open\n"]
 
 
+@pytest.mark.spec("A-6", "T-4")
 @pytest.mark.parametrize("kills", [4])
 async def test_what_was_acknowledged_survives_kill_9_exactly_once(tmp_path, kills):
     path = tmp_path / "delegation.db"
