@@ -37,6 +37,7 @@ async def test_batches_follow_one_another(storage):
     assert await entered(storage) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
+@pytest.mark.spec("T-11")
 async def test_a_batch_delivered_again_is_acknowledged_and_not_entered_again(storage):
     first = a_batch(RecorderState(GUARD), 2)
     state = await storage.record_decisions(*first)
@@ -52,6 +53,7 @@ async def test_a_batch_delivered_twice_at_once_is_entered_once(storage):
     assert await entered(storage) == [1, 2, 3, 4]
 
 
+@pytest.mark.spec("T-11")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -71,6 +73,7 @@ async def test_a_batch_that_does_not_continue_is_refused_and_told_where_to_go_on
     assert await entered(storage) == [1, 2]
 
 
+@pytest.mark.spec("T-11")
 async def test_an_entered_batch_with_another_content_is_refused(storage):
     batch, calls = a_batch(RecorderState(GUARD), 2)
     await storage.record_decisions(batch, calls)
