@@ -66,6 +66,7 @@ async def test_live_offers_are_all_that_have_not_expired_taken_ones_too(storage)
     assert list(await storage.live_offers(now_ms=NOW_MS)) == [free, replace(taken, taken_by=PLANNER)]
 
 
+@pytest.mark.spec("T-9")
 async def test_of_many_takers_one_gets_an_offer(storage):
     offer = an_offer("wanted")
     await storage.add_offer(offer)
