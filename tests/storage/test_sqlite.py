@@ -44,6 +44,7 @@ async def test_the_file_and_its_journals_are_the_owners_alone(storage, path):
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
+@pytest.mark.spec("A-6", "T-4")
 async def test_every_commit_is_synced(path):
     from delegation.storage.sqlite.connection import connect
 
