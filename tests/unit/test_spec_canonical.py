@@ -85,6 +85,7 @@ def test_what_the_codec_writes_is_canonical_by_the_page(name):
     assert codec_takes(message, data)
 
 
+@pytest.mark.spec("C-10")
 @pytest.mark.parametrize("name", VALID)
 def test_page_and_codec_agree_on_every_flip_of_a_bit(name):
     message, data = VALID[name]
@@ -97,6 +98,7 @@ def test_page_and_codec_agree_on_every_flip_of_a_bit(name):
 MUTATION = st.tuples(MUTANTS, st.integers(0, 10**6), st.binary(min_size=1, max_size=3))
 
 
+@pytest.mark.spec("C-10")
 @settings(max_examples=1000)
 @given(st.sampled_from(sorted(VALID)), st.lists(MUTATION, min_size=1, max_size=3))
 def test_page_and_codec_agree_on_mutants(name, mutations):
@@ -142,6 +144,7 @@ WAYS = {
 }
 
 
+@pytest.mark.spec("C-1", "C-2", "C-3", "C-5", "C-6", "C-7", "C-8", "C-9", "C-10")
 @pytest.mark.parametrize("way", WAYS)
 def test_each_way_to_break_the_form_is_refused_by_page_and_codec(way):
     message, data = WAYS[way]
@@ -150,6 +153,7 @@ def test_each_way_to_break_the_form_is_refused_by_page_and_codec(way):
     assert not codec_takes(message, bytes.fromhex(data))
 
 
+@pytest.mark.spec("C-4")
 @pytest.mark.parametrize("data", ["18 00", "22 00", "28 00", "3a 00"])
 def test_a_default_is_written_where_presence_is_tracked(data):
     require_canonical(bytes.fromhex(data), chain_pb2.Constraint.DESCRIPTOR)
