@@ -40,6 +40,7 @@ def representable(value: Any) -> bool:
             return all(map(representable, value.values()))
 
 
+@pytest.mark.spec("P-1")
 @given(json_objects)
 @bounded(120)
 def test_the_canonical_form_is_that_of_rfc_8785(values: dict[str, Any]):
@@ -68,6 +69,7 @@ def test_whatever_is_no_json_is_refused_and_nothing_else_is_raised(values: dict[
         assert Arguments.of(values).canonical == rfc8785.dumps(values)
 
 
+@pytest.mark.spec("A-3")
 @given(json_objects.filter(representable), st.integers(1, 4))
 @bounded(50)
 def test_json_that_is_not_canonical_is_refused(values: dict[str, Any], indent: int):
@@ -79,6 +81,7 @@ def test_json_that_is_not_canonical_is_refused(values: dict[str, Any], indent: i
             Arguments.parse(text.encode())
 
 
+@pytest.mark.spec("A-3")
 @pytest.mark.parametrize(
     "text",
     [
@@ -125,6 +128,7 @@ def test_bytes_that_are_no_utf_8_are_refused(data: bytes):
         Arguments.parse(data)
 
 
+@pytest.mark.spec("S-1")
 @pytest.mark.parametrize(
     ("value", "typed", "written"),
     [
@@ -155,6 +159,7 @@ def test_a_value_that_is_not_json_is_refused(value: object):
     assert caught.value.reason is Reason.ARGUMENTS_INVALID
 
 
+@pytest.mark.spec("A-3")
 @pytest.mark.parametrize("nested", [32, 33])
 def test_values_nest_32_deep_and_no_deeper(nested: int):
     value: Any = 1
@@ -174,6 +179,7 @@ def test_a_value_that_contains_itself_is_refused():
         Arguments.of({"a": loop})
 
 
+@pytest.mark.spec("A-3")
 @pytest.mark.parametrize("past", [0, 1])
 def test_arguments_are_a_mebibyte_and_no_more(past: int):
     filler = limits.ARGUMENT_BYTES - len('{"a":""}') + past
@@ -186,6 +192,7 @@ def test_arguments_are_a_mebibyte_and_no_more(past: int):
         assert caught.value.reason is Reason.ARGUMENTS_TOO_LARGE
 
 
+@pytest.mark.spec("A-3")
 @pytest.mark.parametrize("past", [0, 1])
 @pytest.mark.parametrize("shape", ["flat", "listed", "deep", "fractions"])
 def test_arguments_are_ten_thousand_values_and_no_more(shape: str, past: int):
@@ -224,6 +231,7 @@ def test_what_was_given_cannot_be_changed_afterwards():
     assert arguments.values == {"x": {"path": ["/srv/a"]}}
 
 
+@pytest.mark.spec("G-3")
 def test_arguments_do_not_show_themselves():
     assert "secret" not in repr(Arguments.of({"password": "secret"}))
 
