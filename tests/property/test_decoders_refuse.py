@@ -122,6 +122,7 @@ def must_be_the_only_encoding(name: str, data: bytes) -> bool:
     return True
 
 
+@pytest.mark.spec("C-10")
 @pytest.mark.parametrize("name", DECODERS)
 def test_damaged_bytes_are_refused_or_are_the_only_encoding_of_what_they_say(name: str):
     valid, random = DECODERS[name][2], Random(name)
@@ -158,6 +159,7 @@ STATEMENTS_OF_OTHERS = {
 }
 
 
+@pytest.mark.spec("T-1")
 @pytest.mark.parametrize("name", STATEMENTS_OF_OTHERS)
 @given(data=st.binary(max_size=80))
 @bounded(60)
@@ -186,6 +188,7 @@ OPENERS = {
 }
 
 
+@pytest.mark.spec("T-1")
 @pytest.mark.parametrize("name", SIGNED)
 def test_a_signed_statement_with_any_bit_flipped_is_refused(name: str):
     statement, opener = SIGNED[name], OPENERS[name]
