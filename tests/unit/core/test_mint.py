@@ -10,7 +10,7 @@ from delegation.core import limits
 from delegation.core.chain import Frame, Principal, PrincipalBasis, SignedLink, TraceIds
 from delegation.core.codec import join_token
 from delegation.core.conditions import CallCount
-from delegation.core.constraints import SubPath, under
+from delegation.core.constraints import SubPath
 from delegation.core.mint import sign_grant, sign_handoff
 from delegation.core.scope import Scope, any_call, tool
 from delegation.errors import Malformed, Reason, Refused
