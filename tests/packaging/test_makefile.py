@@ -60,5 +60,5 @@ def test_this_python_is_good_enough():
 def test_make_alone_lists_what_can_be_made():
     finished = make()
     assert finished.returncode == 0
-    for target in ("demo", "test", "check", "bench", "fuzz", "proto"):
+    for target in ("demo", "test", "attacks", "check", "bench", "fuzz", "proto"):
         assert f"make {target} " in finished.stdout

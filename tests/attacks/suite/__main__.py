@@ -28,4 +28,5 @@ def main() -> int:
     return 0 if found.holds else 1
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

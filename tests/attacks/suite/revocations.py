@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from attacks.suite.calls import AttackClass, Attempt, Call, Moment, NotHere, Recipe, Request, Twin
 from attacks.suite.recipes import path_of, under
+from attacks.suite.tasks import agent_of, holder_of, revoked_by_operator
 from attacks.suite.worlds import KernelWorld, World, id_of
 from delegation.core.attest import open_feed_entry, sign_feed_entry
 from delegation.core.codec import encode_statement
@@ -48,18 +49,28 @@ def ancestor() -> Iterator[Attempt]:
             return with_revoked(of, (RevocationKind.LINK, link))(world)  # type: ignore[return-value]
 
         yield Attempt(f"link {at} of {of}", Reason.LINK_REVOKED, recipe, at)
+    for at, of in ((1, 2), (1, 3), (2, 3)):
+        recipe = revoked_by_operator(1, id_of, at, of)
+        yield Attempt(f"link {at} of {of}, at the service", Reason.LINK_REVOKED, recipe, at, online=True)
 
 
 def holder() -> Iterator[Attempt]:
     for at, of in CHAINS:
         recipe = with_revoked(of, (RevocationKind.HOLDER_KEY, key(f"task {name_of(at)}").public))
         yield Attempt(f"the holder of link {at} of {of}", Reason.HOLDER_KEY_REVOKED, recipe, at)
+    for at, of in ((0, 2), (1, 2), (1, 3)):
+        recipe = revoked_by_operator(2, holder_of, at, of)
+        name = f"the holder of link {at} of {of}, at the service"
+        yield Attempt(name, Reason.HOLDER_KEY_REVOKED, recipe, at, online=True)
 
 
 def agents() -> Iterator[Attempt]:
     for at, of in CHAINS:
         recipe = with_revoked(of, (RevocationKind.AGENT, agent(name_of(at)).encode()))
         yield Attempt(f"the agent of link {at} of {of}", Reason.AGENT_REVOKED, recipe, at)
+    for at, of in ((1, 2), (1, 3), (2, 3)):
+        recipe = revoked_by_operator(3, agent_of, at, of)
+        yield Attempt(f"the agent of link {at} of {of}, at the service", Reason.AGENT_REVOKED, recipe, at, online=True)
 
 
 ADA = principal_id("https://login.example.test", "ada")
@@ -98,6 +109,14 @@ def something_else() -> Iterator[Twin]:
     }
     for name, revoked in others.items():
         yield Twin(f"{name} is revoked", with_revoked(3, revoked))
+    others_at_the_service: dict[str, tuple[int, bytes]] = {
+        "another key": (2, MALLORY.public),
+        "another agent": (3, agent("mallory").encode()),
+        "another principal": (5, principal_id("https://login.example.test", "bob")),
+    }
+    for name, (kind, identity) in others_at_the_service.items():
+        recipe = revoked_by_operator(kind, lambda made, at, identity=identity: identity, 0, 2)
+        yield Twin(f"{name} is revoked at the service", recipe, online=True)
 
 
 # -- feeds

@@ -14,7 +14,6 @@ from typing import Any
 
 from attacks.suite.calls import AttackClass, Attempt, NotHere, Request, Twin
 from attacks.suite.doors import Door
-from attacks.suite.worlds import World
 from delegation.errors import DelegationError, Reason, Refused
 
 SAMPLE = 3
@@ -59,7 +58,7 @@ class Report:
 
     Attributes:
         rows: a row for each class.
-        doors: the names of the doors, in order.
+        doors: the names of the doors for calls, in order.
         distinct: how many different things were presented.
     """
 
@@ -94,18 +93,15 @@ def run(classes: Iterable[AttackClass], doors: Sequence[Door], online: Sequence[
     for each in classes:
         row = Row(each.name)
         attempts = _possible(each.attempts(), online)
-        showing = _Showing(doors, online)
-        for attempt, shown in zip(attempts, showing.all(attempts), strict=True):
+        for attempt, (digest, shown) in zip(attempts, _Showing(doors, online).all(attempts), strict=True):
             _count_attempt(row, attempt, shown)
-            presented.note(row, attempt, doors[0].world)
+            presented.note(row, attempt, digest)
         row.failures += presented.named_twice(attempts)
         twins = _possible(each.twins(), online)
-        for twin, shown in zip(twins, _Showing(doors, online).all(twins), strict=True):
+        for twin, (_, shown) in zip(twins, _Showing(doors, online).all(twins), strict=True):
             _count_twin(row, twin, shown)
         rows.append(row)
-    names = dict.fromkeys([door.name for door in (*doors, *online)])
-    names |= dict.fromkeys(name for row in rows for name in row.doors)
-    return Report(tuple(rows), tuple(names), presented.distinct)
+    return Report(tuple(rows), tuple(door.name for door in (*doors, *online)), presented.distinct)
 
 
 _Shown = list[tuple[str, BaseException | None]]
@@ -127,10 +123,10 @@ class _Presented:
     def distinct(self) -> int:
         return len(self._digests)
 
-    def note(self, row: Row, attempt: Attempt, world: World) -> None:
+    def note(self, row: Row, attempt: Attempt, digest: bytes) -> None:
         """Remember what an attempt presents; the running service gives no two the same tokens, so there the name."""
         label = f"{row.name}: {attempt.name}"
-        digest = label.encode() if attempt.online else attempt.recipe(world).digest
+        digest = digest or label.encode()
         if self._digests.setdefault(digest, label) != label:
             row.failures.append(f"{attempt.name!r} presents the same as {self._digests[digest]!r}")
 
@@ -147,21 +143,25 @@ class _Showing:
         self._online = online
         self._sampled: Counter[str] = Counter()
 
-    def all(self, some: Sequence[Attempt] | Sequence[Twin]) -> list[_Shown]:
-        """Show all of them here, and some of them, from everywhere among them, to the running service."""
+    def all(self, some: Sequence[Attempt] | Sequence[Twin]) -> list[tuple[bytes, _Shown]]:
+        """Show all of them here, and some of them, from everywhere among them, to the running service.
+
+        Returns:
+            For each the digest of what was presented here, if anything, and what came of it where.
+        """
         shown = [self._here(each) for each in some]
         for index in _spread_out(len(some)):
-            shown[index] += self._at_the_service(some[index])
+            shown[index][1].extend(self._at_the_service(some[index]))
         return shown
 
-    def _here(self, each: Attempt | Twin) -> _Shown:
+    def _here(self, each: Attempt | Twin) -> tuple[bytes, _Shown]:
         if each.online:
-            return []
+            return b"", []
         presented = [(door, each.recipe(door.world)) for door in self._doors]
         first = presented[0][1]
         if isinstance(first, Request):
-            return [(first.door, _outcome(first.send))]
-        return [
+            return first.digest, [(first.door, _outcome(first.send))]
+        return first.digest, [
             (door.name, _outcome(partial(door.show, call)))
             for door, call in presented
             if door.takes(call, _reason(each))

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from attacks.suite import writer as w
-from attacks.suite.calls import AttackClass, Attempt, Call, NotHere, Recipe, Twin
+from attacks.suite.calls import AttackClass, Attempt, Call, Recipe, Twin
 from attacks.suite.recipes import honest_twins, path_of
 from attacks.suite.worlds import World, id_of, proof_payload, sign_proof_payload, token_of
-from delegation.core.keys import Purpose, SigningKey
+from delegation.core.keys import Purpose, SigningKey, signing_input
 from delegation.errors import Reason
 from support.chains import CHECKPOINTS, ISSUER, MALLORY, NOW_MS, READ_CALL, ROOT, STATEMENTS, MadeChain, key, some_bytes
 
@@ -178,14 +178,8 @@ def another_purpose() -> Iterator[Attempt]:
             if purpose is right:
                 continue
 
-            def recipe(world: World, purpose: Purpose = purpose, index: int = index, of: int = of) -> Call:
-                made = world.chain(path_of(of))
-                if index == 0 and made.signers[0] is not ISSUER:
-                    raise NotHere
-                return world.call(made.signed_by(index, made.signers[index], purpose))
-
             name = f"link {index} of {of} signed as {purpose.name.lower()}"
-            yield Attempt(name, INVALID, recipe, index)
+            yield Attempt(name, INVALID, link_signed_as(purpose, index, of), index)
         if purpose is not Purpose.PROOF:
 
             def proof(world: World, purpose: Purpose = purpose) -> Call:
@@ -199,6 +193,19 @@ def another_purpose() -> Iterator[Attempt]:
     yield Attempt("a proof's payload signed as a handoff, for a link", Reason.MALFORMED, proof_as_link, 1)
 
 
+def link_signed_as(purpose: Purpose, index: int, of: int) -> Recipe:
+    """Present a link whose signature its rightful signer made for something else."""
+
+    def recipe(world: World) -> Call:
+        made = world.chain(path_of(of))
+        parent = id_of(made, index - 1) if index else b""
+        signed = signing_input(purpose, made.payloads[index], parent)
+        token = carrying(made, index, lambda _: made.signers[index].sign(signed))
+        return replace(world.call(made), token=token)
+
+    return recipe
+
+
 def receipt_as(purpose: Purpose) -> Recipe:
     def recipe(world: World) -> Call:
         made = world.chain(unrecorded=False)
@@ -210,8 +217,6 @@ def receipt_as(purpose: Purpose) -> Recipe:
 
 def receipt_bytes(signer: SigningKey, payload: bytes, purpose: Purpose = Purpose.RECEIPT, kind: int = 1) -> bytes:
     """Write the frame of a statement."""
-    from delegation.core.keys import signing_input
-
     signature = signer.sign(signing_input(purpose, payload))
     return w.field(2, w.fields((1, kind), (2, signer.key_id), (3, payload), (4, signature)))
 

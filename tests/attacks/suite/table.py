@@ -8,6 +8,8 @@ from pathlib import Path
 from attacks.suite.runner import Report
 
 BEGIN, END = "<!-- attacks: begin -->", "<!-- attacks: end -->"
+ELSEWHERE = "else"
+"""What is no call: other RPCs, trust bundles, feeds, offers, approvals, headers."""
 COUNTS = ("attempts", "refused", "right reason", "benign", "permitted")
 
 
@@ -16,10 +18,11 @@ def cells(report: Report) -> list[list[str]]:
     counted = [
         [row.name, row.attempts, row.refused, row.right, row.benign, row.permitted]
         + [row.doors[door] for door in report.doors]
+        + [sum(count for door, count in row.doors.items() if door not in report.doors)]
         for row in report.rows
     ]
     totals = [f"{len(counted)} classes", *(sum(row[column] for row in counted) for column in range(1, len(counted[0])))]
-    head = ["class", *COUNTS, *report.doors]
+    head = ["class", *COUNTS, *report.doors, ELSEWHERE]
     return [
         head,
         *([str(cell or "·") if n > 5 else str(cell) for n, cell in enumerate(row)] for row in (*counted, totals)),

@@ -10,6 +10,7 @@ from attacks.suite import writer as w
 from attacks.suite.calls import AttackClass, Attempt, Call, NotHere, Recipe, Request, Twin
 from attacks.suite.recipes import honest_twins, path_of
 from attacks.suite.worlds import ALICE, ServiceWorld, World, id_of, token_of
+from attacks.suite.writer import Of
 from delegation.core.keys import Purpose, SigningKey
 from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.errors import DelegationError, NotFound, PermissionDenied, Reason
@@ -208,6 +209,35 @@ def revoking_by_others() -> Iterator[Attempt]:
             return Request("service", identity, lambda: caller.ask(caller.delegation.Revoke, message))
 
         yield Attempt(f"kind {kind} revoked by no operator", PermissionDenied, recipe, online=True)
+
+
+def revoked_by_operator(kind: int, what: Callable[[MadeChain, int], bytes], at: int, of: int) -> Recipe:
+    """An operator revokes something at the service; then somebody calls who rests on it, or not."""
+
+    def recipe(world: World) -> Request:
+        task = _ENDED.format(next(_tasks))
+        made = service(world).chain(" -> ".join(f"{task.split()[-1]}-{n}" for n in range(of)), task=task)
+
+        def send() -> None:
+            record(world, token_of(made))
+            operator = service(world).as_("operator/olga")
+            message = pb.RevokeRequest(id=what(made, at), kind=kind, justification="stolen")
+            operator.ask(operator.delegation.Revoke, message)
+            decide(world, world.call(made))
+
+        return Request("service", task_of(made), send)
+
+    return recipe
+
+
+def holder_of(made: MadeChain, at: int) -> bytes:
+    return made.holders[at].public
+
+
+def agent_of(made: MadeChain, at: int) -> bytes:
+    found = w.content_of(made.payloads[at], Of.HOLDER_AGENT)
+    assert isinstance(found, bytes)
+    return found
 
 
 def going_on() -> Iterator[Twin]:
