@@ -9,7 +9,7 @@ from typing import Any
 from conformance.make import messages as m
 from conformance.make.messages import SAFE, Fraction
 from conformance.make.normal_forms import ADDRESSES, DECIMAL_TEXTS, HOSTS, PATHS, URL_PATHS
-from conformance.make.vector import Area, Vector, accepted, packed, text
+from conformance.make.vector import Area, Data, Vector, accepted, packed, refused, repeated, text
 
 HALF = Fraction("0.5")
 
@@ -448,8 +448,20 @@ def logic() -> Iterator[Vector]:
     )
 
 
+def steps() -> Iterator[Vector]:
+    """Counting (A-5)."""
+    nested = m.each(m.all_of(m.integers(0), m.integers(None, 9)))
+    # 6,666 members take 6,666 + 2 * 6,666 = 19,998 steps; one member more 20,001.
+    for members, expect in ((6_666, accepted(allows=True)), (6_667, refused("evaluation_exhausted"))):
+        value: Data = [text("["), repeated(text("1,"), members - 1), text("1]")]
+        given = {"constraint": nested.hex(), "value": value}
+        yield Vector(
+            f"allows-steps-{members}", "allows", f"{members} members, three steps each.", ("A-5",), given, expect
+        )
+
+
 AREA = Area(
     "allows",
     "Which value each kind of constraint allows.",
-    [*scalars(), *numbers(), *lengths(), *paths(), *urls(), *addresses(), *lists(), *expressions(), *logic()],
+    [*scalars(), *numbers(), *lengths(), *paths(), *urls(), *addresses(), *lists(), *expressions(), *logic(), *steps()],
 )

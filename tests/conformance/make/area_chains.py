@@ -364,12 +364,17 @@ def later_links() -> Iterator[Vector]:
     """Steps 5 and 6 on a link that is not the first."""
     for name, says, link, reason in (
         ("key", "A holder key of small order.", replace(LINES[1], holder_key=bytes(32)), "key_invalid"),
-        ("version", "A later version.", replace(LINES[1], version=2), "version_unsupported"),
+        ("version", "A later version (V-6).", replace(LINES[1], version=2), "version_unsupported"),
         ("agent", "An agent id without a colon.", replace(LINES[1], holder_agent="bob"), "field_invalid"),
         ("scope", "A capability twice.", replace(LINES[1], scope=FILES * 2), "field_invalid"),
     ):
         yield ASK.bad(
-            f"later-{name}", f"In link 1: {says}", "V-5 V-16", chain(LINES[0], link, signers=[ALICE]), reason, link=1
+            f"later-{name}",
+            f"In link 1: {says}",
+            "V-5 V-6 V-16",
+            chain(LINES[0], link, signers=[ALICE]),
+            reason,
+            link=1,
         )
     unknown = LINES[1].encoded() + b"\x72\x00"
     yield ASK.bad(

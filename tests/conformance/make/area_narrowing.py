@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.make import messages as m
 from conformance.make.keys import ALICE, fixed
-from conformance.make.messages import SAFE, T0_MS
+from conformance.make.messages import SAFE, T0_MS, Fraction
 from conformance.make.tokens import chain, handoff, line
 from conformance.make.vector import Area, Vector
 from conformance.make.verifying import Asking
@@ -164,6 +164,51 @@ def _count(name: str) -> bytes:
     return m.listed(name, m.integers(1, 100))
 
 
+# -- constraints ---------------------------------------------------------------------------------------------
+
+HALF, QUARTER = Fraction("0.5"), Fraction("0.25")
+KINDS = {
+    # kind: the parent's constraint, one within it, one that is not
+    "anything": (m.ANYTHING, m.exact("x"), None),
+    "exact-null": (m.EXACT_NULL, m.one_of(None), m.exact(False)),
+    "exact-boolean": (m.exact(True), m.one_of(True), m.exact(False)),
+    "exact-string": (m.exact("a"), m.one_of("a"), m.exact("b")),
+    "exact-integer": (m.exact(5), m.integers(5, 5), m.exact(6)),
+    "exact-decimal": (m.exact(HALF), m.decimals("0.5", "0.5"), m.exact(QUARTER)),
+    "exact-composite": (m.exact([1]), m.exact([1]), m.exact([2])),
+    "one-of": (m.one_of("a", "b"), m.exact("a"), m.one_of("a", "c")),
+    "not-one-of": (m.not_one_of("a"), m.not_one_of("a", "b"), m.not_one_of("b")),
+    "integer-range": (m.integers(1, 9), m.integers(2, 8), m.integers(0, 8)),
+    "decimal-range": (m.decimals("1", "9"), m.decimals("1.5", "8"), m.decimals("0.5", "8")),
+    "decimal-text": (m.decimal_text("1", "9"), m.exact("5.00"), m.decimal_text("1", "9.01")),
+    "length": (m.length(1, 9), m.length(2, 8), m.length(1, 10)),
+    "prefix": (m.prefix("/srv"), m.under("/srv/a"), m.prefix("/sr")),
+    "segment-glob": (m.glob("/srv/*"), m.glob("/srv/a"), m.glob("/srv/**")),
+    "sub-path": (m.under("/srv"), m.glob("/srv/*"), m.under("/")),
+    "url": (m.url("https"), m.url("https", path="/a"), m.url("http")),
+    "cidr": (m.cidr("10.0.0.0/8"), m.cidr("10.1.0.0/16"), m.cidr("11.0.0.0/8")),
+    "list-subset": (m.list_subset("a", "b"), m.list_subset("a"), m.list_subset("a", "c")),
+    "list-contains": (m.list_contains("a"), m.list_contains("a", "b"), m.list_contains("b")),
+    "each": (m.each(m.integers(1)), m.list_subset(1, 2), m.each(m.integers(0))),
+    "fields": (m.fields(m.argument("a", m.integers(1))), m.exact({"a": 1}), m.fields(m.argument("b", m.exact(1)))),
+    "regex": (m.regex("a+"), m.one_of("a", "aa"), m.regex("a*")),
+    "negation": (m.negation(m.under("/a")), m.under("/b"), m.under("/a/b")),
+    "all-of": (m.all_of(m.prefix("/a"), m.length(0, 9)), m.exact("/a/b"), m.prefix("/a")),
+    "any-of": (m.any_of(m.under("/a"), m.under("/b")), m.under("/b/c"), m.under("/c")),
+}
+
+
+def constraints() -> Iterator[Vector]:
+    """One constraint of each kind in a token (N-3); every pair of kinds is in the area `pairs`."""
+    for kind, (parent, within, beyond) in KINDS.items():
+        for name, child in (("within", within), ("beyond", beyond)):
+            if child is not None:
+                scopes_ = [m.scope(_read(m.listed("value", each))) for each in (parent, child)]
+                says = f"A constraint {name} a {kind.replace('-', '_')} of the parent."
+                made = _scopes(f"{kind}-{name}", says, "N-3 V-10", *scopes_, good=name == "within")
+                yield made._replace(requires=("re2",)) if kind == "regex" else made
+
+
 # -- conditions ----------------------------------------------------------------------------------------------
 
 
@@ -261,5 +306,5 @@ def chains() -> Iterator[Vector]:
 AREA = Area(
     "narrowing",
     "That a link permits no more than the one before it, field by field.",
-    [*fields(), *scopes(), *arguments(), *conditions(), *chains()],
+    [*fields(), *scopes(), *arguments(), *constraints(), *conditions(), *chains()],
 )
