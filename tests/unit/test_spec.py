@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from google.rpc.code_pb2 import Code
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spec_example
@@ -20,11 +20,16 @@ from delegation.core import limits, narrowing, verify
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
 from delegation.core.codec import scope_from_message
-from delegation.core.codec.canonical import check_name
-from delegation.core.constraints import covers
-from delegation.core.constraints.decimals import parse_decimal
+from delegation.core.constraints import Constraint, Negation
+from delegation.core.constraints.build import FAMILY
+from delegation.core.constraints.covers import COUNTED_PAIRS, PAIRS
+from delegation.core.constraints.decimals import number_of_text, parse_decimal
+from delegation.core.constraints.domains import EVERY_VALUE, part_of
 from delegation.core.constraints.paths import is_normal_path
+from delegation.core.constraints.segments import SEPARATORS, segments_of
+from delegation.core.constraints.urls import parts_of
 from delegation.core.keys import _SMALL_ORDER_Y, Purpose
+from delegation.core.names import check_name
 from delegation.core.proof import check_proof
 from delegation.core.revocation import RevocationKind, RevocationState
 from delegation.core.scope import SERVICE_AUDIENCE
@@ -61,7 +66,7 @@ def test_every_requirement_has_an_id_of_its_own():
 
 def test_ids_of_a_letter_count_up_without_gaps():
     for letter in {each[0] for each in DEFINED}:
-        numbers = [int(each[2:]) for each in DEFINED if each[0] == letter]
+        numbers = sorted(int(each[2:]) for each in DEFINED if each[0] == letter)
         assert numbers == list(range(1, len(numbers) + 1)), letter
 
 
@@ -168,52 +173,100 @@ def test_carriage_is_that_of_the_code():
 
 # -- constraints ---------------------------------------------------------------------------------------------
 
-KINDS = {field.name: field for field in chain_pb2.Constraint.DESCRIPTOR.fields}
+KINDS = {field.name: field.number for field in chain_pb2.Constraint.DESCRIPTOR.fields}
+KIND_ROWS = {row[0]: row for row in rows("kind | no. | speaks of")}
+NUMBERS = chain_pb2.ScalarSet(integers=[1], has_true=True)
+WHATEVER = chain_pb2.Constraint(anything=True)
+MESSAGES = {
+    "exact_composite": chain_pb2.Value(list=chain_pb2.ValueList()),
+    "one_of": NUMBERS,
+    "not_one_of": NUMBERS,
+    "integer_range": chain_pb2.IntegerRange(maximum=0),
+    "decimal_range": chain_pb2.DecimalRange(maximum="1"),
+    "decimal_text": chain_pb2.DecimalRange(maximum="1"),
+    "length": chain_pb2.LengthRange(maximum=5),
+    "segment_glob": chain_pb2.SegmentGlob(pattern="a/*"),
+    "url": chain_pb2.UrlPattern(schemes=["https"], host="example.test"),
+    "list_subset": NUMBERS,
+    "list_contains": NUMBERS,
+    "each": WHATEVER,
+    "fields": chain_pb2.Fields(),
+    "negation": chain_pb2.Constraint(sub_path="/"),
+    "all_of": chain_pb2.ConstraintList(constraints=[WHATEVER]),
+    "any_of": chain_pb2.ConstraintList(constraints=[WHATEVER]),
+}
+SCALARS = {"exact_decimal": "0.5", "sub_path": "/", "cidr": "10.0.0.0/8", "exact_boolean": False, "exact_integer": 1}
+DOMAINS = {
+    "exact_composite": {"lists"},
+    "one_of": {"numbers", "booleans"},
+    "not_one_of": {"numbers", "booleans"},
+    "segment_glob": {"strings in segments by /"},
+    "negation": {"strings in path normal form"},
+    "all_of": {"every value"},
+    "any_of": {"every value"},
+}
+"""What those of `MESSAGES` speak of whose row says that it depends."""
 
 
-def evaluated(kind: str) -> bool:
-    """Tell whether the codec knows what to do with a kind of constraint, valid or not."""
-    constraint = chain_pb2.Constraint()
-    field = KINDS[kind]
-    if field.message_type is None:
-        setattr(constraint, kind, field.default_value)
-    else:
-        getattr(constraint, kind).SetInParent()
-    argument = chain_pb2.Argument(name="a", constraint=constraint)
+def decoded(kind: str) -> Constraint:
+    """Decode some constraint of a kind."""
+    value = MESSAGES.get(kind, SCALARS.get(kind, "a" if KINDS[kind] not in (1, 2) else True))
+    argument = chain_pb2.Argument(name="a", constraint=chain_pb2.Constraint(**{kind: value}))
     scope = chain_pb2.Scope(capabilities=[chain_pb2.Capability(audience="x", tool="y", arguments=[argument])])
-    try:
-        scope_from_message(scope)
-    except Refused as refused:
-        # `each` of nothing fails for what is inside it.
-        return refused.reason is not Reason.CONSTRAINT_UNSUPPORTED or "unknown kind" in refused.detail
-    return True
+    return scope_from_message(scope).capabilities[0].arguments["a"].constraint
+
+
+def class_of(kind: str) -> str:
+    """Give the name of the class of a kind."""
+    return "Exact" if kind.startswith("exact_") else kind.title().replace("_", "")
 
 
 def test_every_kind_of_constraint_is_listed_with_its_number():
-    assert {row[0]: int(row[1]) for row in rows("kind | no. | this version")} == {
-        name: field.number for name, field in KINDS.items()
-    }
+    assert {kind: int(row[1]) for kind, row in KIND_ROWS.items()} == KINDS
+
+
+def test_every_kind_of_constraint_has_a_class_and_every_class_a_kind():
+    assert {class_of(kind) for kind in KINDS} == {kind.__name__ for kind in FAMILY}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_of_constraint_is_evaluated_or_refused_as_the_spec_says(kind):
-    said = {row[0]: row[2] for row in rows("kind | no. | this version")}
-    assert said[kind] == ("evaluated" if evaluated(kind) else "refused")
+def test_a_kind_of_constraint_speaks_of_what_the_spec_says(kind):
+    constraint = decoded(kind)
+    assert type(constraint).__name__ == class_of(kind)
+    assert constraint.domain == DOMAINS.get(kind, set(KIND_ROWS[kind][2].split(", ")))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_constraint_can_be_negated_as_the_spec_says(kind):
+    (numbers,) = re.findall(r"in a `negation` MUST be one of kinds (.+?), a `one_of` without null", SPEC)
+    spans = [tuple(map(int, span.split(" to "))) for span in numbers.replace(" and ", ", ").split(", ")]
+    negatable = any(span[0] <= KINDS[kind] <= span[-1] for span in spans)
+    assert accepts(lambda: Negation.of(decoded(kind))) == negatable
 
 
 def test_pairs_with_a_rule_of_covering_are_those_of_the_code():
-    # The package's `covers` is the function; its module holds the table of rules.
-    rules = inspect.getmodule(covers)._RULES
-    code = {(parent.__name__, child.__name__) for parent, child in rules}
-    spec = {tuple(cell.title().replace("_", "") for cell in row[:2]) for row in rows("parent | child | covered if")}
+    code = {(parent.__name__, child.__name__) for parent, child in (*PAIRS, *COUNTED_PAIRS)}
+    spec = {
+        (class_of(row[0]), class_of(child.strip(" `")))
+        for row in rows("parent | child | covered if")
+        for child in row[1].split(",")
+    }
     assert spec == code
+    assert not PAIRS.keys() & COUNTED_PAIRS.keys()
 
 
-def test_conditions_are_refused_as_the_spec_says():
-    condition = chain_pb2.Condition(call_count=chain_pb2.CallCount(maximum=1))
-    scope = chain_pb2.Scope(capabilities=[chain_pb2.Capability(audience="x", tool="y", conditions=[condition])])
-    with pytest.raises(Refused, match="condition_unsupported"):
-        scope_from_message(scope)
+def test_parts_of_the_strings_are_those_that_the_spec_names():
+    """And integers are part of the numbers; nothing else is part of anything but itself."""
+    domains = {word for kind in KINDS for word in decoded(kind).domain} | {"null", "objects"}
+    parts = {(a, b) for a in domains for b in domains if a != b and part_of(frozenset({a}), frozenset({b}))}
+    of_strings = {word for word in domains if word.startswith("strings in ")} | {"decimal text"}
+    assert parts == {("integers", "numbers"), *((word, "strings") for word in of_strings)}
+    assert not part_of(EVERY_VALUE, EVERY_VALUE)
+
+
+def test_separators_are_those_of_the_code():
+    (listed,) = re.findall(r"which means `/`, or one of `(.+?)` and space", SPEC)
+    assert {*listed.split(" "), " ", "/"} == SEPARATORS
 
 
 # -- normal forms, from the page ------------------------------------------------------------------------------
@@ -241,6 +294,75 @@ def test_path_normal_form_is_that_of_the_code(path):
         or re.search("%[0-9a-fA-F]{2}", path)
     )
     assert is_normal_path(path) == normal
+
+
+@given(TEXTS)
+def test_decimal_text_is_that_of_the_code(text):
+    (grammar,) = re.findall(r"\*\*Decimal text\.\*\* `(.+?)`", SPEC)
+    negative_zero = text.startswith("-") and not text.strip("-0.")
+    assert (number_of_text(text) is not None) == (re.fullmatch(grammar, text) is not None and not negative_zero)
+
+
+@given(PATHS, st.sampled_from("/.:- "))
+def test_segments_are_those_of_the_code(text, separator):
+    controls = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
+    bad = "\\" in text or controls & set(text) or re.search("%[0-9a-fA-F]{2}", text)
+    in_segments = not bad and not {".", ".."} & set(text.split(separator))
+    assert (segments_of(text, separator) is not None) == in_segments
+
+
+URLS = st.text(st.sampled_from("abz09AZ.-_~%/:?#@;=!$&'()*+,\\é 0x"), max_size=14)
+HOSTS = st.sampled_from(
+    ["a.b", "10.0.0.1", "0x7f.1", "a.0x1g", "1.2.3", "01.2.3.4", "256.1.1.1", "a-.b", "a..b", "a.b.", "0x"]
+)
+
+
+@given(st.builds("{}://{}{}".format, st.sampled_from(["http", "a+b", "1a", "A", ""]), HOSTS | URLS, URLS))
+@settings(max_examples=600)
+def test_url_normal_form_is_that_of_the_code(text):
+    """Written once more, piece by piece, as the page says it."""
+    assert (parts_of(text) is not None) == is_url_of_the_page(text)
+
+
+def is_url_of_the_page(text: str) -> bool:
+    scheme, found, rest = text.partition("://")
+    if not found or not re.fullmatch("[a-z][a-z0-9+.-]*", scheme):
+        return False
+    before_query, _, query = rest.partition("?")
+    authority, slash, path = before_query.partition("/")
+    host, colon, port = authority.partition(":")
+    if colon and not (re.fullmatch("[1-9][0-9]*", port) and int(port) <= 65535):
+        return False
+    characters = set(PATH_CHARACTERS)
+    return is_host(host) and is_path(slash + path, characters) and only(query, characters | {"?"}) is not None
+
+
+PATH_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"
+
+
+def is_host(host: str) -> bool:
+    labels = host.split(".")
+    if len(host) > 253 or not all(re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label) for label in labels):
+        return False
+    if re.fullmatch("[0-9]+|0x[0-9a-f]*", labels[-1]):
+        return len(labels) == 4 and all(label in {str(n) for n in range(256)} for label in labels)
+    return True
+
+
+def is_path(path: str, characters: set[str]) -> bool:
+    triplets = only(path, characters)
+    if triplets is None or "//" in path:
+        return False
+    if any(piece in (".", "..") or piece.startswith((".;", "..;")) for piece in path.split("/")):
+        return False
+    never = {*range(0x20), 0x7F, *map(ord, "%/\\;-._~"), *(n for n in range(128) if chr(n).isalnum())}
+    return not never & triplets
+
+
+def only(text: str, characters: set[str]) -> set[int] | None:
+    """Give the bytes that triplets stand for; None if there is anything else than these characters and triplets."""
+    found = re.findall("%([0-9A-F]{2})", text)
+    return {int(each, 16) for each in found} if set(re.sub("%[0-9A-F]{2}", "", text)) <= characters else None
 
 
 @given(st.text(max_size=8) | st.text(st.characters(categories=["Z", "Cc", "Cf", "Co", "Cn"]), max_size=2))
