@@ -5,16 +5,19 @@ The kinds are read off the message descriptors, so that one that is added has to
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
 
-from delegation.core.codec import decode_bundle, decode_scope, encode_bundle, join_token, parse_token
+from delegation.core.arguments import Arguments
+from delegation.core.authorize import authorize
+from delegation.core.codec import decode_bundle, decode_scope, encode_bundle, encode_scope, join_token, parse_token
 from delegation.core.keys import Purpose
 from delegation.core.statement import SignedStatement, StatementKind
-from delegation.errors import Malformed, Reason, Refused
+from delegation.errors import ConditionUnmet, Malformed, Reason, Refused
 from delegation.v1 import chain_pb2 as pb
 from delegation.v1 import statement_pb2 as spb
 from support.chains import BUNDLE, chain, verify
@@ -31,24 +34,22 @@ EVALUATED: Mapping[str, Any] = {
     "exact_decimal": "0.5",
     "exact_composite": pb.Value(list=pb.ValueList()),
     "one_of": NUMBERS,
+    "not_one_of": NUMBERS,
     "integer_range": pb.IntegerRange(maximum=0),
     "decimal_range": pb.DecimalRange(maximum="1"),
-    "sub_path": "/srv",
-    "each": WHATEVER,
-    "fields": pb.Fields(),
-}
-REFUSED: Mapping[str, Any] = {
-    "not_one_of": NUMBERS,
     "decimal_text": pb.DecimalRange(maximum="1"),
     "length": pb.LengthRange(maximum=5),
     "prefix": "a",
     "segment_glob": pb.SegmentGlob(pattern="a/*"),
+    "sub_path": "/srv",
     "url": pb.UrlPattern(schemes=["https"], host="example.test"),
     "cidr": "10.0.0.0/8",
     "list_subset": NUMBERS,
     "list_contains": NUMBERS,
+    "each": WHATEVER,
+    "fields": pb.Fields(),
     "regex": "a*",
-    "negation": WHATEVER,
+    "negation": pb.Constraint(sub_path="/srv"),
     "all_of": pb.ConstraintList(constraints=[WHATEVER]),
     "any_of": pb.ConstraintList(constraints=[WHATEVER]),
 }
@@ -70,8 +71,7 @@ def kinds_of(message: type[Message]) -> set[str]:
 
 
 def test_every_kind_of_constraint_and_condition_is_known_here():
-    assert kinds_of(pb.Constraint) == EVALUATED.keys() | REFUSED.keys()
-    assert not EVALUATED.keys() & REFUSED.keys()
+    assert kinds_of(pb.Constraint) == EVALUATED.keys()
     assert kinds_of(pb.Condition) == CONDITIONS.keys()
 
 
@@ -82,17 +82,26 @@ def test_a_constraint_is_evaluated_of_kind(kind: str):
     assert capability.arguments
 
 
-@pytest.mark.parametrize("kind", REFUSED)
-def test_a_constraint_is_refused_that_is_not_evaluated_yet_of_kind(kind: str):
-    with pytest.raises(Malformed) as caught:
-        decode_scope(scope_with(pb.Constraint(**{kind: REFUSED[kind]})))
-    assert caught.value.reason is Reason.CONSTRAINT_UNSUPPORTED
-    assert kind in caught.value.detail
+@pytest.fixture
+def without_re2(monkeypatch: pytest.MonkeyPatch):
+    """As after an installation without the extra `regex`."""
+    monkeypatch.setitem(sys.modules, "re2", None)
 
 
-@pytest.mark.parametrize("kind", REFUSED)
-def test_a_token_is_refused_wherever_it_hides_a_constraint_of_kind(kind: str):
-    hidden = pb.Constraint(each=pb.Constraint(**{kind: REFUSED[kind]}))
+@pytest.mark.spec("S-9")
+@pytest.mark.usefixtures("without_re2")
+def test_without_re2_every_regex_is_refused_and_says_what_to_install():
+    for expression in ("a*", "(", ""):
+        with pytest.raises(Malformed, match=r"delegation-chain\[regex\]") as caught:
+            decode_scope(scope_with(pb.Constraint(regex=expression)))
+        assert caught.value.reason is Reason.CONSTRAINT_UNSUPPORTED
+    decode_scope(scope_with(pb.Constraint(prefix="a")))
+
+
+@pytest.mark.spec("S-9")
+@pytest.mark.usefixtures("without_re2")
+def test_without_re2_a_token_is_refused_wherever_it_hides_a_regex():
+    hidden = pb.Constraint(each=pb.Constraint(regex="a*"))
     field = pb.Argument(name="f", optional=True, constraint=hidden)
     scope = pb.Scope.FromString(scope_with(pb.Constraint(fields=pb.Fields(fields=[field]))))
     made = chain("root").edit(0, lambda link: link.scope.CopyFrom(scope))
@@ -119,13 +128,19 @@ def test_a_kind_from_the_future_is_refused():
         decode_scope(scope_with(future))
 
 
+@pytest.mark.spec("S-8", "S-17")
 @pytest.mark.parametrize("kind", CONDITIONS)
-def test_a_condition_is_refused_that_is_not_evaluated_yet_of_kind(kind: str):
+def test_a_condition_is_carried_and_permits_no_call_of_kind(kind: str):
     condition = pb.Condition(**{kind: CONDITIONS[kind]})
-    with pytest.raises(Malformed) as caught:
-        decode_scope(scope_with(WHATEVER, condition))
-    assert caught.value.reason is Reason.CONDITION_UNSUPPORTED
-    assert kind in caught.value.detail
+    data = scope_with(WHATEVER, condition)
+    scope = decode_scope(data)
+    assert encode_scope(scope) == data
+    (capability,) = scope.capabilities
+    made = verify(chain("root", scopes=[scope]).token)
+    with pytest.raises(ConditionUnmet) as caught:
+        authorize(made, audience="a", tool="t", arguments=Arguments.of({"x": 1}))
+    assert (caught.value.reason, caught.value.link_index) == (Reason.CONDITION_UNMET, 0)
+    assert capability.conditions[0].describe() in capability.describe()
 
 
 def test_a_condition_without_a_kind_is_refused():
