@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from delegation.errors import Reason, refusal
+from delegation.errors import Reason, Refused, refusal
 
 
 class RevocationKind(StrEnum):
@@ -114,6 +114,7 @@ class RevocationState:
         self._revoked: dict[bytes, int] = {}
         self._snapshot: dict[bytes, int] | None = None
         self._snapshot_position = 0
+        self._interrupted = False
 
     @classmethod
     def nothing_revoked(cls) -> RevocationState:
@@ -123,7 +124,7 @@ class RevocationState:
         return state
 
     def apply(self, entry: FeedEntry, *, monotonic_ms: int) -> None:
-        """Take the next entry, whose signature was checked.
+        """Take the next entry, whose signature was checked. After one that is refused, only a snapshot makes it fresh.
 
         Args:
             entry: the entry.
@@ -132,18 +133,32 @@ class RevocationState:
         Raises:
             Revoked: FEED_GAP if an entry between is missing, FEED_ROLLBACK if it leads back.
         """
+        try:
+            self._apply(entry)
+        except Refused:
+            self.interrupt()
+            raise
+        self.issued_at_ms, self.received_ms = entry.issued_at_ms, monotonic_ms
+
+    def interrupt(self) -> None:
+        """Do without the feed until a whole snapshot has come: nobody knows what a piece that was refused had to say.
+
+        What is known to be revoked stays known.
+        """
+        self._interrupted = True
+
+    def _apply(self, entry: FeedEntry) -> None:
         if entry.issued_at_ms < self.issued_at_ms or entry.to_position < entry.from_position:
             raise refusal(Reason.FEED_ROLLBACK)
         if entry.snapshot:
             self._apply_snapshot(entry)
-        else:
-            if self.position is None or self._snapshot is not None or entry.from_position > self.position:
-                raise refusal(Reason.FEED_GAP)
-            if entry.to_position < self.position:
-                raise refusal(Reason.FEED_ROLLBACK)
-            self._add(self._revoked, entry.revocations)
-            self.position = entry.to_position
-        self.issued_at_ms, self.received_ms = entry.issued_at_ms, monotonic_ms
+            return
+        if self.position is None or self._snapshot is not None or entry.from_position > self.position:
+            raise refusal(Reason.FEED_GAP)
+        if entry.to_position < self.position:
+            raise refusal(Reason.FEED_ROLLBACK)
+        self._add(self._revoked, entry.revocations)
+        self.position = entry.to_position
 
     def _apply_snapshot(self, entry: FeedEntry) -> None:
         if self.position is not None and entry.to_position < self.position and not entry.more:
@@ -157,6 +172,7 @@ class RevocationState:
         if not entry.more:
             self._revoked, self._snapshot = self._snapshot, None
             self.position = entry.to_position
+            self._interrupted = False
 
     @staticmethod
     def _add(revoked: dict[bytes, int], revocations: Iterable[Revocation]) -> None:
@@ -170,12 +186,13 @@ class RevocationState:
         self.position = max(self.position or 0, position)
 
     def require_fresh(self, maximum_age_ms: int, *, now_ms: int, monotonic_ms: int) -> None:
-        """Require that the feed is whole and no older than this, by either clock.
+        """Require that the feed is whole, uninterrupted and no older than this, by either clock.
 
         Raises:
             Revoked: FEED_STALE.
         """
-        if self.position is None or self._snapshot is not None or self.age_ms(now_ms, monotonic_ms) > maximum_age_ms:
+        incomplete = self.position is None or self._snapshot is not None or self._interrupted
+        if incomplete or self.age_ms(now_ms, monotonic_ms) > maximum_age_ms:
             raise refusal(Reason.FEED_STALE)
 
     def age_ms(self, now_ms: int, monotonic_ms: int) -> int:

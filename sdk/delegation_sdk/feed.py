@@ -149,7 +149,11 @@ class FeedWatcher:
             stream.cancel()
 
     def _take(self, statement: SignedStatement) -> None:
-        entry = open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
+        try:
+            entry = open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
+        except Refused:
+            self._state.interrupt()
+            raise
         self._state.apply(entry, monotonic_ms=self._sources.monotonic_ms())
         self._backoff.reset()
         self._said = ""

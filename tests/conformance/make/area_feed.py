@@ -260,6 +260,10 @@ def ages() -> Iterator[Vector]:
         taken = [known(None)] if name == "unfinished" else taken
         asked = {"now_ms": NOW_MS + wall, "monotonic_ms": 1_000 + monotonic, "maximum_age_ms": 30_000}
         yield _vector(f"age-{name}", says, "R-7", pieces, [*taken, answer], at=at, asked=asked)
+    now = {"now_ms": NOW_MS, "monotonic_ms": 1_000, "maximum_age_ms": 30_000}
+    gap = [snapshot(1, LINK), delta(2, 3, TASK)]
+    says = "A piece was refused: what is known is not relied on, young as it is."
+    yield _vector("age-interrupted", says, "R-8 R-7", gap, [known(1, LINK), GAP, STALE], asked=now)
     asked = {"now_ms": NOW_MS, "monotonic_ms": 0, "maximum_age_ms": 60_000}
     yield _vector("age-nothing", "Nothing has arrived.", "R-7 G-2", [], [STALE], asked=asked)
 

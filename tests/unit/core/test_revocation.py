@@ -232,6 +232,26 @@ def test_a_snapshot_in_pieces_cannot_lead_back():
     assert refused(state, snapshot(2, 4, task(2))) is Reason.FEED_ROLLBACK
 
 
+@pytest.mark.spec("R-8")
+@pytest.mark.parametrize(
+    "wrong",
+    [delta(3, 4, task(2)), delta(0, 1), delta(2, 1), snapshot(1, 3), snapshot(0, 1), delta(2, 2, at_ms=NOW_MS - 1)],
+    ids=["a gap", "a step back", "a delta that ends before it begins", "a later piece", "a shorter snapshot", "older"],
+)
+def test_after_a_refused_piece_nothing_passes_before_a_whole_snapshot(wrong: FeedEntry):
+    state = state_of(snapshot(0, 2, task(1)))
+    fresh(state)
+    refused(state, wrong)
+    for further in (delta(2, 2), snapshot(0, 1, task(1), more=True)):
+        with pytest.raises(Revoked, match="feed_stale"):
+            fresh(state)
+        state.apply(further, monotonic_ms=0)
+    with pytest.raises(Revoked, match="feed_stale"):
+        fresh(state)
+    state.apply(snapshot(1, 3), monotonic_ms=0)
+    fresh(state)
+
+
 def test_the_longer_of_two_times_to_forget_counts():
     state = state_of(snapshot(0, 1, task(1, LATER)), delta(1, 2, task(1, NOW_MS + 1)))
     assert state.forget(NOW_MS + 1) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 
@@ -90,6 +91,12 @@ def fresh(watcher, clock):
     watcher.state.require_fresh(60_000, now_ms=clock.now_ms, monotonic_ms=clock.monotonic_ms)
 
 
+def wait_until_fresh(watcher, clock):
+    while True:
+        with contextlib.suppress(Refused):
+            return fresh(watcher, clock)
+
+
 def wait_for_position(watcher, position):
     while watcher.state.position != position:
         pass
@@ -155,6 +162,22 @@ def test_an_entry_of_an_untrusted_key_is_refused(watcher, feed):
     after, _ = feed.next_opening()
     assert after == 0
     assert watcher.state.position is None
+
+
+@pytest.mark.spec("R-8")
+@pytest.mark.parametrize("wrong", [{"since": 5, "until": 6}, {"since": 3, "until": 3, "key": SigningKey(bytes(32))}])
+def test_after_a_refused_entry_nothing_passes_before_a_whole_snapshot(watcher, feed, clock, wrong):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True))
+    wait_until_fresh(watcher, clock)
+    stream.say(feed.entry(**wrong))
+
+    after, stream = feed.next_opening()
+    assert after == 0
+    with pytest.raises(Refused, match="feed_stale"):
+        fresh(watcher, clock)
+    stream.say(feed.entry(since=0, until=4, snapshot=True))
+    wait_until_fresh(watcher, clock)
 
 
 def test_a_silent_stream_is_dead(watcher, feed):
