@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.make import messages as m
+from conformance.make.area_steps import any_of_times
 from conformance.make.messages import SAFE, Fraction
-from conformance.make.vector import Area, Data, Vector, accepted, packed, refused, repeated
-from conformance.make.wire import delimited, key, varint
+from conformance.make.vector import Area, Data, Vector, accepted, packed, refused
 
 HALF, QUARTER = Fraction("0.5"), Fraction("0.25")
 Case = tuple[str, bytes, bytes, bool]
@@ -525,34 +525,27 @@ def negations() -> Iterator[Vector]:
     )
 
 
-def _repeated_any_of(branch: bytes, times: int, *rest: bytes) -> Data:
-    """Give an `any_of` of one branch many times, and others, without writing it out."""
-    field, others = delimited(1, branch), b"".join(delimited(1, each) for each in rest)
-    head = key(26, 2) + varint(len(field) * times + len(others))
-    return [head.hex(), repeated(field.hex(), times), others.hex()]
-
-
 def steps() -> Iterator[Vector]:
     """Counting (N-8)."""
     wide, full = m.integers(0), m.one_of(*range(1024))
     # The pair itself: 1. Rule 1 asks for each of the child's branches: 1 each, and 1,024 for the listed values of each,
     # about which an integer_range is asked without further steps: 1 + 19 * 1,025 = 19,476.
-    yield _vector("steps-19-sets", "N-8", wide, _repeated_any_of(full, 19), accepted(covers=True))
-    yield _vector("steps-20-sets", "N-8", wide, _repeated_any_of(full, 20), EXHAUSTED)
+    yield _vector("steps-19-sets", "N-8", wide, any_of_times(full, 19), accepted(covers=True))
+    yield _vector("steps-20-sets", "N-8", wide, any_of_times(full, 20), EXHAUSTED)
     # With 1 + 523 = 524 more it is 20,000; one more is too much.
-    most = _repeated_any_of(full, 19, m.one_of(*range(523)))
+    most = any_of_times(full, 19, m.one_of(*range(523)))
     yield _vector("steps-20000", "N-8", wide, most, accepted(covers=True))
-    more = _repeated_any_of(full, 19, m.one_of(*range(524)))
+    more = any_of_times(full, 19, m.one_of(*range(524)))
     yield _vector("steps-20001", "N-8", wide, more, EXHAUSTED)
     # 1 + 19 * 1,025, then 1 for the pair and 1 for a value that is not allowed: the answer comes before the end.
-    refusing = _repeated_any_of(full, 19, m.exact(-1), full)
+    refusing = any_of_times(full, 19, m.exact(-1), full)
     yield _vector("steps-answered-before", "N-8", wide, refusing, accepted(covers=False))
     # Asking about a listed value takes what section 8.2 says: 400 for the members of the list, 2 more for each of them.
     zeros = m.exact([0] * 400)
     parent = m.each(m.all_of(m.integers(0), m.integers(None, 0)))
     # 1 + 16 * (1 for the pair + 1 for the value + 400 + 800) = 19,233; with 20 of them 24,041.
-    yield _vector("steps-16-lists", "N-8 A-5", parent, _repeated_any_of(zeros, 16), accepted(covers=True))
-    yield _vector("steps-20-lists", "N-8 A-5", parent, _repeated_any_of(zeros, 20), EXHAUSTED)
+    yield _vector("steps-16-lists", "N-8 A-5", parent, any_of_times(zeros, 16), accepted(covers=True))
+    yield _vector("steps-20-lists", "N-8 A-5", parent, any_of_times(zeros, 20), EXHAUSTED)
 
 
 AREA = Area(

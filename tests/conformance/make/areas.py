@@ -27,6 +27,7 @@ from conformance.make import (
     area_revocations,
     area_scopes,
     area_statements,
+    area_steps,
     area_time,
 )
 
@@ -40,6 +41,7 @@ AREAS = [
     area_allows.AREA,
     area_pairs.AREA,
     area_covers.AREA,
+    area_steps.AREA,
     area_chains.AREA,
     area_narrowing.AREA,
     area_authorize.AREA,

@@ -1,0 +1,137 @@
+"""What evaluating and comparing constraints costs, kind by kind: N-8, A-5, SPEC section 8.2."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.make import messages as m
+from conformance.make.vector import Area, Data, Vector, accepted, refused, repeated, text
+from conformance.make.wire import delimited, key, varint
+
+EXHAUSTED = refused("evaluation_exhausted")
+
+
+def any_of_times(branch: bytes, times: int, *rest: bytes) -> Data:
+    """Give an `any_of` of one branch many times, and others, without writing it out."""
+    field, others = delimited(1, branch), b"".join(delimited(1, each) for each in rest)
+    head = key(26, 2) + varint(len(field) * times + len(others))
+    return [head.hex(), repeated(field.hex(), times), others.hex()]
+
+
+# -- evaluating ----------------------------------------------------------------------------------------------
+
+LONG = "a" * 639
+TEN = {
+    # kind: a constraint, and a value that it allows for 10 steps
+    "length": (m.length(1), "x" + LONG),
+    "segment-glob": (m.glob("*"), "x" + LONG),
+    "sub-path": (m.under("/"), "/" + LONG),
+    "url": (m.url("https"), "https://example.org/" + "a" * 620),
+    "list-subset": (m.list_subset("a"), ["a"] * 10),
+    "list-contains": (m.list_contains("a"), ["a"] * 10),
+    "each": (m.each(m.ANYTHING), [1] * 10),
+    "fields": (
+        m.fields(*(m.argument(name, m.ANYTHING) for name in "abcde")),
+        dict.fromkeys("abcde", 1),
+    ),
+    "exact-composite": (m.exact([0] * 9), [0] * 9),
+    "negated-length": (m.negation(m.length(0, 5)), "x" + LONG),
+    "all-of": (m.all_of(*[m.ANYTHING] * 10), 1),
+    "any-of": (m.any_of(*[m.exact("never")] * 9, m.ANYTHING), 1),
+    "characters-not-bytes": (m.length(1), "\u20ac" * 640),
+    "characters-not-units": (m.length(1), "\U0001f600" * 640),
+    "rounded-down": (m.length(1), "x" * 703),
+}
+NONE = {
+    # kind: a constraint, and a value that it allows for nothing
+    "anything": (m.ANYTHING, "x" * 640),
+    "exact-string": (m.exact("a" * 640), "a" * 640),
+    "one-of": (m.one_of("a", "b"), "b"),
+    "not-one-of": (m.not_one_of("a"), "b"),
+    "integer-range": (m.integers(0), 5),
+    "decimal-range": (m.decimals("0"), 5),
+    "decimal-text": (m.decimal_text("0"), "5"),
+    "prefix": (m.prefix("a"), "a" * 640),
+    "cidr": (m.cidr("10.0.0.0/8"), "10.0.0.1"),
+    "short-length": (m.length(1), "x" * 63),
+    "length-of-a-list": (m.length(1), [1] * 10),
+}
+
+
+def _value(member: Any, times: int) -> Data:
+    one = json.dumps(member, ensure_ascii=False)
+    return [text("["), repeated(text(one + ","), times - 1), text(one + "]")]
+
+
+def _asked(name: str, constraint: bytes, value: Data, steps: int) -> Vector:
+    within = steps <= 20_000
+    given = {"constraint": constraint.hex(), "value": value}
+    requires = ("re2",) if "regex" in name else ()
+    expect = accepted(allows=True) if within else EXHAUSTED
+    says = f"{steps:,} steps: {'within' if within else 'past'} the budget."
+    return Vector(f"steps-{name}", "allows", says, ("A-5",), given, expect, requires)
+
+
+def evaluating() -> Iterator[Vector]:
+    """`each` member is asked by an all_of of 40 times the same: 1 + 40 + 40 times what it takes."""
+    for kinds, cost, most in ((TEN, 10, 45), (NONE, 0, 487)):
+        for kind, (constraint, member) in kinds.items():
+            each = m.each(m.all_of(*[constraint] * 40))
+            for times in (most, most + 1):
+                yield _asked(f"{kind}-{times}", each, _value(member, times), times * (1 + 40 + 40 * cost))
+    # The weight of the expression, 3, times 2 + 640 / 64.
+    heavy = m.each(m.all_of(*[m.regex("[a-cx]*a?")] * 40))
+    for times in (13, 14):
+        yield _asked(f"regex-{times}", heavy, _value("x" + LONG, times), times * (1 + 40 + 40 * 3 * 12))
+    wrong = m.each(m.any_of(*[m.length(1)] * 40, m.ANYTHING))
+    # A value of another type takes nothing, but every branch of the any_of is counted: 1 + 41.
+    for times in (476, 477):
+        yield _asked(f"other-type-{times}", wrong, _value(5, times), times * (1 + 41))
+
+
+# -- comparing -----------------------------------------------------------------------------------------------
+
+NUMBERS = range(500)
+PIECES = "/".join(["a"] * 500)
+PATH = "/" + PIECES.removesuffix("/a")
+
+
+def comparing() -> Iterator[Vector]:
+    """One parent against an `any_of` of branches of one kind: 1, and for each branch 1 and what the rule takes."""
+    many, more = m.list_subset(*NUMBERS), m.list_subset(*NUMBERS, 500)
+    every, fewer = m.list_contains(*NUMBERS), m.list_contains(*NUMBERS, 500)
+    excluded = m.not_one_of(*(f"{number:03}" for number in NUMBERS))
+    for name, says, parent, child, cost in (
+        ("list-subset", "The child's members.", more, many, 500),
+        ("list-contains", "The parent's members.", every, fewer, 500),
+        ("glob-in-glob", "The pieces of the parent.", m.glob(PIECES), m.glob(PIECES), 500),
+        ("glob-in-prefix", "The pieces of the child.", m.prefix("a/"), m.glob(PIECES), 500),
+        ("glob-in-length", "The pieces of the child.", m.length(1), m.glob(PIECES), 500),
+        ("glob-in-sub-path", "The pieces of the child.", m.under("/"), m.glob(PATH), 500),
+        ("sub-path-in-glob", "The pieces of the parent.", m.glob(PATH.removesuffix("/a") + "/**"), m.under(PATH), 500),
+        ("disjoint-from-values", "The values that are excluded.", excluded, m.prefix("x"), 500),
+        ("listed", "The values that are listed.", m.integers(0), m.one_of(*NUMBERS), 500),
+    ):
+        for times in (39, 40):
+            steps = 1 + times * (1 + cost)
+            expect = accepted(covers=True) if steps <= 20_000 else EXHAUSTED
+            given = {"parent": parent.hex(), "child": any_of_times(child, times)}
+            yield Vector(
+                f"steps-{name}-{times}", "covers", f"{says} Together {steps:,} steps.", ("N-8",), given, expect
+            )
+    for name, parent, child in (
+        ("glob-of-one-piece", m.glob("**"), m.glob(PIECES)),
+        ("one-list-member", m.list_subset(*NUMBERS), m.list_subset(1)),
+        ("one-list-member-of-many", m.list_contains(1), m.list_contains(*NUMBERS)),
+        ("long-paths", m.under("/" + "a" * 3_000), m.under("/" + "a" * 3_000 + "/b")),
+        ("networks", m.cidr("10.0.0.0/8"), m.cidr("10.1.0.0/16")),
+        ("large-range", m.integers(0, 10**9), m.integers(1, 10**8)),
+    ):
+        given = {"parent": parent.hex(), "child": any_of_times(child, 64 if len(child) < 900 else 15)}
+        says = f"A rule that takes few steps: {name.replace('-', ' ')}."
+        yield Vector(f"steps-few-{name}", "covers", says, ("N-8",), given, accepted(covers=True))
+
+
+AREA = Area("steps", "What evaluating and comparing costs, at the edge of the budget.", [*evaluating(), *comparing()])
