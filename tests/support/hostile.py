@@ -48,7 +48,7 @@ class NoStrategyError(Exception):
     """Nothing here makes values of a type."""
 
 
-def any_of(known: Sequence[Any]) -> st.SearchStrategy[Any]:
+def of_these(known: Sequence[Any]) -> st.SearchStrategy[Any]:
     """As `sampled_from`, for values that hypothesis had better not show whenever it shows the strategy."""
     return st.integers(0, len(known) - 1).map(lambda index: known[index])
 
@@ -77,7 +77,7 @@ _TEXTS: Final = (
 _NUMBERS: Final = (0, -1, 1, 2**31, 2**53, 2**63, 2**64, -(2**64))
 _DECIMALS: Final = ("sNaN", "NaN", "-Infinity", "1E+999999", "1E-999999", "-0", "0.10", "0." + "1" * 80)
 
-texts = st.text(st.characters(), max_size=12) | any_of([*_TEXTS, "\ud800", "a\udfff"])
+texts = st.text(st.characters(), max_size=12) | of_these([*_TEXTS, "\ud800", "a\udfff"])
 integers = st.integers() | st.sampled_from(_NUMBERS) | st.sampled_from([-1, 1]).map(lambda sign: sign * 10**_DIGITS)
 decimals = st.decimals() | st.sampled_from([Decimal(text) for text in _DECIMALS])
 floats = st.floats() | st.sampled_from([1e308, 5e-324, -0.0, 2.0**53])
@@ -96,7 +96,7 @@ def _seen() -> list[bytes]:
 
 
 _sized = st.sampled_from([16, 32, 64]).flatmap(lambda size: st.binary(min_size=size, max_size=size))
-some_bytes = st.binary(max_size=80) | _sized | any_of(_seen()) | st.just(bytes(limits.TOKEN_BYTES + 1))
+some_bytes = st.binary(max_size=80) | _sized | of_these(_seen()) | st.just(bytes(limits.TOKEN_BYTES + 1))
 
 
 def _deep(levels: int) -> Any:
@@ -149,9 +149,13 @@ def accepted(make: Callable[..., Any], *given: Any) -> st.SearchStrategy[Any]:
     return st.tuples(*given).map(attempt).filter(lambda made: made is not None)
 
 
+_SAMPLES: Final = (
+    *CONSTRAINTS,
+    *(argument.constraint for capability in seeds.of_each_kind() for argument in (capability.arguments or {}).values()),
+)
 constraints: st.SearchStrategy[Constraint] = st.one_of(
     valid_constraints,
-    any_of(CONSTRAINTS),
+    of_these(_SAMPLES),
     accepted(exactly, plain),
     accepted(lambda found: one_of(*found), st.lists(plain, min_size=1, max_size=3)),
     accepted(between, integers | texts, integers | decimals),
@@ -181,21 +185,21 @@ MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
     Value: values,
     Scope: accepted(lambda found: Scope(*found), st.lists(st.deferred(lambda: of_type(Capability)), max_size=3)),
     Arguments: accepted(Arguments.of, st.dictionaries(texts, plain, max_size=3)),
-    VerifiedChain: any_of(_VERIFIED),
-    SignedLink: any_of([link for chain in _VERIFIED for link in chain.links]),
-    tuple[SignedLink, ...]: any_of([chain.links for chain in _VERIFIED]),
-    UnverifiedChain: any_of([codec.parse_token(made.token) for made in seeds.chains()]),
-    envelope.Envelope: any_of([envelope.parse_envelope(made.token) for made in seeds.chains()]),
-    CallPlans: any_of([chain.plans for chain in _VERIFIED]),
-    CallPlan: any_of([chain.plans for chain in _VERIFIED]).map(_plans).filter(lambda plan: plan is not None),
+    VerifiedChain: of_these(_VERIFIED),
+    SignedLink: of_these([link for chain in _VERIFIED for link in chain.links]),
+    tuple[SignedLink, ...]: of_these([chain.links for chain in _VERIFIED]),
+    UnverifiedChain: of_these([codec.parse_token(made.token) for made in seeds.chains()]),
+    envelope.Envelope: of_these([envelope.parse_envelope(made.token) for made in seeds.chains()]),
+    CallPlans: of_these([chain.plans for chain in _VERIFIED]),
+    CallPlan: of_these([chain.plans for chain in _VERIFIED]).map(_plans).filter(lambda plan: plan is not None),
     RevocationState: _states(),
     Verifier: st.builds(Verifier, st.just(BUNDLE), cache_entries=st.integers(0, 3)),
     PrefixCache: st.builds(PrefixCache, st.integers(0, 4)),
     Signer: st.sampled_from([ROOT, STATEMENTS, MALLORY]),
     SigningKey: st.sampled_from([ROOT, STATEMENTS, MALLORY]),
     Steps: st.builds(Steps),
-    TrustBundle: any_of(seeds.bundles()),
-    Catalogue: any_of(seeds.catalogues()),
+    TrustBundle: of_these(seeds.bundles()),
+    Catalogue: of_these(seeds.catalogues()),
 }
 """Types whose values nobody else makes, or makes otherwise."""
 
@@ -249,9 +253,11 @@ def _of_class(kind: type[Any]) -> st.SearchStrategy[Any]:
         return st.sampled_from(list(kind))
     if issubclass(kind, Message):
         return _messages(kind)
-    samples = [constraint for constraint in CONSTRAINTS if type(constraint) is kind]
+    samples = [constraint for constraint in _SAMPLES if type(constraint) is kind]
     if samples:
-        return any_of(samples)
+        return of_these(samples)
+    if "of" in vars(kind):  # the constructor that checks
+        return accepted(kind.of, *map(of_type, [h for n, h in typing.get_type_hints(kind.of).items() if n != "return"]))
     if dataclasses.is_dataclass(kind):
         names = [field.name for field in dataclasses.fields(kind) if field.init]
     elif hasattr(kind, "_fields"):
