@@ -127,9 +127,11 @@ def _range_within(plain: object) -> DecimalRange:
 
 
 def _decimal_text(plain: object) -> DecimalText:
-    (kind,) = _table(plain, "at_most", "at_least", "between", "range") or ("",)
-    bounds = _READ[kind](plain[kind]) if kind and isinstance(plain, Mapping) else None
-    return decimal_text(bounds)  # type: ignore[arg-type]  # refuses what is no range
+    table = _table(plain, "at_most", "at_least", "between", "range")
+    if len(table) != 1:
+        raise wrong("decimal_text takes one of at_most, at_least, between and range")
+    ((kind, value),) = table.items()
+    return decimal_text(_READ[kind](value))  # type: ignore[arg-type]  # these four read ranges
 
 
 def _segments(plain: object) -> SegmentGlob:

@@ -7,19 +7,33 @@ from typing import Any
 
 import pytest
 
-from delegation.core.conditions import CallCount
+from delegation.core.conditions import approved_by, at_most_calls, budget
 from delegation.core.constraints import (
     DecimalRange,
+    all_of,
+    any_of,
     anything,
     at_least,
     at_most,
     between,
+    containing,
+    decimal_text,
     each,
     exactly,
     fields,
+    in_network,
+    length,
+    matching,
+    matching_segments,
+    more_than,
+    none_of,
+    not_,
     one_of,
     optional,
+    starting_with,
+    subset_of,
     under,
+    url,
 )
 from delegation.core.notation import scope_from_plain, scope_to_plain
 from delegation.core.scope import Scope, any_call, tool
@@ -51,6 +65,40 @@ def read(constraint: Any) -> Any:
         ({"each": {"under": "/srv"}}, each(under("/srv"))),
         ({"fields": {"a": 1, "b": {"at_most": 5, "optional": True}}}, fields(a=1, b=optional(at_most(5)))),
         ({"anything": True}, anything()),
+        ({"none_of": ["a", 1]}, none_of("a", 1)),
+        ({"decimal_text": {"at_most": "50.00"}}, decimal_text(at_most("50.00"))),
+        ({"decimal_text": {"between": [1, "2.5"]}}, decimal_text(between(1, "2.5"))),
+        ({"decimal_text": {"range": {"minimum": 1, "minimum_exclusive": True}}}, decimal_text(more_than(1))),
+        ({"length": {"at_least": 1, "at_most": 5}}, length(at_least=1, at_most=5)),
+        ({"length": {"at_most": 0}}, length(at_most=0)),
+        ({"starting_with": "INV-"}, starting_with("INV-")),
+        ({"matching_segments": "/srv/*"}, matching_segments("/srv/*")),
+        (
+            {"matching_segments": {"pattern": "orders.**", "separator": "."}},
+            matching_segments("orders.**", separator="."),
+        ),
+        ({"url": "https://example.org/v1/"}, url("https://example.org/v1")),
+        (
+            {
+                "url": {
+                    "schemes": ["https", "http"],
+                    "host": "example.org",
+                    "subdomains": True,
+                    "port": 80,
+                    "path": "/a",
+                }
+            },
+            url("http://example.org:80/a", subdomains=True, schemes=["https"]),
+        ),
+        ({"in_network": "10.0.0.0/8"}, in_network("10.0.0.0/8")),
+        ({"subset_of": ["a", None]}, subset_of("a", None)),
+        ({"containing": ["a"]}, containing("a")),
+        ({"matching": "a+"}, matching("a+")),
+        ({"not": {"under": "/etc"}}, not_(under("/etc"))),
+        ({"not": "a"}, not_("a")),
+        ({"not": {"any_of": ["a", {"under": "/etc"}]}}, all_of(not_("a"), not_(under("/etc")))),
+        ({"all_of": [{"under": "/srv"}, {"not": "/srv/x"}]}, all_of(under("/srv"), not_("/srv/x"))),
+        ({"any_of": [None, {"each": {"any_of": [1, 2]}}]}, any_of(None, each(any_of(1, 2)))),
     ],
     ids=str,
 )
@@ -100,6 +148,48 @@ WRONG = [
     {"fields": {"a": {}}},
     {"fields": {5: 1}},
     {"exactly": object()},
+    {"none_of": []},
+    {"none_of": [None]},
+    {"none_of": "abc"},
+    {"decimal_text": 5},
+    {"decimal_text": {}},
+    {"decimal_text": {"at_most": 5, "at_least": 1}},
+    {"decimal_text": {"one_of": [1]}},
+    {"length": 5},
+    {"length": {}},
+    {"length": {"at_most": "5"}},
+    {"length": {"at_most": True}},
+    {"length": {"at_least": -1}},
+    {"length": {"most": 5}},
+    {"starting_with": ""},
+    {"starting_with": 5},
+    {"matching_segments": "a*"},
+    {"matching_segments": {"pattern": "a"} | {"glob": 1}},
+    {"matching_segments": {"pattern": 5}},
+    {"matching_segments": {"pattern": "a", "separator": "x"}},
+    {"matching_segments": {}},
+    {"url": "https://Example.org"},
+    {"url": "https://example.org/?q"},
+    {"url": {"host": "example.org"}},
+    {"url": {"schemes": "https", "host": "example.org"}},
+    {"url": {"schemes": ["https"], "host": 5}},
+    {"url": {"schemes": [5], "host": "example.org"}},
+    {"url": {"schemes": ["https"], "host": "example.org", "port": True}},
+    {"url": {"schemes": ["https"], "host": "example.org", "port": "80"}},
+    {"url": {"schemes": ["https"], "host": "example.org", "subdomains": 1}},
+    {"in_network": "10.0.0.1"},
+    {"in_network": None},
+    {"subset_of": []},
+    {"containing": [[1]]},
+    {"matching": "(?i)a"},
+    {"matching": ["a"]},
+    {"not": {"anything": True}},
+    {"not": None},
+    {"not": {"each": 1}},
+    {"all_of": []},
+    {"all_of": {"under": "/srv"}},
+    {"any_of": "abc"},
+    {"any_of": [{"nearly": 1}]},
     {"optional": True},
     {"at_most": 5, "optional": "no"},
     {"at_most": 5, "optional": 1},
@@ -127,7 +217,22 @@ def test_what_is_not_understood_is_refused(plain: Any):
         [{"audience": "a", "tool": "t", "arguments": None}],
         [{"audience": "a", "tool": "t", "arguments": [1]}],
         [{"audience": "a", "tool": "t", "argument": {}}],
-        [{"audience": "a", "tool": "t", "conditions": []}],
+        [{"audience": "a", "tool": "t", "conditions": None}],
+        [{"audience": "a", "tool": "t", "conditions": {"at_most_calls": 1}}],
+        [{"audience": "a", "tool": "t", "conditions": [{}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"at_most_calls": 0}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"at_most_calls": True}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"at_most_calls": 1, "each": "day"}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"at_most_calls": 1}, {"at_most_calls": 2}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"budget": "amount"}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"budget": "amount", "at_most": "much"}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"budget": "amount", "at_most": -1}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"budget": 5, "at_most": 1}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"approved_by": ["ada"]}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"approved_by": "ada", "threshold": 1}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"approved_by": [5], "threshold": 1}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"approved_by": ["ada"], "threshold": 2}]}],
+        [{"audience": "a", "tool": "t", "conditions": [{"approved_by": ["ada"], "threshold": True}]}],
         [{"audience": "a", "tool": "t", "arguments": {5: 1}}],
         [{"audience": "a", "tool": "t"}, {"audience": "a", "tool": "t"}],
     ],
@@ -153,10 +258,18 @@ def test_every_sample_reads_back_as_itself(constraint: Any):
     assert scope_from_plain(scope_to_plain(scope)) == scope
 
 
+def test_conditions_read_back_as_themselves():
+    every = at_most_calls(5), budget("amount", "500.00"), approved_by("ben", "ada", threshold=2)
+    scope = Scope(any_call("a", "t", *every), tool("b", "t", every[0]))
+    plain = scope_to_plain(scope)
+    assert plain[0]["conditions"] == [
+        {"at_most_calls": 5},
+        {"budget": "amount", "at_most": "500"},
+        {"approved_by": ["ada", "ben"], "threshold": 2},
+    ]
+    assert scope_from_plain(plain) == scope
+
+
 def test_what_has_no_plain_form_is_refused_rather_than_widened():
-    for capability in (
-        any_call("a", "t", CallCount(1)),
-        tool("a", "t", x=exactly(Decimal("0.10000000000000000000001"))),
-    ):
-        with pytest.raises(Refused):
-            scope_to_plain(Scope(capability))
+    with pytest.raises(Refused):
+        scope_to_plain(Scope(tool("a", "t", x=exactly(Decimal("0.10000000000000000000001")))))
