@@ -184,7 +184,7 @@ CALLS: list[Mutant] = [
            (*step(10), (authorization, "authorize", of_the_leaf_alone))),
     Mutant("A-2", "other audience / a call at another audience",
            blind(authorization, "authorize", Reason.TOOL_NOT_PERMITTED, "return")),
-    Mutant("A-2", "budget overrun by siblings and by concurrency / part of the budget, at once with others, 1 links",
+    Mutant("A-2", "budget overrun by siblings and by concurrency / part of the budget, 1 links",
            blind(authorization, "authorize", Reason.CONDITION_UNMET)),
     Mutant("A-2", "call beyond the scope / a path outside, 2 links",
            (*blind(authorization, "authorize", Reason.ARGUMENT_REFUSED), NO_PLANS)),

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from attacks.suite import writer as w
-from attacks.suite.calls import AttackClass, Attempt, Twin
+from attacks.suite.calls import AttackClass, Attempt, Recipe, Request, Twin
 from attacks.suite.recipes import link_says, scope_is, under
-from attacks.suite.worlds import READ
+from attacks.suite.tasks import decide, service, together
+from attacks.suite.worlds import READ, World
 from delegation.errors import Reason
 
 GREW = Reason.SCOPE_GREW
@@ -147,21 +148,15 @@ def known() -> Iterator[Twin]:
 
 def overrun() -> Iterator[Attempt]:
     spends = {
-        "more than the budget": 51,
-        "what two siblings spend": 30,
+        "what two siblings would overspend": 30,
         "all of the budget": 50,
         "part of the budget": 1,
         "nothing": 0,
     }
     for name, amount in spends.items():
         for links in (1, 2, 3):
-            call = ("billing", "refund", {"amount": min(amount, 50)})
-            if amount > 50:
-                continue
-            scope = refunds(w.budget("amount", "50"))
-            yield Attempt(
-                f"{name}, at once with others, {links} links", Reason.CONDITION_UNMET, under(scope, links, call=call), 0
-            )
+            recipe = under(refunds(w.budget("amount", "50")), links, call=("billing", "refund", {"amount": amount}))
+            yield Attempt(f"{name}, {links} links", Reason.CONDITION_UNMET, recipe, 0)
     for name, condition in {"a sixth call": w.call_count(5), "a second call": w.call_count(1)}.items():
         for sibling in ("one", "other"):
             call = ("billing", "refund", {"amount": 5})
@@ -169,6 +164,29 @@ def overrun() -> Iterator[Attempt]:
             yield Attempt(f"{name} by the {sibling} sibling", Reason.CONDITION_UNMET, recipe, 0)
     added_by_leaf = under([refunds(), refunds(), refunds(BUDGET)], 3, call=("billing", "refund", {"amount": 5}))
     yield Attempt("a budget that only the leaf has", Reason.CONDITION_UNMET, added_by_leaf, 2)
+    for siblings in (2, 8):
+        for name, condition in {"a budget": w.budget("amount", "50"), "a single call": w.call_count(1)}.items():
+            recipe = at_once(condition, siblings)
+            yield Attempt(f"{name}, by {siblings} siblings at once", Reason.CONDITION_UNMET, recipe, 0, online=True)
+
+
+def at_once(condition: bytes, siblings: int) -> Recipe:
+    """Let siblings call all at once at the running service; whatever is permitted is too much."""
+
+    def recipe(world: World) -> Request:
+        root = service(world).chain("root", scope=refunds(condition))
+        arguments = {"amount": 40}
+        calls = [
+            world.call(world.chain(f"root -> sibling-{n}", scope=refunds(condition)), "billing", "refund", arguments)
+            for n in range(siblings)
+        ]
+
+        def send() -> None:
+            together([lambda call=call: decide(world, call) for call in calls], permitted=0)
+
+        return Request("service", root.payloads[0], send)
+
+    return recipe
 
 
 def within() -> Iterator[Twin]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from attacks.suite import writer as w
@@ -18,6 +19,7 @@ ANY = one_argument(w.anything())
 CALL = ("t", "t", {"x": "x"})
 
 
+@cache
 def capabilities(count: int) -> bytes:
     return w.scope(
         *(w.capability("a", f"tool-{n:04}", any_arguments=True) for n in range(count - 1)),
@@ -25,29 +27,35 @@ def capabilities(count: int) -> bytes:
     )
 
 
+@cache
 def arguments(count: int) -> bytes:
     given = (w.argument(f"{n:04}", w.anything(), optional=True) for n in range(count - 1))
     return w.scope(w.capability("t", "t", *given, w.argument("x", w.anything())))
 
 
+@cache
 def members(count: int) -> bytes:
     return one_argument(w.one_of(*sorted(f"{n:04}" for n in range(count - 1)), "x"))
 
 
+@cache
 def fields_of(count: int) -> bytes:
     given = (w.argument(f"{n:04}", w.anything(), optional=True) for n in range(count))
     return one_argument(w.any_of(w.string("x"), w.object_of(*given)))
 
 
+@cache
 def branches(count: int) -> bytes:
     return one_argument(w.any_of(w.string("x"), *(w.string(f"{n}") for n in range(count - 1))))
 
 
+@cache
 def approvers(count: int) -> bytes:
     demand = w.approval(1, *(f"approver-{n:04}" for n in range(count)))
     return w.scope(w.capability("a", "a", conditions=[demand]), w.capability("t", "t", any_arguments=True))
 
 
+@cache
 def conditions(count: int) -> bytes:
     budgets = [w.budget(f"b{n}", "1") for n in range(count)]
     return w.scope(w.capability("a", "a", conditions=budgets), w.capability("t", "t", any_arguments=True))
@@ -163,6 +171,7 @@ def too_much_in_a_link() -> Iterator[Attempt]:
     yield Attempt("an agent id that is too long", Reason.FIELD_INVALID, link_says(agent_id), 1)
 
 
+@cache
 def bulky(tools: int) -> bytes:
     """A scope of nearly a kibibyte for each tool."""
     long = "a" * 460
@@ -238,15 +247,12 @@ def as_many_links() -> Iterator[Twin]:
 
 def over_nested() -> Iterator[Attempt]:
     for what, scope in NESTED.items():
-        for depth in (limits.NESTING + 1, limits.NESTING + 2, 60, 90):
+        for depth in (limits.NESTING + 1, limits.NESTING + 2, 30):
             for at, of in ((0, 1), (1, 2)):
                 recipe = link_says({Of.SCOPE: scope(depth)}, at, of, scope=ANY, call=CALL)
-                reason = Reason.NESTING_TOO_DEEP
-                if 3 * depth + 9 > 100:  # protobuf readers may stop by themselves, before anything else
-                    reason = Reason.MALFORMED
-                if reason is Reason.NESTING_TOO_DEEP:
-                    yield Attempt(f"{depth} {what} in one another, link {at} of {of}", reason, recipe, at)
-    for depth in (500, 2_000):
+                name = f"{depth} {what} in one another, link {at} of {of}"
+                yield Attempt(name, Reason.NESTING_TOO_DEEP, recipe, at)
+    for depth in (500, 2_000):  # by the hundred, a reader's parser gives up by itself (V-15)
         for what, scope in NESTED.items():
             recipe = link_says({Of.SCOPE: scope(depth)}, scope=ANY, call=CALL)
             yield Attempt(f"{depth} {what} in one another", Reason.MALFORMED, recipe)

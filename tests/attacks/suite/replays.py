@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from attacks.suite import writer as w
-from attacks.suite.calls import AttackClass, Attempt, Call, Moment, Recipe, Twin
+from attacks.suite.calls import AttackClass, Attempt, Call, Moment, Recipe, Request, Twin
 from attacks.suite.proofs import FILES, OTHER, proof_says
 from attacks.suite.recipes import path_of
 from attacks.suite.signatures import with_signature
+from attacks.suite.tasks import decide, service, together
 from attacks.suite.worlds import World, id_of
 from delegation.core import limits
 from delegation.errors import Reason
@@ -73,10 +74,24 @@ def replays() -> Iterator[Attempt]:
     for late_ms in (1, 15_000, 29_999):
         later = Moment(now_ms=NOW_MS + late_ms)
         yield Attempt(f"the same call {late_ms} ms later", used, replayed(2, moment=later))
+    for times in (2, 8):
+        recipe = all_at_once(times)
+        yield Attempt(f"one proof, {times} times at once, at the service", used, recipe, online=True)
     earlier = Moment(now_ms=NOW_MS - 1_000)
     yield Attempt("the same call with the clock set back", used, replayed(2, moment=earlier))
     past = Moment(now_ms=NOW_MS + limits.PROOF_PAST_MS + 1)
     yield Attempt("the same call when its nonce may be forgotten", Reason.PROOF_STALE, replayed(2, moment=past))
+
+
+def all_at_once(times: int) -> Recipe:
+    """Show one proof to the running service from several tools at the same time: one may be permitted."""
+
+    def recipe(world: World) -> Request:
+        call = world.call(service(world).chain(path_of(2)))
+        acts = [lambda: decide(world, call)] * times
+        return Request("service", call.content, lambda: together(acts, permitted=1))
+
+    return recipe
 
 
 def _receipt(world: World, of: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from attacks.suite import writer as w
 from attacks.suite.calls import AttackClass, Attempt, Twin
@@ -87,12 +86,6 @@ def narrower_argument() -> Iterator[Twin]:
 
 
 # -- dropped constraint
-
-
-def read(**constraints: Any) -> bytes:
-    """The scope of one tool with these arguments, sorted."""
-    given = (w.argument(name, *(c if isinstance(c, tuple) else (c,))) for name, c in sorted(constraints.items()))
-    return w.scope(w.capability("files", "read", *given))
 
 
 LIMIT, PATH = w.integers(maximum=100), w.sub_path("/srv/docs")

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 from attacks.suite import writer as w
-from attacks.suite.calls import AttackClass, Attempt, Call, NotHere, Recipe, Request, Twin
+from attacks.suite.calls import AttackClass, Attempt, Call, NotHere, Recipe, Request, Twin, arguments_text
 from attacks.suite.recipes import honest_twins, path_of
 from attacks.suite.worlds import ALICE, ServiceWorld, World, id_of, token_of
 from attacks.suite.writer import Of
 from delegation.core.keys import Purpose, SigningKey
 from delegation.core.scope import SERVICE_AUDIENCE
-from delegation.errors import DelegationError, NotFound, PermissionDenied, Reason
+from delegation.errors import DelegationError, NotFound, PermissionDenied, Reason, Refused
 from delegation.v1 import delegation_service_pb2 as pb
+from delegation.wire.authorization import CallToDecide
 from support.caller import nonce
 from support.chains import MALLORY, NOW_MS, MadeChain, agent, some_bytes
 
 _tasks = itertools.count()
-
-
 _ENDED = "a task that ends {}"
 
 
@@ -46,9 +47,6 @@ def own_task(world: World, of: int) -> MadeChain:
 
 def decide(world: World, call: Call, *, as_: str = "tool/any") -> None:
     """Ask the service for a decision."""
-    from attacks.suite.calls import arguments_text
-    from delegation.wire.authorization import CallToDecide
-
     arguments = arguments_text(call.arguments)
     asked = CallToDecide(call.token, call.proof, call.audience, call.tool, arguments, nonce())
     decision = service(world).as_(as_).decide_question(asked)
@@ -90,11 +88,43 @@ def afterwards(of: int, act: Act, *, end: Act = complete) -> Recipe:
     return recipe
 
 
-def calls_again(world: World, made: MadeChain) -> None:
-    """The same question, byte for byte, before and after the task ended."""
-    call = world.call(made)
-    for tool in ("tool/any", "tool/files"):
-        decide(world, call, as_=tool)
+def asked_before(of: int) -> Recipe:
+    """A call that was permitted, and is asked about again after the task ended."""
+
+    def recipe(world: World) -> Request:
+        made = own_task(world, of)
+        call = world.call(made)
+
+        def send() -> None:
+            decide(world, call)
+            complete(world, made)
+            decide(world, call)
+
+        return Request("service", call.content, send)
+
+    return recipe
+
+
+def together(acts: list[Callable[[], None]], *, permitted: int) -> None:
+    """Do several things at once, of which no more than so many may be permitted.
+
+    Raises:
+        Refused: one of the refusals, if there were enough of them.
+    """
+    starting = Barrier(len(acts))
+
+    def one(act: Callable[[], None]) -> Refused | None:
+        starting.wait()
+        try:
+            act()
+        except Refused as refused:
+            return refused
+        return None
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        refusals = [refused for refused in pool.map(one, acts) if refused is not None]
+    if len(acts) - len(refusals) <= permitted:
+        raise refusals[0]
 
 
 def ended() -> Iterator[Attempt]:
@@ -107,6 +137,9 @@ def ended() -> Iterator[Attempt]:
             0,
             online=True,
         )
+    for of in (1, 2):
+        name = f"a call under {of} links that was permitted before"
+        yield Attempt(name, over, asked_before(of), 0, online=True)
     for of in (2, 3):
         yield Attempt(
             f"a handoff of {of} links",

@@ -182,13 +182,9 @@ def big_integers() -> Iterator[Attempt]:
         "2^63": 2**63,
         "2^64": 2**64,
         "2^64 + 5, which is 5 in 64 bits": 2**64 + 5,
-        "2^32 + 5, which is 5 in 32 bits": None,
         "a number of a thousand digits": 10**999,
     }
     for name, number in big.items():
-        if number is None:
-            yield Attempt(f"{name}", REFUSED, sent(COUNT, 2**32 + 5))
-            continue
         for what, constraint in {"a range": w.integers(0), "anything": w.anything()}.items():
             yield Attempt(f"{name} for {what}", INVALID, sent(constraint, number))
     for name, written in {
@@ -197,6 +193,7 @@ def big_integers() -> Iterator[Attempt]:
         "2^64 as bytes": b"18446744073709552000",
     }.items():
         yield Attempt(name, INVALID, sent(w.anything(), written))
+    yield Attempt("2^32 + 5, which is 5 in 32 bits", REFUSED, sent(COUNT, 2**32 + 5), 0)
     yield Attempt("2^53 in a list", INVALID, sent(w.each(w.integers(0)), [1, 2**53]))
     yield Attempt("2^53 in an object", INVALID, sent(w.object_of(w.argument("f", w.integers(0))), {"f": 2**53}))
     bounds = {
