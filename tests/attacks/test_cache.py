@@ -97,6 +97,23 @@ def test_a_new_bundle_is_asked_about_what_is_remembered(verifier: Verifier, repl
     ask(verifier, MADE.token)
 
 
+@pytest.mark.spec("T-16", "V-18")
+@pytest.mark.parametrize(
+    ("purpose", "signer", "expected"),
+    [
+        (KeyPurpose.GRANT, ISSUER, Reason.ISSUER_NOT_TRUSTED),
+        (KeyPurpose.STATEMENT, STATEMENTS, Reason.STATEMENT_INVALID),
+    ],
+)
+def test_what_is_remembered_falls_when_the_window_of_a_key_ends(purpose: Any, signer: Any, expected: Reason):
+    ends = NOW_MS + MINUTE_MS
+    others = [key for key in SERVICE if key.purpose is not purpose]
+    verifier = Verifier(bundle(*others, trusted(purpose, signer, not_after_ms=ends)))
+    for now_ms in (NOW_MS, ends - 1):
+        ask(verifier, MADE.token, now_ms=now_ms)
+    assert reason(verifier, MADE.token, now_ms=ends) is expected
+
+
 @pytest.mark.spec("V-18")
 def test_a_bundle_that_is_replaced_while_a_chain_is_verified_remembers_nothing_of_it(
     verifier: Verifier, monkeypatch: pytest.MonkeyPatch

@@ -183,6 +183,14 @@ def test_a_batch_of_too_many_records_is_refused(files_tool, guard):
         files_tool.record_decisions(guard.batch(*[record._replace(call_id=nonce()) for _ in range(1025)]))
 
 
+@pytest.mark.spec("T-11")
+def test_a_batch_that_brings_too_many_tokens_is_refused(files_tool, guard, child):
+    with pytest.raises(InvalidRequest, match="64 tokens"):
+        files_tool.record_decisions(guard.batch(decided(child, "files", "read", {})), [child.token] * 65)
+    again = GuardRecords(guard.key)  # nothing was recorded
+    assert files_tool.record_decisions(again.batch(decided(child, "files", "read", {})), [child.token] * 64) == 2
+
+
 # -- outcomes
 
 

@@ -318,6 +318,25 @@ async def test_every_failure_to_decide_is_a_denial(authority, task, error, expec
     assert reason(caught) is expected
 
 
+@pytest.mark.spec("A-11")
+def test_every_call_that_reaches_the_guard_is_asked_about_as_an_attempt_of_its_own(authority, task):
+    from delegation.wire.authorization import Decision
+
+    asked = []
+
+    def permit(service, question):
+        asked.append(question)
+        return Decision(service.sources.new_id(), service.sources.now_ms())
+
+    guard = guard_asking(authority, permit)
+    call = task.call("files", "write", {"path": "/srv/x", "size": 5})
+    for _ in range(20):  # the same call, which somebody sends again and again
+        guard.authorize(call.carriage, "write", call.arguments)
+    assert {question.proof for question in asked} == {call.carriage.proof}
+    assert {len(question.attempt) for question in asked} == {16}
+    assert len({question.attempt for question in asked}) == 20
+
+
 def test_a_permission_of_the_service_is_checked_again_here(authority, task):
     from delegation.wire.authorization import Decision
 

@@ -31,6 +31,27 @@ def test_a_permitted_call_runs_and_knows_its_caller(guard, run):
     assert run(read, path="/srv/a") == "/srv/a for spiffe://test.example/agent/helper"
 
 
+@pytest.mark.spec("A-6")
+def test_the_decision_is_recorded_before_the_tool_runs(guard, task, authority):
+    recorded = []
+
+    @guard.tool("read")
+    def read(path: str) -> None:
+        recorded.append(guard.pending_records)
+
+    @guard.tool("write")
+    def write(path: str, size: int, *, caller: AuthorizedCall) -> None:
+        recorded.append(authority.decisions[-1].call_id == caller.call_id)
+
+    with received(task.call("files", "write", {"path": "/srv/a", "size": 5}).carriage):
+        write(path="/srv/a", size=5)
+    authority.reachable = False  # so that what waits to be delivered is there to be seen
+    with received(task.call("files", "read", {"path": "/srv/a"}).carriage):
+        read(path="/srv/a")
+    assert recorded[0] is True
+    assert recorded[1] >= 1
+
+
 def test_a_refused_call_does_not_run(guard, run):
     ran = []
 
