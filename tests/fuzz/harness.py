@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -102,8 +103,23 @@ class Harness:
         os._exit(0)
 
 
+def _corpus(target: Target, directory: Path) -> Path:
+    """Give the directory of what earlier runs have found, emptied if they began from other seeds.
+
+    A token that was a seed once is signed; found in the corpus, it would count as forged.
+    """
+    corpus, stamp = directory / "corpus", directory / "corpus-of-seeds"
+    digest = hashlib.sha256(b"".join(sorted(target.seeds()))).hexdigest()
+    if not stamp.exists() or stamp.read_text() != digest:
+        shutil.rmtree(corpus, ignore_errors=True)
+    corpus.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(digest)
+    return corpus
+
+
 def _write_seeds(target: Target, directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
     for data in (*target.seeds(), *(each for each in seeds.in_vectors() if len(each) <= target.max_bytes)):
         (directory / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
 
@@ -112,8 +128,7 @@ def main() -> None:
     """Fuzz one target until it is time."""
     name, where, runs, seconds = sys.argv[1:]
     target, directory = TARGETS[name], Path(where)
-    corpus = directory / "corpus"
-    corpus.mkdir(parents=True, exist_ok=True)
+    corpus = _corpus(target, directory)
     _write_seeds(target, directory / "seeds")
     harness = Harness(target, directory, runs=int(runs), seconds=float(seconds))
     options = [f"-max_len={target.max_bytes}", "-timeout=60", f"-artifact_prefix={directory}/crash-", "-verbosity=0"]

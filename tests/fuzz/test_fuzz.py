@@ -160,6 +160,16 @@ def test_a_defect_is_written_down_with_how_to_see_it_again(tmp_path, monkeypatch
     assert (tmp_path / defect["file"]).read_bytes() == b"bad"
 
 
+def test_what_was_found_from_other_seeds_is_forgotten(tmp_path):
+    pytest.importorskip("atheris", reason="`make fuzz` installs it")
+    from fuzz import harness
+
+    toy = Target("toy", lambda _: None, lambda: (b"one",))
+    (harness._corpus(toy, tmp_path) / "found").write_bytes(b"x")
+    assert [path.name for path in harness._corpus(toy, tmp_path).iterdir()] == ["found"]
+    assert list(harness._corpus(toy._replace(seeds=lambda: (b"two",)), tmp_path).iterdir()) == []
+
+
 def test_a_short_run_prints_a_row_a_target(tmp_path, capsys):
     pytest.importorskip("atheris", reason="`make fuzz` installs it")
     assert run.main(["--runs", "500", "--directory", str(tmp_path), "receipt", "headers"]) == 0
