@@ -138,7 +138,7 @@ def paths() -> Iterator[Vector]:
         "glob",
         "S-16 S-18",
         m.glob("/srv/*/docs"),
-        ("/srv/a/docs", "/srv/.../docs", "/srv/*/docs", "/srv/a b/docs"),
+        ("/srv/a/docs", "/srv/.../docs", "/srv/*/docs", "/srv/a b/docs", "/srv/\u200b/docs", "/srv/\u00a0/docs"),
         (
             "/srv/docs",
             "/srv//docs",
