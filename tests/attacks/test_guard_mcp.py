@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 from mcp import Client as McpClient
+from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
 from delegation.core.trust import CatalogueTool, Effect
@@ -220,6 +221,53 @@ async def test_a_refusal_says_nothing_that_a_thief_does_not_know(served, task, r
     told = result.model_dump_json()
     for secret in ("/srv", "/etc", "planner", stolen[META_KEY]["chain"][:40], stolen[META_KEY]["proof"][:40]):
         assert secret not in told
+
+
+@pytest.mark.spec("H-14", "X-2")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"path": "/etc/hunter2", "limit": 5}, {"reason": "argument_refused", "layer": "scope", "link_index": 0}),
+        ({"path": "/srv/a", "limit": 5, "unknown": "hunter2"}, {"layer": "scope", "link_index": 0}),
+        (None, {"reason": "chain_missing", "layer": "proof", "link_index": None}),
+    ],
+)
+async def test_a_refusal_is_an_error_of_the_tool_with_these_members(served, task, ran, arguments, told):
+    async with McpClient(served) as session:
+        if arguments is None:
+            result = await session.call_tool("read", {"path": "/srv/hunter2"})
+        else:
+            result = await call_tool(session, task, "files", "read", arguments)
+    members = result.structured_content
+    assert result.is_error
+    words = {"field", "parent", "child", "detail"}
+    assert members.keys() == words | {"reason", "layer", "link_index", "call_id"}
+    assert told.items() <= members.items()
+    assert all(isinstance(members[word], str) for word in words)
+    assert len(bytes.fromhex(members["call_id"])) == 16
+    assert "hunter2" not in result.model_dump_json()
+    assert not ran
+
+
+@pytest.mark.spec("H-4")
+async def test_a_tool_sees_neither_chain_nor_proof(authority):
+    server = guarded_server(authority.guard_for("files"), "files", log_level="CRITICAL")
+    seen = []
+
+    @server.tool()
+    def quiet(path: str, context: Context) -> str:
+        seen.append((context.request_context.meta, context.request_context.params))
+        return "done"
+
+    task = authority.client(PLANNER).begin_task("x", scope=Scope(any_call("files", "quiet")))
+    signed = task.call("files", "quiet", {"path": "/srv/a"})
+    async with McpClient(server) as session:
+        meta = {"io.example/own": "stays", **signed.mcp_meta()}
+        assert not (await session.call_tool("quiet", signed.arguments, meta=meta)).is_error
+    told = repr(seen)
+    assert "stays" in told
+    for hidden in (META_KEY, *signed.mcp_meta()[META_KEY].values()):
+        assert hidden not in told
 
 
 @pytest.mark.spec("P-8")
