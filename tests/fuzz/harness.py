@@ -5,6 +5,7 @@ harness.py TARGET DIRECTORY RUNS SECONDS   writes seeds, corpus, defects and `re
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -132,6 +133,7 @@ def main() -> None:
     _write_seeds(target, directory / "seeds")
     harness = Harness(target, directory, runs=int(runs), seconds=float(seconds))
     options = [f"-max_len={target.max_bytes}", "-timeout=60", f"-artifact_prefix={directory}/crash-", "-verbosity=0"]
+    gc.freeze()  # what stands by now is not looked through again: that would count as time of an input
     arguments = [sys.argv[0], *options, str(corpus), str(directory / "seeds")]
     # `Mutate` is another function once fuzzing has begun: looked up late.
     changes = mutator(target, lambda data, most: atheris.Mutate(data, most), Random())  # noqa: PLW0108
