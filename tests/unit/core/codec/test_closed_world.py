@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from delegation.core import limits
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
 from delegation.core.codec import decode_bundle, decode_scope, encode_bundle, encode_scope, join_token, parse_token
@@ -186,6 +187,13 @@ def test_every_kind_of_statement_has_its_own_domain_tag():
     assert named == {kind.name for kind in StatementKind}
     assert named <= {purpose.name for purpose in Purpose}
     assert len({purpose.value for purpose in Purpose}) == len(Purpose)
+
+
+@pytest.mark.spec("X-4")
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_domain_tag_contains_the_format_version(purpose: Purpose):
+    """What a later version signs is then no signature of this one."""
+    assert purpose.value.startswith(b"delegation/v%d/" % limits.FORMAT_VERSION)
 
 
 def test_no_domain_tag_begins_with_another():
