@@ -374,6 +374,9 @@ FAMILIES = (oversized, envelopes, issuers, signatures, payloads, versions, grant
 ATTACKS = [attack for family in (*FAMILIES, statements, receipts, times, revocations) for attack in family()]
 
 
+@pytest.mark.spec(
+    "V-1", "V-2", "V-3", "V-4", "V-5", "V-6", "V-7", "V-8", "V-9", "V-10", "V-11", "V-12", "V-13", "V-14", "V-16"
+)
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_the_verifier_refuses(attack: Attack):
     attack.assert_refused()
