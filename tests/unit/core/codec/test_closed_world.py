@@ -111,6 +111,7 @@ def test_without_re2_a_token_is_refused_wherever_it_hides_a_regex():
     assert (caught.value.reason, caught.value.link_index) == (Reason.CONSTRAINT_UNSUPPORTED, 0)
 
 
+@pytest.mark.spec("S-9")
 def test_a_constraint_without_a_kind_is_refused():
     for data in (scope_with(pb.Constraint()), pb_scope_without_constraint()):
         with pytest.raises(Malformed) as caught:
@@ -123,13 +124,14 @@ def pb_scope_without_constraint() -> bytes:
     return pb.Scope(capabilities=[capability]).SerializeToString()
 
 
+@pytest.mark.spec("G-1", "C-7", "X-5")
 def test_a_kind_from_the_future_is_refused():
     future = pb.Constraint.FromString(b"\x9a\x02\x01x")  # field 35, of which nobody knows
     with pytest.raises(Malformed):
         decode_scope(scope_with(future))
 
 
-@pytest.mark.spec("S-8", "S-17")
+@pytest.mark.spec("S-8", "S-17", "A-2")
 @pytest.mark.parametrize("kind", CONDITIONS)
 def test_a_condition_is_carried_and_permits_no_call_of_kind(kind: str):
     condition = pb.Condition(**{kind: CONDITIONS[kind]})
@@ -144,6 +146,7 @@ def test_a_condition_is_carried_and_permits_no_call_of_kind(kind: str):
     assert capability.conditions[0].describe() in capability.describe()
 
 
+@pytest.mark.spec("G-1", "S-8", "X-5")
 def test_a_condition_without_a_kind_is_refused():
     with pytest.raises(Malformed) as caught:
         decode_scope(scope_with(WHATEVER, pb.Condition()))
@@ -164,6 +167,7 @@ KIND_NAMES = sorted(pb.StatementKind.DESCRIPTOR.values_by_name)
 IN_CHAINS = {"STATEMENT_KIND_RECEIPT", "STATEMENT_KIND_BINDING"}
 
 
+@pytest.mark.spec("E-4")
 @pytest.mark.parametrize("name", KIND_NAMES)
 def test_a_chain_carries_receipts_and_bindings_and_no_other_statement(name: str):
     token = token_with(pb.StatementKind.Value(name))
@@ -175,6 +179,7 @@ def test_a_chain_carries_receipts_and_bindings_and_no_other_statement(name: str)
     assert caught.value.reason is Reason.STATEMENT_UNSUPPORTED
 
 
+@pytest.mark.spec("G-1", "E-4", "X-5")
 @pytest.mark.parametrize("number", [-1, 11, 2**31 - 1])
 def test_a_statement_of_a_kind_from_the_future_is_refused(number: int):
     with pytest.raises(Malformed) as caught:
@@ -182,6 +187,7 @@ def test_a_statement_of_a_kind_from_the_future_is_refused(number: int):
     assert caught.value.reason is Reason.STATEMENT_UNSUPPORTED
 
 
+@pytest.mark.spec("K-7")
 def test_every_kind_of_statement_has_its_own_domain_tag():
     named = {name.removeprefix("STATEMENT_KIND_") for name in KIND_NAMES} - {"UNSPECIFIED"}
     assert named == {kind.name for kind in StatementKind}
@@ -201,6 +207,7 @@ def test_no_domain_tag_begins_with_another():
         assert not any(other.prefix.startswith(one.prefix) for other in Purpose if other is not one)
 
 
+@pytest.mark.spec("T-17")
 def test_a_bundle_with_other_trust_domains_is_refused_until_their_limits_are_evaluated():
     message = spb.TrustBundle.FromString(encode_bundle(BUNDLE))
     message.federated.add(trust_domain="other.test")
@@ -208,6 +215,7 @@ def test_a_bundle_with_other_trust_domains_is_refused_until_their_limits_are_eva
         decode_bundle(message.SerializeToString(deterministic=True))
 
 
+@pytest.mark.spec("E-4")
 @pytest.mark.parametrize("count", [64, 65])
 def test_a_chain_carries_at_most_64_statements(count: int):
     made = chain("root -> planner")
