@@ -179,11 +179,13 @@ WRONG: dict[str, pb.Constraint] = {
 }
 
 
+@pytest.mark.spec("S-3", "S-11", "S-12", "S-13", "S-15")
 @pytest.mark.parametrize("name", WRONG)
 def test_a_constraint_is_refused_that_says(name: str):
     assert reason_of(scope(WRONG[name]))[0] is Reason.FIELD_INVALID
 
 
+@pytest.mark.spec("S-3", "S-11", "S-12", "S-13", "S-15")
 @pytest.mark.parametrize("name", WRONG)
 def test_a_constraint_is_refused_that_says_inside(name: str):
     inner = pb.Argument(name="f", constraint=WRONG[name])
@@ -201,6 +203,7 @@ def test_a_constraint_is_refused_that_says_inside(name: str):
 NO_NAMES = ["", "a\nb", "a\0", "a\u202eb", "x" * 513]
 
 
+@pytest.mark.spec("F-5", "S-6")
 @pytest.mark.parametrize("name", NO_NAMES, ids=ascii)
 def test_what_is_no_name_is_refused(name: str):
     anything = pb.Constraint(anything=True)
@@ -215,6 +218,7 @@ def capabilities(*pairs: tuple[str, str]) -> bytes:
     return pb.Scope(capabilities=made).SerializeToString(deterministic=True)
 
 
+@pytest.mark.spec("S-5")
 @pytest.mark.parametrize(
     "pairs",
     [
@@ -230,6 +234,7 @@ def test_capabilities_are_sorted_by_their_bytes_and_unique(pairs: list[tuple[str
         assert len(decode_scope(capabilities(*reversed(pairs))).capabilities) == len(pairs)
 
 
+@pytest.mark.spec("S-7", "S-14")
 @pytest.mark.parametrize("names", [("b", "a"), ("a", "a"), ("a", "")])
 def test_arguments_are_sorted_and_unique(names: tuple[str, ...]):
     anything = pb.Constraint(anything=True)
@@ -238,6 +243,7 @@ def test_arguments_are_sorted_and_unique(names: tuple[str, ...]):
         assert reason_of(data)[0] is Reason.FIELD_INVALID
 
 
+@pytest.mark.spec("S-7")
 def test_any_arguments_stand_alone():
     arguments = [pb.Argument(name="x", constraint=pb.Constraint(anything=True))]
     assert reason_of(scope(any_arguments=True, arguments=arguments))[0] is Reason.FIELD_INVALID
