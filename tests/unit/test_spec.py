@@ -128,12 +128,14 @@ def test_limits_are_those_of_the_code():
     assert {row[0]: int(row[1]) for row in rows("name | value | unit")} == code
 
 
+@pytest.mark.spec("K-7", "X-4")
 def test_domain_tags_are_those_of_the_code():
     assert {row[0]: row[1].encode() for row in rows("purpose | domain tag")} == {
         each.name: each.value for each in Purpose
     }
 
 
+@pytest.mark.spec("X-6")
 def test_reasons_numbers_and_layers_are_those_of_the_code_and_the_contract():
     code = {
         reason: (errors_pb2.ErrorReason.Value(f"ERROR_REASON_{reason.name}"), str(layer_of(reason)))
@@ -142,6 +144,7 @@ def test_reasons_numbers_and_layers_are_those_of_the_code_and_the_contract():
     assert {row[1]: (int(row[0]), row[2]) for row in rows("no. | reason | layer")} == code
 
 
+@pytest.mark.spec("X-3")
 def test_status_codes_are_those_of_the_code():
     code = {str(layer): Code.Name(number) for layer, number in _CODE_OF_LAYER.items()}
     assert {row[0]: row[1] for row in rows("layer | gRPC code")} == code
@@ -154,11 +157,13 @@ def test_fields_of_a_link_and_their_rules_are_those_of_the_contract_and_the_code
     assert described == fields
 
 
+@pytest.mark.spec("X-6")
 def test_kinds_of_revocation_are_those_of_the_code():
     code = {str(kind): statement_pb2.RevocationKind.Value(f"REVOCATION_KIND_{kind.name}") for kind in RevocationKind}
     assert {row[0]: int(row[1]) for row in rows("kind | no. | id")} == code
 
 
+@pytest.mark.spec("H-5")
 def test_carriage_is_that_of_the_code():
     names = {row[0]: tuple(row[1:4]) for row in rows("where | chain | proof")}
     assert names["gRPC metadata"] == (carriage.CHAIN_METADATA, carriage.PROOF_METADATA, carriage.DIGEST_METADATA)
@@ -244,6 +249,7 @@ def test_a_kind_of_constraint_can_be_negated_as_the_spec_says(kind):
     assert accepts(lambda: Negation.of(decoded(kind))) == negatable
 
 
+@pytest.mark.spec("N-7")
 def test_pairs_with_a_rule_of_covering_are_those_of_the_code():
     code = {(parent.__name__, child.__name__) for parent, child in (*PAIRS, *COUNTED_PAIRS)}
     spec = {
@@ -275,6 +281,7 @@ TEXTS = st.text(st.sampled_from("-+0159.eE_ ٣") | st.characters(), max_size=12)
 PATHS = st.text(st.sampled_from("/.%\\2eEaz\0\x7f\x85é "), max_size=12).map("/".__add__)
 
 
+@pytest.mark.spec("S-3")
 @given(TEXTS)
 def test_decimal_normal_form_is_that_of_the_code(text):
     (grammar,) = re.findall(r"\*\*Decimal normal form\.\*\* `(.+?)`", SPEC)
@@ -282,6 +289,7 @@ def test_decimal_normal_form_is_that_of_the_code(text):
     assert accepts(lambda: parse_decimal(text)) == normal
 
 
+@pytest.mark.spec("S-13")
 @given(PATHS)
 def test_path_normal_form_is_that_of_the_code(path):
     controls = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
@@ -365,6 +373,7 @@ def only(text: str, characters: set[str]) -> set[int] | None:
     return {int(each, 16) for each in found} if set(re.sub("%[0-9A-F]{2}", "", text)) <= characters else None
 
 
+@pytest.mark.spec("F-5")
 @given(st.text(max_size=8) | st.text(st.characters(categories=["Z", "Cc", "Cf", "Co", "Cn"]), max_size=2))
 def test_names_are_those_of_the_code(name):
     printable = all(each == " " or unicodedata.category(each)[0] not in "CZ" for each in name)
@@ -379,6 +388,7 @@ def accepts(check) -> bool:
     return True
 
 
+@pytest.mark.spec("K-2")
 def test_small_order_keys_are_those_of_the_code():
     p = 2**255 - 19
     (order_8,) = map(int, re.findall(r"\b\d{70,}\b", section(4)))
@@ -411,6 +421,7 @@ def hexadecimal(after: str) -> bytes:
     return bytes.fromhex("".join(itertools.takewhile(lambda line: line.startswith("    "), lines)))
 
 
+@pytest.mark.spec("K-6", "K-8", "P-1")
 def test_example_can_be_checked_from_the_page_with_another_library():
     token, proof = hexadecimal("token: Chain"), hexadecimal("proof: SignedProof")
     keys = dict(re.findall(r"^  (grant key|alice|bob) +\d\d  (\w{64})", spec_example.shown(SPEC), flags=re.MULTILINE))
