@@ -102,6 +102,7 @@ def wait_for_position(watcher, position):
         pass
 
 
+@pytest.mark.spec("R-7")
 def test_a_snapshot_in_pieces_is_known_when_it_is_whole(watcher, feed, clock):
     after, stream = feed.next_opening()
     assert after == 0
@@ -127,6 +128,7 @@ def test_a_broken_stream_goes_on_where_it_was(watcher, feed):
     wait_for_position(watcher, 4)
 
 
+@pytest.mark.spec("R-6", "R-8")
 @pytest.mark.parametrize(
     "wrong",
     [{"since": 5, "until": 6}, {"since": 1, "until": 2}],
@@ -143,6 +145,7 @@ def test_what_does_not_follow_is_refused_and_a_snapshot_asked_for(watcher, feed,
     wait_for_position(watcher, 7)
 
 
+@pytest.mark.spec("R-6")
 def test_a_snapshot_from_before_what_is_known_is_refused(watcher, feed):
     _, stream = feed.next_opening()
     stream.say(feed.entry(since=0, until=3, snapshot=True, revoked=[TASK]), ServiceUnavailable("gone"))
@@ -155,6 +158,7 @@ def test_a_snapshot_from_before_what_is_known_is_refused(watcher, feed):
         watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
 
 
+@pytest.mark.spec("R-5", "R-8")
 def test_an_entry_of_an_untrusted_key_is_refused(watcher, feed):
     _, stream = feed.next_opening()
     stream.say(feed.entry(since=0, until=3, snapshot=True, key=SigningKey(bytes(32))))
