@@ -156,6 +156,7 @@ def test_a_kind_covers_just_those_kinds_that_the_rules_can_show(parent: type):
 # -- at random -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spec("N-3")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @given(data=st.data())
 @bounded(150)
