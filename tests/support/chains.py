@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from delegation.core import limits
@@ -33,6 +34,7 @@ MINUTE_MS = 60_000
 NOTHING_REVOKED = RevocationState.nothing_revoked()
 
 
+@cache
 def key(name: str) -> SigningKey:
     """Give the signing key of a name: always the same."""
     return SigningKey(hashlib.sha256(b"test key " + name.encode()).digest())

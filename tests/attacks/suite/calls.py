@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from delegation.core.arguments import Arguments
@@ -74,7 +74,8 @@ class Call:
     @property
     def content(self) -> bytes:
         """Everything that is presented, in one piece."""
-        moment = (*astuple(self.moment), self.moment.trust.expires_at_ms, self.moment.trust.keys)
+        when = self.moment
+        moment = (when.now_ms, when.started_ms, when.feed_ms, when.revoked, when.trust.expires_at_ms, when.trust.keys)
         parts = (self.token, self.proof, self.audience, self.tool, arguments_text(self.arguments), moment)
         before = b"".join(call.digest for call in (*self.earlier, *self.tried))
         return repr((parts, dict(self.defaults))).encode(errors="surrogatepass") + before

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from typing import Any
 
 from attacks.suite.calls import AttackClass, Attempt, Call, Moment, NotHere, Recipe, Request, Twin
 from attacks.suite.recipes import path_of, under
 from attacks.suite.tasks import agent_of, holder_of, revoked_by_operator
 from attacks.suite.worlds import KernelWorld, World, id_of
-from delegation.core.attest import open_feed_entry, sign_feed_entry
+from delegation.core.attest import sign_feed_entry
 from delegation.core.codec import encode_statement
 from delegation.core.keys import SigningKey
 from delegation.core.revocation import (
     FeedEntry,
     Revocation,
     RevocationKind,
-    RevocationState,
     principal_id,
 )
 from delegation.core.statement import SignedStatement
-from delegation.errors import Reason
+from delegation.errors import Reason, Refused
+from delegation_sdk.feed import FeedWatcher
+from delegation_sdk.sources import Sources
 from support.chains import BUNDLE, ISSUER, MALLORY, MINUTE_MS, NOW_MS, ROOT, STATEMENTS, agent, key, some_bytes
 
 LATER = NOW_MS + 1440 * MINUTE_MS
@@ -144,26 +147,43 @@ IN_PIECES = (
 )
 
 
-def fed(*pieces: SignedStatement, asks: int | None = None, monotonic_ms: int = 0) -> Recipe:
-    """Feed a verifier with pieces in the attacker's order; then, if it takes them, ask whether it would decide.
+class _Nowhere:
+    """A feed that is never opened: its pieces are handed over by hand."""
+
+    def open(self, after_position: int) -> Any:
+        raise NotImplementedError
+
+
+NOWHERE = _Nowhere()
+
+
+def some_bytes_of(size: int) -> bytes:
+    return bytes(size)
+
+
+def fed(*pieces: SignedStatement, asks: int | None = None, monotonic_ms: int = 0, goes_on: bool = False) -> Recipe:
+    """Feed a guard with pieces in the attacker's order; then, if it takes them, ask whether it would decide.
 
     Args:
         pieces: as they arrive.
         asks: the time at which it is asked; None: it is not.
         monotonic_ms: what has passed by then on the clock that nobody sets.
+        goes_on: True if it is asked although it has refused a piece.
     """
 
     def take() -> None:
-        state = RevocationState()
+        sources = Sources(lambda: NOW_MS, lambda: 0, some_bytes_of)
+        watcher = FeedWatcher(NOWHERE, lambda: BUNDLE, refresh_trust=lambda: None, sources=sources)
         for statement in pieces:
-            state.apply(open_feed_entry(statement, BUNDLE, now_ms=NOW_MS), monotonic_ms=0)
+            with suppress(Refused) if goes_on else nullcontext():
+                watcher._take(statement)
         if asks is not None:
-            state.require_fresh(60_000, now_ms=asks, monotonic_ms=monotonic_ms)
+            watcher.state.require_fresh(60_000, now_ms=asks, monotonic_ms=monotonic_ms)
 
     def recipe(world: World) -> Request:
         if not isinstance(world, KernelWorld):
             raise NotHere
-        content = b"".join(map(encode_statement, pieces)) + repr((asks, monotonic_ms)).encode()
+        content = b"".join(map(encode_statement, pieces)) + repr((asks, monotonic_ms, goes_on)).encode()
         return Request("feed", content, take)
 
     return recipe
@@ -210,6 +230,10 @@ OLD: dict[str, tuple[Sequence[SignedStatement], int, int]] = {
 def old_feed() -> Iterator[Attempt]:
     for name, (pieces, reason) in BROKEN.items():
         yield Attempt(name, reason, fed(*pieces), online=False)
+        if pieces[0] in WHOLE or reason is Reason.STATEMENT_INVALID:
+            known = () if pieces[0] in WHOLE else WHOLE
+            relied_on = fed(*known, *pieces, asks=NOW_MS, goes_on=True)
+            yield Attempt(f"{name}, and then relied on", Reason.FEED_STALE, relied_on, online=False)
     for name, (pieces, asks, monotonic_ms) in OLD.items():
         recipe = fed(*pieces, asks=asks, monotonic_ms=monotonic_ms)
         yield Attempt(f"a feed that is {name}", Reason.FEED_STALE, recipe, online=False)
@@ -225,6 +249,8 @@ def young_feed() -> Iterator[Twin]:
     yield Twin("a snapshot", fed(*WHOLE, asks=NOW_MS), online=False)
     yield Twin("a snapshot in pieces", fed(*IN_PIECES, asks=NOW_MS), online=False)
     yield Twin("a delta and a heartbeat", fed(*WHOLE, piece(5, 6, OTHER), piece(6, 6), asks=NOW_MS), online=False)
+    again = fed(*WHOLE, piece(6, 7), WHOLE[0], asks=NOW_MS, goes_on=True)
+    yield Twin("a whole snapshot after a gap", again, online=False)
     yield Twin("a feed just a minute old", fed(*WHOLE, asks=NOW_MS + 60_000, monotonic_ms=60_000), online=False)
     for of in (1, 2):
 
