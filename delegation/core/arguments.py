@@ -21,6 +21,8 @@ Value = None | bool | int | str | Decimal | list[Any] | dict[str, Any]
 _ENCODE: Final = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
 ).encode
+_STRING: Final = json.encoder.encode_basestring
+_CONSTANTS: Final = {True: "true", False: "false", None: "null"}
 _LOWEST, _HIGHEST = -limits.SAFE_INTEGER, limits.SAFE_INTEGER
 
 
@@ -104,18 +106,28 @@ def _nested(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes]:
     reader = _Reader()
     typed = reader.members(values, limits.VALUE_NESTING)
     try:
-        return typed, _ENCODE(typed).encode() if reader.plain else _canonical(typed)
-    except (UnicodeError, RecursionError):
-        _invalid("not JSON")
+        return typed, (_ENCODE(typed) if reader.plain else _write(typed)).encode()
+    except UnicodeEncodeError:
+        _invalid("a string is not Unicode text")
 
 
-def _canonical(typed: dict[str, Value]) -> bytes:
-    import rfc8785  # few calls have fractions or foreign names
+def _write(value: Value) -> str:
+    """Write RFC 8785 JSON where the C encoder would not: names by UTF-16, and fractions as ECMAScript has them."""
+    kind = type(value)
+    if kind is str:
+        return _STRING(value)
+    if kind is Decimal:  # of the shortest digits, which `number` took; both turn to exponents below 0.000001
+        return str(value).replace("E", "e")
+    if isinstance(value, list):
+        return f"[{','.join(map(_write, value))}]"
+    if isinstance(value, dict):
+        names = sorted(value, key=_utf16)
+        return "{" + ",".join([f"{_STRING(name)}:{_write(value[name])}" for name in names]) + "}"
+    return _CONSTANTS[value] if kind is bool or value is None else str(value)
 
-    try:
-        return rfc8785.dumps(_plain(typed))
-    except rfc8785.CanonicalizationError:
-        _invalid("not JSON")
+
+def _utf16(name: str) -> bytes:
+    return name.encode("utf-16-be")
 
 
 class _Reader:
@@ -183,13 +195,3 @@ def number(value: float) -> int | Decimal:
     if value.is_integer():
         return _safe(int(value))
     return Decimal(repr(value))
-
-
-def _plain(value: Value) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, list):
-        return [_plain(member) for member in value]
-    if isinstance(value, dict):
-        return {name: _plain(member) for name, member in value.items()}
-    return value

@@ -6,6 +6,8 @@ the shorter, wider chain ends in another key (prefix truncation).
 
 from __future__ import annotations
 
+import hashlib
+
 from delegation.core import limits
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds, VerifiedChain
@@ -42,6 +44,14 @@ def sign_proof(
     """
     payload = encode_proof(Proof(chain_digest, audience, tool, arguments_digest, now_ms, nonce, trace))
     return join_proof(payload, key.sign(signing_input(Purpose.PROOF, payload)))
+
+
+def proof_id(chain_digest: bytes, nonce: bytes) -> bytes:
+    """Give what a store of used proofs knows a proof by, 16 bytes (SPEC P-8).
+
+    Not the nonce alone: whoever saw it on its way could use it up with a proof of its own.
+    """
+    return hashlib.sha256(chain_digest + nonce).digest()[: limits.NONCE_BYTES]
 
 
 def check_proof(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
+from delegation.core.proof import proof_id
 from delegation.identity.port import Caller
 from delegation.server.incoming import in_order
 from delegation.service.authorize import Authorize, Question
@@ -57,7 +58,12 @@ class AuthorizationRpcs:
     async def ConsumeProof(self, caller: Caller, message: pb.ConsumeProofRequest) -> pb.ConsumeProofResponse:
         """Use up a proof."""
         proof = wire.read_consume_proof_request(message)
-        await self._consume_proof(caller, audience=proof.audience, nonce=proof.nonce, issued_at_ms=proof.issued_at_ms)
+        await self._consume_proof(
+            caller,
+            audience=proof.audience,
+            used=proof_id(proof.chain_digest, proof.nonce),
+            issued_at_ms=proof.issued_at_ms,
+        )
         return pb.ConsumeProofResponse()
 
     async def RecordDecisions(

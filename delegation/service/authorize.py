@@ -18,7 +18,7 @@ from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds, VerifiedChain
-from delegation.core.proof import check_proof
+from delegation.core.proof import check_proof, proof_id
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, Refused, refusal
 from delegation.identity.port import Caller
@@ -224,7 +224,9 @@ class Authorize:
         """Enter the decision; return the one that stands, which may be a denial after all."""
         proof, refused = judged.proof, judged.refusal
         # A nonce that nobody's key has signed for is not used up: it could be another call's.
-        use = proof and ProofUse(proof.nonce, proof.issued_at_ms, call.audience, call.caller, digest)
+        use = proof and ProofUse(
+            proof_id(proof.chain_digest, proof.nonce), proof.issued_at_ms, call.audience, call.caller, digest
+        )
         fence = fence_of(judged.chain, position) if judged.chain and call.allowed else None
         try:
             standing = await self._storage.decide(call, proof=use, fence=fence)

@@ -16,8 +16,14 @@ class ConsumeProof:
         self._storage = storage
         self._now_ms = now_ms
 
-    async def __call__(self, caller: Caller, *, audience: str, nonce: bytes, issued_at_ms: int) -> None:
+    async def __call__(self, caller: Caller, *, audience: str, used: bytes, issued_at_ms: int) -> None:
         """Use up a proof that the guard has checked.
+
+        Args:
+            caller: who asks.
+            audience: for whom it speaks.
+            used: the proof's `proof_id`, 16 bytes.
+            issued_at_ms: when the proof says that it was signed.
 
         Raises:
             PermissionDenied, PolicyDenied: the caller does not speak for the audience.
@@ -31,6 +37,6 @@ class ConsumeProof:
         if issued_at_ms > now_ms + limits.PROOF_FUTURE_MS:
             raise refusal(Reason.PROOF_FROM_FUTURE)
         try:
-            await self._storage.consume_proof(ProofUse(nonce, issued_at_ms, audience, caller.id))
+            await self._storage.consume_proof(ProofUse(used, issued_at_ms, audience, caller.id))
         except ReplayedProofError:
             raise refusal(Reason.PROOF_REPLAYED) from None

@@ -15,6 +15,7 @@ from delegation.core.attest import open_batch
 from delegation.core.call import Proof
 from delegation.core.codec import decode_proof, decode_record, encode_statement, split_proof
 from delegation.core.keys import key_id
+from delegation.core.proof import proof_id
 from delegation.core.records import DecisionBatch, DecisionRecord
 from delegation.core.statement import SignedStatement
 from delegation.errors import InvalidRequest, Malformed, Reason, layer_of, refusal
@@ -99,7 +100,8 @@ def _calls(
     for number, (record, encoded) in enumerate(zip(records, batch.records, strict=True), batch.first_sequence):
         proof = _proof(record.proof)
         if proof is not None and record.allowed:
-            proofs.append(ProofUse(proof.nonce, proof.issued_at_ms, record.audience, caller.id))
+            used = proof_id(proof.chain_digest, proof.nonce)
+            proofs.append(ProofUse(used, proof.issued_at_ms, record.audience, caller.id))
         attribution = about[record.chain_digest]
         calls.append(
             stored.CallRecord(

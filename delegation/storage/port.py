@@ -86,7 +86,7 @@ verifier must remember a proof (SPEC: 35 s)."""
 class ProofUse:
     """The one use of a proof.
 
-    A proof is known by its nonce and the time that it was signed at: a time-ordered key, under
+    A proof is known by its id and the time that it was signed at: a time-ordered key, under
     which a replay is found as surely, since a replay is the same signed bytes.
 
     Where `request_digest` is not empty, the same caller may repeat the same request and gets
@@ -96,7 +96,7 @@ class ProofUse:
     """
 
     nonce: bytes
-    """16 bytes."""
+    """The proof's id, 16 bytes: made of its nonce and of the chain that it is about."""
     issued_ms: int
     """When the proof says that it was signed; never the time of its arrival."""
     audience: str

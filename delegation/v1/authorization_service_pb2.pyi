@@ -166,22 +166,26 @@ class ConsumeProofRequest(_message.Message):
     AUDIENCE_FIELD_NUMBER: _builtins.int
     NONCE_FIELD_NUMBER: _builtins.int
     ISSUED_AT_MS_FIELD_NUMBER: _builtins.int
+    CHAIN_DIGEST_FIELD_NUMBER: _builtins.int
     audience: _builtins.str
     """The audience that the calling tool serves."""
     nonce: _builtins.bytes
     """The proof's nonce (16 bytes)."""
     issued_at_ms: _builtins.int
     """When the proof was signed, milliseconds since the Unix epoch."""
+    chain_digest: _builtins.bytes
+    """The chain digest (32 bytes) that the proof is about: nobody else's proof has the same two."""
     def __init__(
         self,
         *,
         audience: _builtins.str = ...,
         nonce: _builtins.bytes = ...,
         issued_at_ms: _builtins.int = ...,
+        chain_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "issued_at_ms", b"issued_at_ms", "nonce", b"nonce"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "chain_digest", b"chain_digest", "issued_at_ms", b"issued_at_ms", "nonce", b"nonce"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

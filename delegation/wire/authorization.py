@@ -58,6 +58,7 @@ class ProofToConsume:
     audience: str
     nonce: bytes
     issued_at_ms: int
+    chain_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,12 @@ def read_authorize_response(message: pb.AuthorizeResponse) -> Decision:
 
 def consume_proof_request_message(proof: ProofToConsume) -> pb.ConsumeProofRequest:
     """Make the message of a proof to be used up."""
-    return pb.ConsumeProofRequest(audience=proof.audience, nonce=proof.nonce, issued_at_ms=proof.issued_at_ms)
+    return pb.ConsumeProofRequest(
+        audience=proof.audience,
+        nonce=proof.nonce,
+        issued_at_ms=proof.issued_at_ms,
+        chain_digest=proof.chain_digest,
+    )
 
 
 def read_consume_proof_request(message: pb.ConsumeProofRequest) -> ProofToConsume:
@@ -142,6 +148,7 @@ def read_consume_proof_request(message: pb.ConsumeProofRequest) -> ProofToConsum
         audience=printable(message.audience, limits.NAME_BYTES, "audience"),
         nonce=sized(message.nonce, limits.NONCE_BYTES, "nonce"),
         issued_at_ms=moment_ms(message.issued_at_ms, "issued_at_ms"),
+        chain_digest=sized(message.chain_digest, limits.LINK_ID_BYTES, "chain_digest"),
     )
 
 

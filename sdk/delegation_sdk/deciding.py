@@ -14,7 +14,7 @@ from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.chain import VerifiedChain
-from delegation.core.proof import check_proof
+from delegation.core.proof import check_proof, proof_id
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
 from delegation.errors import (
     DelegationError,
@@ -140,7 +140,7 @@ class Decider:
             now_ms=now_ms,
             accept_from_ms=self._replay.horizon_ms,
         )
-        self._replay.use(proof.nonce, proof.issued_at_ms, now_ms)
+        self._replay.use(proof_id(proof.chain_digest, proof.nonce), proof.issued_at_ms, now_ms)
         self._chains.keep(chain)  # not before: only the leaf's holder gets a chain in here
         used = self._permit(chain, question.tool, sent, defaults)
         self._recorder.append(self._record(question, None, now_ms), chain.token)

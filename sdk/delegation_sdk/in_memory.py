@@ -27,7 +27,7 @@ from delegation.core.chain import Principal, PrincipalBasis, SignedLink, Verifie
 from delegation.core.codec import decode_feed_entry, encode_catalogue, join_token
 from delegation.core.keys import SigningKey
 from delegation.core.mint import sign_grant
-from delegation.core.proof import check_holder_proof, check_proof
+from delegation.core.proof import check_holder_proof, check_proof, proof_id
 from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, RevocationState
 from delegation.core.scope import SERVICE_AUDIENCE
@@ -262,7 +262,7 @@ class InMemoryService:
             arguments_digest=arguments.digest,
             now_ms=now_ms,
         )
-        self._replay.use(proof.nonce, proof.issued_at_ms, now_ms)
+        self._replay.use(proof_id(proof.chain_digest, proof.nonce), proof.issued_at_ms, now_ms)
         authorize(chain, audience=call.audience, tool=call.tool, arguments=arguments)
 
     # -- what both rest on

@@ -95,4 +95,4 @@ def test_a_name_that_is_not_public_is_an_attribute_error():
 def test_the_base_install_is_as_small_as_promised():
     dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     names = {line.split(">")[0] for line in dependencies}
-    assert names == {"cryptography", "grpcio", "grpcio-status", "opentelemetry-api", "protobuf", "pynacl", "rfc8785"}
+    assert names == {"cryptography", "grpcio", "grpcio-status", "opentelemetry-api", "protobuf", "pynacl"}

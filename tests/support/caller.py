@@ -203,8 +203,12 @@ class Caller:
         answers = self.authorization.AuthorizeStream(iter(requests), timeout=DEADLINE_SECONDS)
         return [authorization.read_authorize_response(answer.decision) for answer in answers]
 
-    def consume(self, audience: str, proof_nonce: bytes, issued_at_ms: int | None = None) -> None:
-        proof = authorization.ProofToConsume(audience, proof_nonce, now_ms() if issued_at_ms is None else issued_at_ms)
+    def consume(
+        self, audience: str, proof_nonce: bytes, issued_at_ms: int | None = None, chain_digest: bytes = bytes(32)
+    ) -> None:
+        proof = authorization.ProofToConsume(
+            audience, proof_nonce, now_ms() if issued_at_ms is None else issued_at_ms, chain_digest
+        )
         self.ask(self.authorization.ConsumeProof, authorization.consume_proof_request_message(proof))
 
     def record_decisions(self, batch: SignedStatement, tokens: Sequence[bytes] = ()) -> int:
