@@ -303,6 +303,7 @@ def composites() -> Iterator[Vector]:
         ("object-name-twice", _object(("a", 1), ("a", 1)), False),
         ("object-utf8-order", m.exact({"\ufb33": 1, "\U0001f600": 2}), True),
         ("object-utf16-order", m.exact({"\U0001f600": 2, "\ufb33": 1}), False),
+        ("integer-largest", m.exact([-SAFE, SAFE]), True),
         ("integer-too-large", m.exact([SAFE + 1]), False),
         ("decimal-not-normal", m.exact([Fraction("0.50")]), False),
         ("decimal-integer", m.exact([Fraction("2")]), False),
