@@ -113,17 +113,16 @@ def _nested(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes]:
 
 def _write(value: Value) -> str:
     """Write RFC 8785 JSON where the C encoder would not: names by UTF-16, and fractions as ECMAScript has them."""
-    kind = type(value)
-    if kind is str:
+    if isinstance(value, str):
         return _STRING(value)
-    if kind is Decimal:  # of the shortest digits, which `number` took; both turn to exponents below 0.000001
+    if isinstance(value, Decimal):  # of the shortest digits, which `number` took; both turn to exponents below 0.000001
         return str(value).replace("E", "e")
     if isinstance(value, list):
         return f"[{','.join(map(_write, value))}]"
     if isinstance(value, dict):
         names = sorted(value, key=_utf16)
         return "{" + ",".join([f"{_STRING(name)}:{_write(value[name])}" for name in names]) + "}"
-    return _CONSTANTS[value] if kind is bool or value is None else str(value)
+    return _CONSTANTS[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _utf16(name: str) -> bytes:

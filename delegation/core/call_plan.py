@@ -111,7 +111,7 @@ class CallPlans:
     __slots__ = ("_asked", "_before", "_made", "_scopes", "size")
 
     def __init__(self, scopes: tuple[Scope, ...], before: CallPlans | None = None) -> None:
-        self.size = len(scopes) + (0 if before is None else before.size)
+        self.size: int = len(scopes) + (0 if before is None else before.size)
         self._scopes = scopes
         self._before = before
         self._made: dict[Pair, CallPlan | None] = {}
