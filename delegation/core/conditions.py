@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from delegation.core import limits
 from delegation.core.constraints.decimals import exact_number, format_decimal, parse_decimal
+from delegation.core.constraints.words import ROOM, clipped, joined
 from delegation.core.names import check_name
 from delegation.errors import Reason, refusal
 
@@ -34,7 +35,7 @@ class CallCount(NamedTuple):
 
     def describe(self) -> str:
         """Say it in words."""
-        return f"at most {self.maximum} call{'s' if self.maximum > 1 else ''}"
+        return f"at most {format_decimal(self.maximum)} call{'s' if self.maximum > 1 else ''}"
 
 
 class Budget(NamedTuple):
@@ -85,7 +86,7 @@ class ApprovalRequirement(NamedTuple):
 
     def describe(self) -> str:
         """Say it in words."""
-        return f"approval by {self.threshold} of {', '.join(self.approvers)}"
+        return f"approval by {self.threshold} of {joined(self.approvers, clipped, ', ', ROOM)}"
 
 
 Condition = CallCount | Budget | ApprovalRequirement

@@ -134,9 +134,9 @@ def taken_away(child: Link, parent: Link) -> list[str]:
             added = [each for each in capability.conditions if each not in permitted.conditions]
             lines += [f"{capability.audience}.{capability.tool}: only {each.describe()}" for each in added]
     if child.expires_at_ms < parent.expires_at_ms:
-        lines.append(f"the last {_duration(parent.expires_at_ms - child.expires_at_ms)}")
+        lines.append(f"the last {_duration(min(parent.expires_at_ms - child.expires_at_ms, limits.SAFE_INTEGER))}")
     if child.remaining_depth < parent.remaining_depth - 1:
-        lines.append(f"{parent.remaining_depth - 1 - child.remaining_depth} further handoffs")
+        lines.append(f"{_number(parent.remaining_depth - 1 - child.remaining_depth)} further handoffs")
     return lines
 
 

@@ -12,6 +12,7 @@ from delegation.core import limits
 from delegation.core.conditions import Condition, check_conditions, in_order
 from delegation.core.constraints.build import arguments_of
 from delegation.core.constraints.family import Argument
+from delegation.core.constraints.words import ROOM, joined
 from delegation.errors import Reason, refusal
 
 SERVICE_AUDIENCE: Final = "urn:delegation:service"
@@ -33,13 +34,18 @@ class Capability(NamedTuple):
     arguments: Mapping[str, Argument] | None
     conditions: tuple[Condition, ...] = ()
 
-    def describe(self) -> str:
-        """Say in words what is permitted: `files.read(path: a path under /srv)`."""
+    def describe(self, room: int = ROOM) -> str:
+        """Say in words what is permitted, `files.read(path: a path under /srv)`, in about so many characters."""
         inside = "any arguments"
         if self.arguments is not None:
-            inside = ", ".join(f"{name}: {argument.describe()}" for name, argument in self.arguments.items())
+            inside = joined(self.arguments.items(), _argument, ", ", room)
         only = "".join(f", {condition.describe()}" for condition in self.conditions)
         return f"{self.audience}.{self.tool}({inside}){only}"
+
+
+def _argument(named: tuple[str, Argument], room: int) -> str:
+    name, argument = named
+    return f"{name}: {argument.describe(room)}"
 
 
 class Scope:
@@ -103,9 +109,9 @@ class Scope:
         merged = {**(capability.arguments or {}), **arguments_of(constraints)}
         return Scope(Capability(capability.audience, capability.tool, arguments_of(merged), capability.conditions))
 
-    def describe(self) -> str:
-        """Say in words what is permitted."""
-        return "; ".join(c.describe() for c in self.by_pair.values()) or "nothing"
+    def describe(self, room: int = 4 * ROOM) -> str:
+        """Say in words what is permitted, in about so many characters."""
+        return joined(self.by_pair.values(), Capability.describe, "; ", room) or "nothing"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scope) and self.by_pair == other.by_pair

@@ -6,18 +6,24 @@ address to some tools and four to others.
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple, Self
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import ADDRESSES, Domain
 from delegation.core.constraints.family import Steps, typed
+from delegation.core.constraints.words import ROOM
 from delegation.errors import Reason, refusal
 
 _V4, _V6 = 4, 6
 _BITS: Final = {_V4: 32, _V6: 128}
 _LONGEST: Final = 39
-_CHARACTERS: Final = frozenset("0123456789abcdef:.")
-_IPV4_IN_DISGUISE: Final = 0xFFFF << 32, (0xFFFF << 32) + 0xFFFFFFFF
+_OCTET: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4: Final = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
+_GROUPS: Final = 8
+_GROUP: Final = "0|[1-9a-f][0-9a-f]{0,3}"
+_IPV4_IN_DISGUISE: Final = 0xFFFF
+"""What the bits before the last 32 are of an IPv6 address that is an IPv4 address in other words."""
 
 
 class Address(NamedTuple):
@@ -29,20 +35,37 @@ class Address(NamedTuple):
 
 def address_of(text: str) -> Address | None:
     """Read an address in normal form (SPEC section 5.1); None if it is not in it."""
-    if len(text) > _LONGEST or not _CHARACTERS.issuperset(text):
+    if len(text) > _LONGEST:
         return None
-    import ipaddress  # when the first address is met
+    if ":" in text:
+        return _ipv6(text)
+    match = re.fullmatch(_IPV4, text)
+    return Address(_V4, int.from_bytes(map(int, match.groups()))) if match else None
 
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
+
+def _ipv6(text: str) -> Address | None:
+    """Read eight groups, of which the first longest run of two zeros or more is left out (RFC 5952 section 4)."""
+    head, left_out, tail = text.partition("::")
+    before, after = (part.split(":") if part else [] for part in (head, tail))
+    zeros = _GROUPS - len(before) - len(after)
+    groups = [*before, *["0"] * zeros, *after]
+    if len(groups) != _GROUPS or not all(re.fullmatch(_GROUP, group) for group in groups):
         return None
-    number = int(address)
-    if address.version == _V6:
-        first, last = _IPV4_IN_DISGUISE
-        if first <= number <= last or str(address) != text:
-            return None
-    return Address(address.version, number)
+    if _longest_zeros(groups) != ((len(before), zeros) if left_out else (0, 0)):
+        return None
+    number = int("".join(group.zfill(4) for group in groups), 16)
+    return None if number >> _BITS[_V4] == _IPV4_IN_DISGUISE else Address(_V6, number)
+
+
+def _longest_zeros(groups: list[str]) -> tuple[int, int]:
+    """Give where the first longest run of two zeros or more begins and how long it is; (0, 0) without one."""
+    longest, start = (0, 0), 0
+    for index, group in enumerate([*groups, ""]):
+        if group != "0":
+            if index - start > max(longest[1], 1):
+                longest = start, index - start
+            start = index + 1
+    return longest
 
 
 @typed
@@ -81,22 +104,22 @@ class Cidr(NamedTuple):
         """Strings in address normal form."""
         return ADDRESSES
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is an address in normal form."""
-        return type(value) is str and address_of(value) is not None
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no address in normal form."""
+        address = steps.once(address_of, value) if type(value) is str else None
+        if address is None:
+            return None
+        return address.version == self.version and self.first <= address.number <= self.last
 
-    def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
+    def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is an address in normal form, and in the network."""
-        if type(value) is not str:
-            return False
-        address = address_of(value)
-        return address is not None and address.version == self.version and self.first <= address.number <= self.last
+        return self.verdict(value, steps) is True
 
     def contains(self, other: Cidr) -> bool:
         """Tell whether another network lies in this one."""
         return self.version == other.version and self.first <= other.first and other.last <= self.last
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:  # noqa: ARG002 - the family's signature
         """Show the network."""
         return f"an IP address in {self.network}"
 

@@ -35,6 +35,17 @@ def number_of_text(text: str) -> Decimal | None:
     return None if number.is_zero() and text[0] == "-" else number
 
 
+def check_finite(number: Number) -> Number:
+    """Require a number: no NaN, no infinity.
+
+    Raises:
+        Malformed: FIELD_INVALID.
+    """
+    if isinstance(number, Decimal) and not number.is_finite():
+        raise refusal(Reason.FIELD_INVALID, detail="a number is not finite")
+    return number
+
+
 def format_decimal(number: Number) -> str:
     """Give the normal form of a number.
 
@@ -43,7 +54,7 @@ def format_decimal(number: Number) -> str:
     """
     if isinstance(number, Decimal):
         if not number.is_finite() or abs(number.adjusted()) > limits.DECIMAL_CHARACTERS:
-            raise refusal(Reason.FIELD_INVALID, detail="a number is not finite or too long")
+            raise refusal(Reason.FIELD_INVALID, detail="a number is too long")
         text = f"{number:f}"
         if "." in text:
             text = text.rstrip("0").rstrip(".")

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from delegation.core import limits
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import Domain
+from delegation.core.constraints.words import ROOM
 from delegation.errors import Reason, refusal
 
 K = TypeVar("K", bound=type)
+T = TypeVar("T")
 
 
 class Steps:
     """The evaluation budget of one decision: counted work, never a clock (SPEC section 8.2 and N-8).
 
+    What a string was found to be is remembered with it: many constraints ask the same of one.
+
     Attributes:
         left: the steps that are left.
-        normal_path: the path last found to be in normal form, so that links need not each find out.
+        normal_path: the path last found to be in normal form.
     """
 
-    __slots__ = ("left", "normal_path")
+    __slots__ = ("_found", "left", "normal_path")
 
     def __init__(self, left: int = limits.EVALUATION_STEPS) -> None:
         self.left = left
         self.normal_path: str | None = None
+        self._found: dict[tuple[object, str], Any] | None = None
 
     def take(self, steps: int) -> None:
         """Spend steps, before the work that they stand for.
@@ -35,6 +41,16 @@ class Steps:
         self.left -= steps
         if self.left < 0:
             raise refusal(Reason.EVALUATION_EXHAUSTED)
+
+    def once(self, read: Callable[[str], T], text: str) -> T:
+        """Read a string, or give what it was read as before."""
+        found = self._found
+        if found is None:
+            found = self._found = {}
+        key = read, text
+        if key not in found:
+            found[key] = read(text)
+        return found[key]  # type: ignore[no-any-return]
 
 
 class Constraint(Protocol):
@@ -47,15 +63,15 @@ class Constraint(Protocol):
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether the value satisfies the constraint; one that it does not speak of never does."""
 
-    def describe(self) -> str:
-        """Say in words what is allowed: "at most 50"."""
+    def describe(self, room: int = ROOM) -> str:
+        """Say in words what is allowed, "at most 50", in about so many characters."""
 
 
 class Negatable(Constraint, Protocol):
-    """A constraint that may stand in a negation (S-22): it can tell what it speaks of."""
+    """A constraint that may stand in a negation (S-22): it tells what it refuses from what it does not speak of."""
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether the value is one that the constraint speaks of; takes no steps."""
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """Tell whether the value satisfies the constraint; None if the constraint does not speak of it."""
 
 
 class Argument(NamedTuple):
@@ -69,9 +85,10 @@ class Argument(NamedTuple):
     constraint: Constraint
     optional: bool = False
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Say in words what is allowed."""
-        return f"{self.constraint.describe()} (optional)" if self.optional else self.constraint.describe()
+        words = self.constraint.describe(room)
+        return f"{words} (optional)" if self.optional else words
 
 
 def typed(kind: K) -> K:

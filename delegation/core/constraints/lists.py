@@ -9,6 +9,7 @@ from delegation.core.arguments import Value
 from delegation.core.constraints.domains import LISTS, Domain
 from delegation.core.constraints.family import Constraint, Steps, typed
 from delegation.core.constraints.scalars import OneOf
+from delegation.core.constraints.words import ROOM
 
 
 @typed
@@ -22,9 +23,9 @@ class ListSubset(NamedTuple):
         """Lists."""
         return LISTS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a list."""
-        return type(value) is list
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no list."""
+        return self.allows(value, steps) if type(value) is list else None
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is such a list."""
@@ -34,9 +35,9 @@ class ListSubset(NamedTuple):
         allows = self.members.allows
         return all(allows(member, steps) for member in value)
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """List the scalars."""
-        return f"a list of nothing but {self.members.listing()}"
+        return f"a list of nothing but {self.members.listing(room)}"
 
 
 @typed
@@ -50,9 +51,9 @@ class ListContains(NamedTuple):
         """Lists."""
         return LISTS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a list."""
-        return type(value) is list
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no list."""
+        return self.allows(value, steps) if type(value) is list else None
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is such a list."""
@@ -67,9 +68,9 @@ class ListContains(NamedTuple):
             and wanted.others <= {member for member in value if type(member) is bool or member is None}
         )
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """List the scalars."""
-        return f"a list with {self.members.listing()} in it"
+        return f"a list with {self.members.listing(room)} in it"
 
 
 @typed
@@ -91,6 +92,6 @@ class Each(NamedTuple):
         allows = self.member.allows
         return all(allows(member, steps) for member in value)
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Name the member's constraint."""
-        return f"a list, each member {self.member.describe()}"
+        return f"a list, each member {self.member.describe(room)}"

@@ -17,6 +17,7 @@ from delegation.core.constraints.scalars import Exact, OneOf
 from delegation.core.constraints.segments import SegmentGlob
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
+from delegation.core.constraints.words import ROOM, joined
 from delegation.errors import Reason, refusal
 
 _NEGATABLE: Final = (
@@ -52,11 +53,11 @@ class Negation(NamedTuple):
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether the constraint speaks of it, and does not allow it."""
-        return not self.constraint.allows(value, steps) and self.constraint.speaks_of(value)
+        return self.constraint.verdict(value, steps) is False
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Name what is negated."""
-        return f"not {self.constraint.describe()}"
+        return f"not {self.constraint.describe(room)}"
 
 
 def _checked(constraints: tuple[Constraint, ...]) -> tuple[Constraint, ...]:
@@ -92,9 +93,9 @@ class AllOf(NamedTuple):
         steps.take(len(self.constraints))
         return all(constraint.allows(value, steps) for constraint in self.constraints)
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Name them."""
-        return " and ".join(_in_brackets(constraint) for constraint in self.constraints)
+        return joined(self.constraints, _in_brackets, " and ", room)
 
 
 @typed
@@ -122,11 +123,11 @@ class AnyOf(NamedTuple):
         steps.take(len(self.constraints))
         return any(constraint.allows(value, steps) for constraint in self.constraints)
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Name them."""
-        return " or ".join(_in_brackets(constraint) for constraint in self.constraints)
+        return joined(self.constraints, _in_brackets, " or ", room)
 
 
-def _in_brackets(constraint: Constraint) -> str:
-    words = constraint.describe()
+def _in_brackets(constraint: Constraint, room: int) -> str:
+    words = constraint.describe(room)
     return f"({words})" if isinstance(constraint, AllOf | AnyOf | DecimalRange) else words

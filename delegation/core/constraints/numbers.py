@@ -7,9 +7,10 @@ from typing import NamedTuple, Self
 
 from delegation.core import limits
 from delegation.core.arguments import Value
-from delegation.core.constraints.decimals import Number, format_decimal, number_of_text
+from delegation.core.constraints.decimals import Number, check_finite, format_decimal, number_of_text
 from delegation.core.constraints.domains import DECIMAL_TEXT, INTEGERS, NUMBERS, Domain
 from delegation.core.constraints.family import Steps, typed
+from delegation.core.constraints.words import ROOM
 from delegation.errors import Reason, refusal
 
 _SAFE = limits.SAFE_INTEGER
@@ -20,7 +21,7 @@ def _check_bounds(minimum: Number | None, maximum: Number | None, *, exclusive: 
     if minimum is None or maximum is None:
         if minimum is maximum:
             raise refusal(Reason.FIELD_INVALID, detail="a range without a bound")
-    elif minimum > maximum or (exclusive and minimum == maximum):
+    elif check_finite(minimum) > check_finite(maximum) or (exclusive and minimum == maximum):
         raise refusal(Reason.FIELD_INVALID, detail="a range with nothing in it")
 
 
@@ -49,9 +50,9 @@ class IntegerRange(NamedTuple):
         """Integers."""
         return INTEGERS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is an integer; True is none."""
-        return type(value) is int
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no integer."""
+        return self.allows(value, steps) if type(value) is int else None
 
     def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
         """Tell whether it is an integer in the range; True and "5" are none."""
@@ -61,7 +62,7 @@ class IntegerRange(NamedTuple):
             and (self.maximum is None or value <= self.maximum)
         )
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:  # noqa: ARG002 - the family's signature
         """Name the bounds."""
         if self.minimum is None:
             return f"an integer of at most {self.maximum}"
@@ -102,9 +103,9 @@ class DecimalRange(NamedTuple):
         """Numbers."""
         return NUMBERS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a number."""
-        return type(value) is int or type(value) is Decimal
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no number."""
+        return self.allows(value, steps) if type(value) is int or type(value) is Decimal else None
 
     def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
         """Tell whether it is a number in the range."""
@@ -115,7 +116,7 @@ class DecimalRange(NamedTuple):
             return False
         return high is None or not (value > high or (self.maximum_exclusive and value == high))
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:  # noqa: ARG002 - the family's signature
         """Name the bounds."""
         parts = []
         if self.minimum is not None:
@@ -136,17 +137,15 @@ class DecimalText(NamedTuple):
         """Decimal text."""
         return DECIMAL_TEXT
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is decimal text."""
-        return type(value) is str and number_of_text(value) is not None
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no decimal text."""
+        number = steps.once(number_of_text, value) if type(value) is str else None
+        return None if number is None else self.bounds.allows(number, steps)
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is decimal text, and its number is in the range."""
-        if type(value) is not str:
-            return False
-        number = number_of_text(value)
-        return number is not None and self.bounds.allows(number, steps)
+        return self.verdict(value, steps) is True
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Name the bounds."""
-        return f"decimal text of {self.bounds.describe()}"
+        return f"decimal text of {self.bounds.describe(room)}"

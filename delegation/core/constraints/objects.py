@@ -8,6 +8,7 @@ from typing import NamedTuple
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import OBJECTS, Domain
 from delegation.core.constraints.family import Argument, Steps, typed
+from delegation.core.constraints.words import ROOM, joined
 
 
 @typed
@@ -33,11 +34,15 @@ class Fields(NamedTuple):
             return False
         return all(field.constraint.allows(value[name], steps) for name, field in fields.items() if name in value)
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Name the fields."""
-        return "an object with " + (
-            ", ".join(f"{name}: {field.describe()}" for name, field in sorted(self.fields.items())) or "no fields"
-        )
+        named = joined(sorted(self.fields.items()), _field, ", ", room)
+        return f"an object with {named or 'no fields'}"
 
     def __hash__(self) -> int:
         return hash(("Fields", frozenset(self.fields.items())))
+
+
+def _field(named: tuple[str, Argument], room: int) -> str:
+    name, field = named
+    return f"{name}: {field.describe(room)}"

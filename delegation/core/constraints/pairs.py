@@ -18,6 +18,7 @@ from delegation.core.constraints.scalars import Anything
 from delegation.core.constraints.segments import REST, SegmentGlob
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
+from delegation.core.constraints.words import briefly
 
 _LOWER: Final = "the lower bound is lower"
 _HIGHER: Final = "the upper bound is higher"
@@ -119,7 +120,7 @@ def path_of_glob(parent: SubPath, child: SegmentGlob, steps: Steps) -> str | Non
     if child.separator != "/" or first or not rest or "" in rest:
         return "not all that it allows are paths in normal form"
     literal = "/".join(child.literal)
-    return None if parent.root == "/" or (literal and lies_in(literal, parent.root)) else f"not under {parent.root}"
+    return None if parent.root == "/" or (literal and lies_in(literal, parent.root)) else "it may lie elsewhere"
 
 
 def paths(parent: SubPath, child: SubPath) -> str | None:
@@ -127,7 +128,7 @@ def paths(parent: SubPath, child: SubPath) -> str | None:
     inner, outer = child.root, parent.root
     if outer in (inner, "/") or inner.startswith(outer + "/"):  # both are in normal form
         return None
-    return f"{inner} is not under {outer}"
+    return f"{briefly(inner)} is not under {briefly(outer)}"
 
 
 def urls(parent: Url, child: Url) -> str | None:

@@ -13,6 +13,7 @@ from delegation.core.arguments import Value
 from delegation.core.constraints.domains import PATHS, Domain
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.strings import check_string
+from delegation.core.constraints.words import ROOM, clipped
 from delegation.errors import Reason, refusal
 
 ESCAPE: Final = "%[0-9A-Fa-f]{2}"
@@ -70,9 +71,12 @@ class SubPath(NamedTuple):
         """Strings in path normal form."""
         return PATHS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a path in normal form."""
-        return type(value) is str and is_normal_path(value)
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no path in normal form."""
+        if type(value) is not str:
+            return None
+        steps.take(len(value) // 64)
+        return lies_in(value, self.root) if steps.once(is_normal_path, value) else None
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is such a path, in normal form."""
@@ -87,6 +91,6 @@ class SubPath(NamedTuple):
         steps.normal_path = value
         return True
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Name the directory."""
-        return f"a path under {self.root}"
+        return f"a path under {clipped(self.root, room)}"

@@ -9,7 +9,7 @@ from delegation.core.arguments import Value
 from delegation.core.constraints.domains import STRINGS, Domain
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.regex_grammar import weight_of
-from delegation.core.constraints.words import in_words
+from delegation.core.constraints.words import ROOM, in_words
 from delegation.errors import Reason, refusal
 
 MAX_MEM: Final = 1 << 20
@@ -45,9 +45,9 @@ class Regex(NamedTuple):
         """Strings."""
         return STRINGS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a string."""
-        return type(value) is str
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no string."""
+        return self.allows(value, steps) if type(value) is str else None
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it matches.
@@ -64,9 +64,9 @@ class Regex(NamedTuple):
             raise refusal(Reason.ARGUMENTS_INVALID, detail="a string is not Unicode text") from None
         return _compiled(self.expression).fullmatch(text) is not None
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Show the expression."""
-        return f"a string that matches {in_words(self.expression)}"
+        return f"a string that matches {in_words(self.expression, room)}"
 
 
 def _re2() -> Any:

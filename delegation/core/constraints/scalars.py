@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Self
 
 from delegation.core import limits
 from delegation.core.arguments import Value
+from delegation.core.constraints.decimals import check_finite
 from delegation.core.constraints.domains import (
     BOOLEANS,
     EVERY_VALUE,
@@ -20,7 +21,7 @@ from delegation.core.constraints.domains import (
     Domain,
 )
 from delegation.core.constraints.family import Steps, typed
-from delegation.core.constraints.words import in_words
+from delegation.core.constraints.words import ROOM, in_words, joined
 from delegation.errors import Reason, refusal
 
 Scalar = None | bool | int | str | Decimal
@@ -70,7 +71,7 @@ class Anything:
         """Always True."""
         return True
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:  # noqa: ARG002 - the family's signature
         """Say so."""
         return "anything"
 
@@ -95,9 +96,10 @@ class Exact(NamedTuple):
         """All values of the value's type; for numbers, all numbers."""
         return _DOMAIN_OF[type(self.value)]
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a value of that type."""
-        return _DOMAIN_OF.get(type(value)) is self.domain
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for a value of another type, where all numbers are of one."""
+        allowed = self.allows(value, steps)
+        return allowed if _DOMAIN_OF.get(type(value)) is self.domain else None
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is that value."""
@@ -108,15 +110,16 @@ class Exact(NamedTuple):
             return same(value, self.value)
         return value == self.value
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Show the value."""
-        return f"exactly {in_words(self.value)}"
+        return f"exactly {in_words(self.value, room)}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Exact) and same(self.value, other.value)
 
     def __hash__(self) -> int:
-        return hash(("Exact", in_words(self.value)))
+        value = self.value
+        return hash(("Exact", len(value) if isinstance(value, list | dict) else value))
 
 
 @typed
@@ -149,7 +152,7 @@ class OneOf(NamedTuple):
             elif isinstance(value, bool) or value is None:
                 others.add(value)
             else:
-                numbers.add(value)
+                numbers.add(check_finite(value))
         return cls(frozenset(strings), frozenset(numbers), frozenset(others)).checked()
 
     def checked(self) -> Self:
@@ -168,16 +171,18 @@ class OneOf(NamedTuple):
         """All values of its members' types."""
         return frozenset[str]().union(*(_DOMAIN_OF[type(member)] for member in self.members()))
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a value of the type of one of its members."""
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for a value of a type that no member is of, where all numbers are of one."""
         kind = type(value)
         if kind is str:
-            return bool(self.strings)
-        if kind is int or kind is Decimal:
-            return bool(self.numbers)
-        if kind is bool:
-            return not self.others.isdisjoint((True, False))
-        return value is None and None in self.others
+            own = bool(self.strings)
+        elif kind is int or kind is Decimal:
+            own = bool(self.numbers)
+        elif kind is bool:
+            own = not self.others.isdisjoint((True, False))
+        else:
+            own = value is None and None in self.others
+        return self.allows(value, steps) if own else None
 
     def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
         """Tell whether it is one of them."""
@@ -201,13 +206,13 @@ class OneOf(NamedTuple):
         """Tell whether all members are members of another set."""
         return self.strings <= other.strings and self.numbers <= other.numbers and self.others <= other.others
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """List them."""
-        return "one of " + self.listing()
+        return "one of " + self.listing(room)
 
-    def listing(self) -> str:
+    def listing(self, room: int) -> str:
         """Show the members, separated by commas."""
-        return ", ".join(map(in_words, self.members()))
+        return joined(self.members(), in_words, ", ", room)
 
 
 @lru_cache(maxsize=128)
@@ -244,8 +249,8 @@ class NotOneOf(NamedTuple):
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is of such a type, and not one of them."""
-        return self.excluded.speaks_of(value) and not self.excluded.allows(value, steps)
+        return self.excluded.verdict(value, steps) is False
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """List them."""
-        return "none of " + self.excluded.listing()
+        return "none of " + self.excluded.listing(room)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import takewhile
 from typing import Final, NamedTuple, Self
 
@@ -12,7 +13,7 @@ from delegation.core.constraints.domains import Domain, segments_by
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.paths import CONTROL, ESCAPE
 from delegation.core.constraints.strings import check_string
-from delegation.core.constraints.words import in_words
+from delegation.core.constraints.words import ROOM, in_words
 from delegation.errors import Reason, refusal
 
 DEFAULT_SEPARATOR: Final = "/"
@@ -29,6 +30,9 @@ def segments_of(text: str, separator: str) -> list[str] | None:
         return None
     pieces = text.split(separator)
     return None if "." in pieces or ".." in pieces else pieces
+
+
+_READ: Final = {separator: partial(segments_of, separator=separator) for separator in SEPARATORS}
 
 
 @typed
@@ -75,17 +79,17 @@ class SegmentGlob(NamedTuple):
         """Strings in segments by the separator."""
         return segments_by(self.separator)
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a string in segments by the separator."""
-        return type(value) is str and segments_of(value, self.separator) is not None
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no string in segments by the separator."""
+        if type(value) is not str:
+            return None
+        steps.take(len(value) // 64)
+        pieces = steps.once(_READ[self.separator], value)
+        return None if pieces is None else self.matches(pieces)
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is such a string, and matches."""
-        if type(value) is not str:
-            return False
-        steps.take(len(value) // 64)
-        pieces = segments_of(value, self.separator)
-        return pieces is not None and self.matches(pieces)
+        return self.verdict(value, steps) is True
 
     def matches(self, pieces: Sequence[str]) -> bool:
         """Tell whether the pieces of a string, or of another pattern, match those of the pattern.
@@ -103,6 +107,6 @@ class SegmentGlob(NamedTuple):
             piece == wanted or (wanted == ONE and piece != "") for wanted, piece in zip(pattern, pieces, strict=True)
         )
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Show the pattern."""
-        return f"a string like {in_words(self.pattern)}, in segments by {in_words(self.separator)}"
+        return f"a string like {in_words(self.pattern, room)}, in segments by {in_words(self.separator)}"

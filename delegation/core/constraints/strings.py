@@ -8,7 +8,7 @@ from delegation.core import limits
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import LISTS, STRINGS, Domain
 from delegation.core.constraints.family import Steps, typed
-from delegation.core.constraints.words import in_words
+from delegation.core.constraints.words import ROOM, in_words
 from delegation.errors import Reason, refusal
 
 _LONGEST: Final = 2**32 - 1
@@ -57,9 +57,9 @@ class Length(NamedTuple):
         """Strings and lists."""
         return STRINGS | LISTS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a string or a list."""
-        return type(value) is str or type(value) is list
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is neither string nor list."""
+        return self.allows(value, steps) if type(value) is str or type(value) is list else None
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is so long."""
@@ -69,7 +69,7 @@ class Length(NamedTuple):
             return False
         return self.minimum <= len(value) and (self.maximum is None or len(value) <= self.maximum)
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:  # noqa: ARG002 - the family's signature
         """Name the bounds."""
         if self.maximum is None:
             return f"a string or list of length {self.minimum} or more"
@@ -100,14 +100,14 @@ class Prefix(NamedTuple):
         """Strings."""
         return STRINGS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a string."""
-        return type(value) is str
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no string."""
+        return self.allows(value, steps) if type(value) is str else None
 
     def allows(self, value: Value, steps: Steps) -> bool:  # noqa: ARG002 - the family's signature
         """Tell whether it begins so."""
         return type(value) is str and value.startswith(self.text)
 
-    def describe(self) -> str:
+    def describe(self, room: int = ROOM) -> str:
         """Show the beginning."""
-        return f"a string that begins with {in_words(self.text)}"
+        return f"a string that begins with {in_words(self.text, room)}"

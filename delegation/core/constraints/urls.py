@@ -16,6 +16,7 @@ from delegation.core.constraints.domains import URLS, Domain
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.paths import lies_in
 from delegation.core.constraints.strings import check_string
+from delegation.core.constraints.words import ROOM, clipped
 from delegation.errors import Reason, refusal
 
 # Patterns, compiled when the first URL is met. No triplet of a path stands for what a tool might unescape into
@@ -129,27 +130,28 @@ class Url(NamedTuple):
         """Strings in URL normal form."""
         return URLS
 
-    def speaks_of(self, value: Value) -> bool:
-        """Tell whether it is a URL in normal form."""
-        return type(value) is str and parts_of(value) is not None
-
-    def allows(self, value: Value, steps: Steps) -> bool:
-        """Tell whether it is a URL in normal form, and every part fits."""
+    def verdict(self, value: Value, steps: Steps) -> bool | None:
+        """As `allows`; None for what is no URL in normal form."""
         if type(value) is not str:
-            return False
+            return None
         steps.take(len(value) // 64)
-        url = parts_of(value)
+        url = steps.once(parts_of, value)
+        if url is None:
+            return None
         return (
-            url is not None
-            and url.scheme in self.schemes
+            url.scheme in self.schemes
             and (url.host == self.host or (self.subdomains and url.host.endswith("." + self.host)))
             and url.port == self.port
             and (not self.path_prefix or lies_in(url.path, self.path_prefix))
         )
 
-    def describe(self) -> str:
+    def allows(self, value: Value, steps: Steps) -> bool:
+        """Tell whether it is a URL in normal form, and every part fits."""
+        return self.verdict(value, steps) is True
+
+    def describe(self, room: int = ROOM) -> str:
         """Show the place."""
         host = f"{self.host} or its subdomains" if self.subdomains else self.host
         port = "" if self.port is None else f", port {self.port}"
         path = f", path under {self.path_prefix}" if self.path_prefix else ""
-        return f"a URL: {' or '.join(self.schemes)}, host {host}{port}{path}"
+        return clipped(f"a URL: {' or '.join(self.schemes)}, host {host}{port}{path}", room)
