@@ -1,7 +1,7 @@
 // Whether a constraint allows a value (SPEC section 5.3), and the steps that asking takes (section 8.2).
 
 import { parseAddress, liesIn } from "./addresses.js";
-import type { Constraint, OfKind, Parameter, UrlPattern } from "./constraints.js";
+import type { Constraint, Kind, OfKind, Parameter, UrlPattern } from "./constraints.js";
 import { fromDecimalText, isInteger, type ExactNumber } from "./numbers.js";
 import { isWithin } from "./ranges.js";
 import type { Steps } from "./steps.js";
@@ -160,26 +160,41 @@ function hasLength({ minimum, maximum }: OfKind<"length">, length: number): bool
   return length >= minimum && (maximum === undefined || length <= maximum);
 }
 
+/** The table of section 8.2; what the parts of a constraint take comes on top. */
 function stepsOf(constraint: Constraint, value: Value): number {
-  switch (constraint.kind) {
-    case "exact": {
-      const composite = constraint.value.type === "list" || constraint.value.type === "object";
-      return composite && constraint.value.type === value.type ? countValues(constraint.value) : 0;
-    }
+  if (constraint.kind === "all_of" || constraint.kind === "any_of") return constraint.parts.length;
+  if (constraint.kind === "exact") return constraint.value.type === value.type ? stepsOfComposite(constraint.value) : 0;
+  switch (value.type) {
+    case "string":
+      return stepsForString(constraint.kind, value.string);
+    case "list":
+      return LIST_KINDS.has(constraint.kind) ? value.members.length : 0;
+    case "object":
+      return constraint.kind === "fields" ? constraint.fields.size + value.members.size : 0;
+    default:
+      return 0;
+  }
+}
+
+const LIST_KINDS: ReadonlySet<Kind> = new Set<Kind>(["list_subset", "list_contains", "each"]);
+
+function stepsOfComposite(value: Value): number {
+  return value.type === "list" || value.type === "object" ? countValues(value) : 0;
+}
+
+function stepsForString(kind: Kind, text: string): number {
+  switch (kind) {
     case "length":
-    case "segment_glob":
     case "sub_path":
+      return Math.floor(characters(text) / 64);
     case "url":
-      return value.type === "string" ? Math.floor(characters(value.string) / 64) : 0;
-    case "list_subset":
-    case "list_contains":
-    case "each":
-      return value.type === "list" ? value.members.length : 0;
-    case "fields":
-      return value.type === "object" ? constraint.fields.size + value.members.size : 0;
-    case "all_of":
-    case "any_of":
-      return constraint.parts.length;
+      return 8 + Math.floor(characters(text) / 16);
+    case "segment_glob":
+      return 6 + Math.floor(characters(text) / 16);
+    case "decimal_text":
+      return 6;
+    case "cidr":
+      return 24;
     default:
       return 0;
   }

@@ -27,7 +27,9 @@ export interface ProvenCall {
   readonly argumentsDigest: Uint8Array;
 }
 
+/** A proof that holds: by chain digest and nonce it is known. */
 export interface CheckedProof {
+  readonly chainDigest: Uint8Array;
   readonly nonce: Uint8Array;
   readonly issuedAtMs: number;
 }
@@ -54,7 +56,7 @@ export function checkProof(
   refusing("proof_invalid", () => {
     checkSignature(call.holderKey, signingInput("proof", payload), signature);
   });
-  return { nonce: proof.nonce, issuedAtMs };
+  return { chainDigest: proof.chainDigest, nonce: proof.nonce, issuedAtMs };
 }
 
 function readProof(bytes: Uint8Array) {
@@ -90,8 +92,8 @@ export class LocalNonceMemory implements NonceMemory {
     readonly capacity = 100_000,
   ) {}
 
-  take({ nonce, issuedAtMs }: CheckedProof, nowMs: number): void {
-    const id = hex(nonce);
+  take({ chainDigest, nonce, issuedAtMs }: CheckedProof, nowMs: number): void {
+    const id = hex(chainDigest) + hex(nonce);
     if (this.#until.has(id)) throw new Refused("proof_replayed", "a proof was used before");
     if (this.#until.size >= this.capacity) this.#forget(nowMs);
     if (this.#until.size >= this.capacity) throw new Refused("service_unavailable", "no more nonces can be remembered");
