@@ -21,7 +21,9 @@ _LONGEST: Final = 39
 _OCTET: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
 _GROUPS: Final = 8
-_GROUP: Final = "0|[1-9a-f][0-9a-f]{0,3}"
+_GROUP: Final = "(?:0|[1-9a-f][0-9a-f]{0,3})"
+_SOME: Final = f"(?:{_GROUP}(?::{_GROUP})*)?"
+_IPV6: Final = f"({_SOME})(?:(::)({_SOME}))?"
 _IPV4_IN_DISGUISE: Final = 0xFFFF
 """What the bits before the last 32 are of an IPv6 address that is an IPv4 address in other words."""
 
@@ -45,15 +47,18 @@ def address_of(text: str) -> Address | None:
 
 def _ipv6(text: str) -> Address | None:
     """Read eight groups, of which the first longest run of two zeros or more is left out (RFC 5952 section 4)."""
-    head, left_out, tail = text.partition("::")
-    before, after = (part.split(":") if part else [] for part in (head, tail))
+    match = re.fullmatch(_IPV6, text)
+    if match is None:
+        return None
+    head, left_out, tail = match.groups()
+    before, after = head.split(":") if head else [], tail.split(":") if tail else []
     zeros = _GROUPS - len(before) - len(after)
+    if (zeros < 2) if left_out else zeros:  # noqa: PLR2004 - one zero is written
+        return None
     groups = [*before, *["0"] * zeros, *after]
-    if len(groups) != _GROUPS or not all(re.fullmatch(_GROUP, group) for group in groups):
+    if groups.count("0") > zeros and _longest_zeros(groups) != (len(before) if left_out else 0, zeros):
         return None
-    if _longest_zeros(groups) != ((len(before), zeros) if left_out else (0, 0)):
-        return None
-    number = int("".join(group.zfill(4) for group in groups), 16)
+    number = int("".join([group.rjust(4, "0") for group in groups]), 16)
     return None if number >> _BITS[_V4] == _IPV4_IN_DISGUISE else Address(_V6, number)
 
 
