@@ -23,40 +23,50 @@ def any_of_times(branch: bytes, times: int, *rest: bytes) -> Data:
 # -- evaluating ----------------------------------------------------------------------------------------------
 
 LONG = "a" * 639
-TEN = {
-    # kind: a constraint, and a value that it allows for 10 steps
-    "length": (m.length(1), "x" + LONG),
-    "segment-glob": (m.glob("*"), "x" + LONG),
-    "sub-path": (m.under("/"), "/" + LONG),
-    "url": (m.url("https"), "https://example.org/" + "a" * 620),
-    "list-subset": (m.list_subset("a"), ["a"] * 10),
-    "list-contains": (m.list_contains("a"), ["a"] * 10),
-    "each": (m.each(m.ANYTHING), [1] * 10),
-    "fields": (
-        m.fields(*(m.argument(name, m.ANYTHING) for name in "abcde")),
-        dict.fromkeys("abcde", 1),
-    ),
-    "exact-composite": (m.exact([0] * 9), [0] * 9),
-    "negated-length": (m.negation(m.length(0, 5)), "x" + LONG),
-    "all-of": (m.all_of(*[m.ANYTHING] * 10), 1),
-    "any-of": (m.any_of(*[m.exact("never")] * 9, m.ANYTHING), 1),
-    "characters-not-bytes": (m.length(1), "\u20ac" * 640),
-    "characters-not-units": (m.length(1), "\U0001f600" * 640),
-    "rounded-down": (m.length(1), "x" * 703),
+COSTS = {
+    # kind: a constraint, a value that it allows, and the steps that this takes
+    "length": (m.length(1), "x" + LONG, 10),
+    "sub-path": (m.under("/"), "/" + LONG, 10),
+    "segment-glob": (m.glob("*"), "x" + LONG, 6 + 40),
+    "segment-glob-short": (m.glob("*"), "x" * 15, 6),
+    "url": (m.url("https"), "https://example.org/" + "a" * 620, 8 + 40),
+    "url-short": (m.url("https", host="a"), "https://a", 8),
+    "decimal-text": (m.decimal_text("0"), "5", 6),
+    "cidr": (m.cidr("10.0.0.0/8"), "10.0.0.1", 24),
+    "list-subset": (m.list_subset("a"), ["a"] * 10, 10),
+    "list-contains": (m.list_contains("a"), ["a"] * 10, 10),
+    "each": (m.each(m.ANYTHING), [1] * 10, 10),
+    "fields": (m.fields(*(m.argument(name, m.ANYTHING) for name in "abcde")), dict.fromkeys("abcde", 1), 10),
+    "exact-composite": (m.exact([0] * 9), [0] * 9, 10),
+    "negated-length": (m.negation(m.length(0, 5)), "x" + LONG, 10),
+    "negated-cidr": (m.negation(m.cidr("10.0.0.0/8")), "11.0.0.1", 24),
+    "all-of": (m.all_of(*[m.ANYTHING] * 10), 1, 10),
+    "any-of": (m.any_of(*[m.exact("never")] * 9, m.ANYTHING), 1, 10),
+    "characters-not-bytes": (m.length(1), "\u20ac" * 640, 10),
+    "characters-not-units": (m.length(1), "\U0001f600" * 640, 10),
+    "rounded-down": (m.length(1), "x" * 703, 10),
+    "anything": (m.ANYTHING, "x" * 640, 0),
+    "exact-string": (m.exact("a" * 640), "a" * 640, 0),
+    "one-of": (m.one_of("a", "b"), "b", 0),
+    "not-one-of": (m.not_one_of("a"), "b", 0),
+    "integer-range": (m.integers(0), 5, 0),
+    "decimal-range": (m.decimals("0"), 5, 0),
+    "prefix": (m.prefix("a"), "a" * 640, 0),
+    "short-length": (m.length(1), "x" * 63, 0),
+    "length-of-a-list": (m.length(1), [1] * 10, 0),
+    # weight 3: a pair, a character, a literal
+    "regex": (m.regex("[a-cx]*a?"), "x" + LONG, 8 + 3 * (2 + 10)),
+    "regex-short": (m.regex("a"), "a", 8 + 2),
+    "regex-bytes": (m.regex("[\u00e0-\u00ff]*"), "\u00e9" * 320, 8 + 2 + 10),
+    "negated-regex": (m.negation(m.regex("b")), "a", 8 + 2),
 }
-NONE = {
-    # kind: a constraint, and a value that it allows for nothing
-    "anything": (m.ANYTHING, "x" * 640),
-    "exact-string": (m.exact("a" * 640), "a" * 640),
-    "one-of": (m.one_of("a", "b"), "b"),
-    "not-one-of": (m.not_one_of("a"), "b"),
-    "integer-range": (m.integers(0), 5),
-    "decimal-range": (m.decimals("0"), 5),
-    "decimal-text": (m.decimal_text("0"), "5"),
-    "prefix": (m.prefix("a"), "a" * 640),
-    "cidr": (m.cidr("10.0.0.0/8"), "10.0.0.1"),
-    "short-length": (m.length(1), "x" * 63),
-    "length-of-a-list": (m.length(1), [1] * 10),
+OTHER_STRINGS = {
+    # kind: a constraint, a string that it does not speak of, and the steps that asking takes all the same
+    "decimal-text": (m.decimal_text("0"), "five", 6),
+    "cidr": (m.cidr("10.0.0.0/8"), "localhost", 24),
+    "url": (m.url("https"), "localhost", 8),
+    "segment-glob": (m.glob("*"), "..", 6),
+    "negated-cidr": (m.negation(m.cidr("10.0.0.0/8")), "localhost", 24),
 }
 
 
@@ -76,19 +86,16 @@ def _asked(name: str, constraint: bytes, value: Data, steps: int) -> Vector:
 
 def evaluating() -> Iterator[Vector]:
     """`each` member is asked by an all_of of 40 times the same: 1 + 40 + 40 times what it takes."""
-    for kinds, cost, most in ((TEN, 10, 45), (NONE, 0, 487)):
-        for kind, (constraint, member) in kinds.items():
-            each = m.each(m.all_of(*[constraint] * 40))
-            for times in (most, most + 1):
-                yield _asked(f"{kind}-{times}", each, _value(member, times), times * (1 + 40 + 40 * cost))
-    # The weight of the expression, 3, times 2 + 640 / 64.
-    heavy = m.each(m.all_of(*[m.regex("[a-cx]*a?")] * 40))
-    for times in (13, 14):
-        yield _asked(f"regex-{times}", heavy, _value("x" + LONG, times), times * (1 + 40 + 40 * 3 * 12))
-    wrong = m.each(m.any_of(*[m.length(1)] * 40, m.ANYTHING))
-    # A value of another type takes nothing, but every branch of the any_of is counted: 1 + 41.
-    for times in (476, 477):
-        yield _asked(f"other-type-{times}", wrong, _value(5, times), times * (1 + 41))
+    for kind, (constraint, member, cost) in COSTS.items():
+        each, steps = m.each(m.all_of(*[constraint] * 40)), 1 + 40 + 40 * cost
+        for times in (20_000 // steps, 20_000 // steps + 1):
+            yield _asked(f"{kind}-{times}", each, _value(member, times), times * steps)
+    # By an any_of, whose last branch says yes: a value of another type takes nothing, any string what a string takes.
+    none = {"other-type": (m.cidr("10.0.0.0/8"), 5, 0), "list": (m.url("https"), [], 0)}
+    for kind, (constraint, member, cost) in {**OTHER_STRINGS, **none}.items():
+        each, steps = m.each(m.any_of(*[constraint] * 40, m.ANYTHING)), 1 + 41 + 40 * cost
+        for times in (20_000 // steps, 20_000 // steps + 1):
+            yield _asked(f"not-{kind}-{times}", each, _value(member, times), times * steps)
 
 
 # -- comparing -----------------------------------------------------------------------------------------------
