@@ -12,7 +12,7 @@ from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
 from delegation.core.chain import VerifiedChain
 from delegation.core.constraints import Steps, covers
-from delegation.core.proof import check_holder_proof
+from delegation.core.proof import check_holder_proof, proof_id
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, RevocationState
 from delegation.core.verify import Verifier
 from delegation.errors import Refused
@@ -118,8 +118,8 @@ def replay(given: Given) -> Answer:
 
     @refusing
     def call(each: Given) -> Answer:
-        claim = _check(given, data(each["proof"]), each["now_ms"])
-        store.use(claim.nonce, claim.issued_at_ms, each["now_ms"])
+        claim = _check({**given, **each}, data(each["proof"]), each["now_ms"])
+        store.use(proof_id(claim.chain_digest, claim.nonce), claim.issued_at_ms, each["now_ms"])
         return accepted()
 
     return {"each": [call(each) for each in given["calls"]]}

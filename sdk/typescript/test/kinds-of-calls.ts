@@ -54,13 +54,12 @@ export const CALLS: Readonly<Record<string, Single>> = {
 export const CALL_SEQUENCES: Readonly<Record<string, Sequence>> = {
   replay(json) {
     const input = members(json, [...PROOF_MEMBERS, "calls"]);
-    const call = readProvenCall(input);
     const nonces = new LocalNonceMemory(number(input["remembers_from_ms"]));
     return list(input["calls"]).map((element) =>
       answer(() => {
-        const { proof, now_ms } = members(element, ["proof", "now_ms"]);
-        const at = { nowMs: number(now_ms), remembersFromMs: nonces.remembersFromMs };
-        nonces.take(checkProof(bytes(proof), call, at), at.nowMs);
+        const each = members(element, ["proof", "now_ms"], ["holder_key", "chain_digest"]);
+        const at = { nowMs: number(each["now_ms"]), remembersFromMs: nonces.remembersFromMs };
+        nonces.take(checkProof(bytes(each["proof"]), readProvenCall({ ...input, ...each }), at), at.nowMs);
         return {};
       }),
     );

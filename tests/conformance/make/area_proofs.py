@@ -269,6 +269,17 @@ def replays() -> Iterator[Vector]:
     ):
         asked = {**CALL, "calls": [{"proof": proof.hex(), "now_ms": NOW_MS + by} for proof, by in calls]}
         yield Vector(f"replay-{name}", "replay", says, ("P-8",), asked, {"each": list(answers)})
+    other = fixed("another chain", 32)
+    theirs = signed(Proof(chain_digest=other), MALLORY)
+    calls = [
+        {"proof": theirs.hex(), "now_ms": NOW_MS, "holder_key": MALLORY.public.hex(), "chain_digest": other.hex()},
+        {"proof": first.hex(), "now_ms": NOW_MS},
+        {"proof": first.hex(), "now_ms": NOW_MS},
+    ]
+    says = "The same nonce under another chain, by its own holder, uses up nothing."
+    yield Vector(
+        "replay-another-chain", "replay", says, ("P-8",), {**CALL, "calls": calls}, {"each": [taken, taken, again]}
+    )
 
 
 AREA = Area(
