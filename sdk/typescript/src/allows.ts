@@ -22,7 +22,7 @@ export function allows(constraint: Constraint, value: Value, steps: Steps): bool
     case "not_one_of":
       return constraint.set.hasLike(value) && !constraint.set.has(value);
     case "negation":
-      return speaksOf(constraint.inner, value) && !allows(constraint.inner, value, steps);
+      return !allows(constraint.inner, value, steps) && speaksOf(constraint.inner, value);
     case "all_of":
       return constraint.parts.every((part) => allows(part, value, steps));
     case "any_of":

@@ -11,7 +11,7 @@ import type { ArgumentMessage, ConstraintMessage, DecimalRangeMessage, UrlPatter
 import { compareNumbers } from "./numbers.js";
 import { readComposite, readDecimal, readInteger, readNumber, readSet, readText } from "./read-values.js";
 import { isInSegments, isPath, isSeparator } from "./text-forms.js";
-import { isHost, isScheme, isUrlPath } from "./urls.js";
+import { isHost, isPort, isScheme, isUrlPath } from "./urls.js";
 import type { Value } from "./values.js";
 
 type Members = { readonly [K in keyof ConstraintMessage]: NonNullable<ConstraintMessage[K]> };
@@ -154,7 +154,10 @@ function readUrl({ schemes, host, subdomains, port, pathPrefix }: UrlPatternMess
     isHost(host) && !(subdomains && isIPv4(host)),
     "a host is not in normal form, or can have no subdomains",
   );
-  requireField(port === undefined || (port >= 1 && port <= 65_535), "a port is out of range");
+  requireField(
+    port === undefined || schemes.every((scheme) => isPort(port, scheme)),
+    "a port is out of range, or the default of a scheme",
+  );
   const prefix = isUrlPath(readText(pathPrefix)) && (pathPrefix === "/" || !pathPrefix.endsWith("/"));
   requireField(prefix, "the path of a URL is not in normal form");
   return { schemes, host, subdomains, port, pathPrefix };

@@ -7,14 +7,15 @@ const SEPARATORS = new Set([...".:,;|#~-_@=+&! "]);
 
 /** Whether a text is an absolute path in normal form. */
 export function isPath(text: string): boolean {
-  if (text === "/") return true;
-  return text.startsWith("/") && !text.endsWith("/") && !text.includes("//") && isInSegments(text, "/");
+  return text === "/" || (text.startsWith("/") && isInSegments(text, "/"));
 }
 
 /** Whether a text is in segments by a separator. */
 export function isInSegments(text: string, separator: string): boolean {
   if (CONTROL.test(text) || text.includes("\\") || TRIPLET.test(text)) return false;
-  return text.split(separator).every((piece) => piece !== "." && piece !== "..");
+  const pieces = text.split(separator);
+  if (separator === "/" && pieces.includes("", 1)) return false;
+  return pieces.every((piece) => piece !== "." && piece !== "..");
 }
 
 /** Whether a character may separate segments; `/` does where none is written. */

@@ -13,6 +13,13 @@ const URL_PARTS = /^([a-z][a-z0-9+.-]*):\/\/([a-z0-9.-]*)(?::([^/?]*))?(\/[^?]*)
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/;
 const PORT = /^[1-9][0-9]{0,4}$/;
+const DEFAULT_PORTS = new Map([
+  ["http", 80],
+  ["ws", 80],
+  ["https", 443],
+  ["wss", 443],
+  ["ftp", 21],
+]);
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
 const PATH = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-F]{2})*$/;
 const QUERY = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-F]{2})*$/;
@@ -24,8 +31,13 @@ export function parseUrl(text: string): Url | undefined {
   if (parts === null) return undefined;
   const [, scheme = "", host = "", port, path = "", query = ""] = parts;
   if (!isHost(host) || !isUrlPath(path) || !QUERY.test(query)) return undefined;
-  if (port !== undefined && !(PORT.test(port) && Number(port) <= 65_535)) return undefined;
+  if (port !== undefined && !(PORT.test(port) && isPort(Number(port), scheme))) return undefined;
   return { scheme, host, port: port === undefined ? undefined : Number(port), path: path === "" ? "/" : path };
+}
+
+/** Whether a port may be written after a scheme: its default is not. */
+export function isPort(port: number, scheme: string): boolean {
+  return port >= 1 && port <= 65_535 && port !== DEFAULT_PORTS.get(scheme);
 }
 
 export function isScheme(text: string): boolean {
