@@ -119,7 +119,7 @@ POOLS: dict[type[Any], tuple[Constraint, ...]] = {
     ),
     Prefix: tuple(map(starting_with, ("a", "ab", "/", "/srv", "/srv/a", "orders.", "https://example.org", "1", "10."))),
     SegmentGlob: (
-        *map(matching_segments, ("/srv/*", "/srv/**", "/srv/*/b", "/*/**", "/srv/a", "*", "**", "srv/*", "/srv//**")),
+        *map(matching_segments, ("/srv/*", "/srv/**", "/srv/*/b", "/*/**", "/srv/a", "*", "**", "srv/*", "/srv/*/**")),
         *(matching_segments(pattern, separator=".") for pattern in ("orders.*.*", "orders.eu.*", "orders.**", "*.**")),
     ),
     SubPath: tuple(map(under, ("/", "/srv", "/srv/a", "/srv/a/b", "/srvx", "/etc"))),

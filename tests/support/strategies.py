@@ -150,13 +150,13 @@ def _sets(of: Callable[[OneOf], Constraint]) -> st.SearchStrategy[Any]:
 _texts = st.sampled_from(["a", "ab", "/", "/srv", "/srv/a", "orders.", "1", "10."]) | st.text(
     characters, min_size=1, max_size=3
 )
-_pieces = st.lists(st.sampled_from(["srv", "a", "b", "", "*", "x y"]), min_size=1, max_size=3)
+_pieces = st.lists(st.sampled_from(["srv", "a", "b", "*", "x y"]), min_size=1, max_size=3)
 
 
 @st.composite
 def _segment_globs(draw: st.DrawFn) -> SegmentGlob:
     separator = draw(st.sampled_from(["/", "."]))
-    first = [""] if separator == "/" and draw(st.booleans()) else []
+    first = [""] if draw(st.booleans()) else []
     pieces = [*first, *draw(_pieces), *draw(st.sampled_from([[], ["**"]]))]
     pattern = separator.join(pieces)
     return SegmentGlob.of(pattern or "*", separator)

@@ -315,17 +315,33 @@ def test_decimal_text_is_that_of_the_code(text):
 def test_segments_are_those_of_the_code(text, separator):
     controls = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
     bad = "\\" in text or controls & set(text) or re.search("%[0-9a-fA-F]{2}", text)
-    in_segments = not bad and not {".", ".."} & set(text.split(separator))
+    pieces = text.split(separator)
+    in_segments = not bad and not {".", ".."} & set(pieces) and not (separator == "/" and "" in pieces[1:])
     assert (segments_of(text, separator) is not None) == in_segments
 
 
 URLS = st.text(st.sampled_from("abz09AZ.-_~%/:?#@;=!$&'()*+,\\é 0x"), max_size=14)
 HOSTS = st.sampled_from(
-    ["a.b", "10.0.0.1", "0x7f.1", "a.0x1g", "1.2.3", "01.2.3.4", "256.1.1.1", "a-.b", "a..b", "a.b.", "0x"]
+    [
+        "a.b",
+        "10.0.0.1",
+        "0x7f.1",
+        "a.0x1g",
+        "1.2.3",
+        "01.2.3.4",
+        "256.1.1.1",
+        "a-.b",
+        "a..b",
+        "a.b.",
+        "0x",
+        "a.b:80",
+        "a.b:443",
+        "a:8",
+    ]
 )
 
 
-@given(st.builds("{}://{}{}".format, st.sampled_from(["http", "a+b", "1a", "A", ""]), HOSTS | URLS, URLS))
+@given(st.builds("{}://{}{}".format, st.sampled_from(["http", "https", "a+b", "1a", "A", ""]), HOSTS | URLS, URLS))
 @settings(max_examples=600)
 def test_url_normal_form_is_that_of_the_code(text):
     """Written once more, piece by piece, as the page says it."""
@@ -339,7 +355,8 @@ def is_url_of_the_page(text: str) -> bool:
     before_query, _, query = rest.partition("?")
     authority, slash, path = before_query.partition("/")
     host, colon, port = authority.partition(":")
-    if colon and not (re.fullmatch("[1-9][0-9]*", port) and int(port) <= 65535):
+    defaults = {"http": "80", "ws": "80", "https": "443", "wss": "443", "ftp": "21"}
+    if colon and not (re.fullmatch("[1-9][0-9]*", port) and int(port) <= 65535 and port != defaults.get(scheme)):
         return False
     characters = set(PATH_CHARACTERS)
     return is_host(host) and is_path(slash + path, characters) and only(query, characters | {"?"}) is not None

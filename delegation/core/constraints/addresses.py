@@ -20,6 +20,8 @@ _BITS: Final = {_V4: 32, _V6: 128}
 _LONGEST: Final = 39
 _OCTET: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
+_STEPS: Final = 24
+"""What reading a string takes (SPEC section 8.2)."""
 _GROUPS: Final = 8
 _GROUP: Final = "(?:0|[1-9a-f][0-9a-f]{0,3})"
 _SOME: Final = f"(?:{_GROUP}(?::{_GROUP})*)?"
@@ -111,7 +113,10 @@ class Cidr(NamedTuple):
 
     def verdict(self, value: Value, steps: Steps) -> bool | None:
         """As `allows`; None for what is no address in normal form."""
-        address = steps.once(address_of, value) if type(value) is str else None
+        if type(value) is not str:
+            return None
+        steps.take(_STEPS)
+        address = steps.once(address_of, value)
         if address is None:
             return None
         return address.version == self.version and self.first <= address.number <= self.last

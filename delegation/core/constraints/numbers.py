@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from delegation.core import limits
 from delegation.core.arguments import Value
@@ -13,7 +13,9 @@ from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.words import ROOM
 from delegation.errors import Reason, refusal
 
-_SAFE = limits.SAFE_INTEGER
+_SAFE: Final = limits.SAFE_INTEGER
+_STEPS: Final = 6
+"""What reading a decimal text takes (SPEC section 8.2)."""
 
 
 def _check_bounds(minimum: Number | None, maximum: Number | None, *, exclusive: bool = False) -> None:
@@ -139,7 +141,10 @@ class DecimalText(NamedTuple):
 
     def verdict(self, value: Value, steps: Steps) -> bool | None:
         """As `allows`; None for what is no decimal text."""
-        number = steps.once(number_of_text, value) if type(value) is str else None
+        if type(value) is not str:
+            return None
+        steps.take(_STEPS)
+        number = steps.once(number_of_text, value)
         return None if number is None else self.bounds.allows(number, steps)
 
     def allows(self, value: Value, steps: Steps) -> bool:

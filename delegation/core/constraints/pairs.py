@@ -117,7 +117,7 @@ def path_of_glob(parent: SubPath, child: SegmentGlob, steps: Steps) -> str | Non
     """All that the child allows are paths in normal form, and begin with pieces that lie in the parent's."""
     steps.take(len(child.pieces))
     first, *rest = child.pieces
-    if child.separator != "/" or first or not rest or "" in rest:
+    if child.separator != "/" or first or not rest:  # in segments by "/", none of the rest is empty
         return "not all that it allows are paths in normal form"
     literal = "/".join(child.literal)
     return None if parent.root == "/" or (literal and lies_in(literal, parent.root)) else "it may lie elsewhere"

@@ -15,7 +15,8 @@ from delegation.errors import Reason, refusal
 MAX_MEM: Final = 1 << 20
 """Bytes that RE2 may use for one expression: every one that is permitted compiles within them, which a test shows."""
 
-_COMPILED: Final = 128
+_COMPILED: Final = 32
+"""Expressions that are kept compiled; each may come to hold MAX_MEM while it matches."""
 
 
 @typed
@@ -57,11 +58,11 @@ class Regex(NamedTuple):
         """
         if type(value) is not str:
             return False
-        steps.take(self.weight * (2 + len(value) // 64))
         try:
             text = value.encode()
         except UnicodeEncodeError:
             raise refusal(Reason.ARGUMENTS_INVALID, detail="a string is not Unicode text") from None
+        steps.take(8 + self.weight * (2 + len(text) // 64))
         return _compiled(self.expression).fullmatch(text) is not None
 
     def describe(self, room: int = ROOM) -> str:
@@ -86,7 +87,8 @@ def _compiled(expression: str) -> Any:
     options.log_errors = False
     options.never_capture = True
     options.max_mem = MAX_MEM
+    expressions = type(re2.compile(b""))  # by the class itself: `compile` would keep 128 more
     try:
-        return re2.compile(expression.encode(), options)
+        return expressions(expression.encode(), options)
     except re2.error:
         raise refusal(Reason.INTERNAL, detail="RE2 does not take a regular expression that is permitted") from None

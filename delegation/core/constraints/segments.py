@@ -29,6 +29,8 @@ def segments_of(text: str, separator: str) -> list[str] | None:
     if not text.isprintable() and re.search(CONTROL, text):
         return None
     pieces = text.split(separator)
+    if separator == DEFAULT_SEPARATOR and "" in pieces[1:]:  # to a file system, nothing: the same path once more
+        return None
     return None if "." in pieces or ".." in pieces else pieces
 
 
@@ -83,7 +85,7 @@ class SegmentGlob(NamedTuple):
         """As `allows`; None for what is no string in segments by the separator."""
         if type(value) is not str:
             return None
-        steps.take(len(value) // 64)
+        steps.take(6 + len(value) // 16)
         pieces = steps.once(_READ[self.separator], value)
         return None if pieces is None else self.matches(pieces)
 

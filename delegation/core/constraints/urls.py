@@ -34,6 +34,8 @@ _NUMBER: Final = r"[0-9]+|0x[0-9a-f]*"
 _DOT_SEGMENT: Final = r"/\.\.?(?:[/;]|\Z)"
 _HOST_CHARACTERS: Final = 253
 _LAST_PORT: Final = 65535
+_DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ftp": 21}
+"""Written out, they would be another spelling of the same place."""
 
 
 def is_ipv4(host: str) -> bool:
@@ -73,7 +75,9 @@ def parts_of(text: str) -> UrlParts | None:
         return None
     scheme, host, written, path = match.groups("")
     port = int(written) if written else None
-    if not is_normal_host(host) or (port or 0) > _LAST_PORT or not _has_plain_segments(path):
+    if port is not None and (port > _LAST_PORT or port == _DEFAULT_PORTS.get(scheme)):
+        return None
+    if not is_normal_host(host) or not _has_plain_segments(path):
         return None
     return UrlParts(scheme, host, port, path or "/")
 
@@ -117,8 +121,8 @@ class Url(NamedTuple):
             raise refusal(Reason.FIELD_INVALID, detail="a scheme that is none")
         if not is_normal_host(host) or (subdomains and is_ipv4(host)):
             raise refusal(Reason.FIELD_INVALID, detail="not a host in normal form, or subdomains of an address")
-        if port is not None and not 0 < port <= _LAST_PORT:
-            raise refusal(Reason.FIELD_INVALID, detail="a port that is none")
+        if port is not None and (not 0 < port <= _LAST_PORT or port in map(_DEFAULT_PORTS.get, named)):
+            raise refusal(Reason.FIELD_INVALID, detail="a port that is none, or the default of a scheme: leave it out")
         if path_prefix and not is_normal_url_path(path_prefix):
             raise refusal(Reason.FIELD_INVALID, detail="not a path in URL normal form")
         if path_prefix.endswith("/") and path_prefix != "/":
@@ -134,7 +138,7 @@ class Url(NamedTuple):
         """As `allows`; None for what is no URL in normal form."""
         if type(value) is not str:
             return None
-        steps.take(len(value) // 64)
+        steps.take(8 + len(value) // 16)
         url = steps.once(parts_of, value)
         if url is None:
             return None

@@ -84,11 +84,11 @@ def read(constraint: Any) -> Any:
                     "schemes": ["https", "http"],
                     "host": "example.org",
                     "subdomains": True,
-                    "port": 80,
+                    "port": 81,
                     "path": "/a",
                 }
             },
-            url("http://example.org:80/a", subdomains=True, schemes=["https"]),
+            url("http://example.org:81/a", subdomains=True, schemes=["https"]),
         ),
         ({"in_network": "10.0.0.0/8"}, in_network("10.0.0.0/8")),
         ({"subset_of": ["a", None]}, subset_of("a", None)),
