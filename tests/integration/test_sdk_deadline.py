@@ -18,7 +18,7 @@ from delegation_sdk.testing import Authority
 
 
 class Silent(pb_grpc.AuthorizationServiceServicer):
-    """Takes questions, and answers when it is told to end."""
+    """Takes questions, and answers them long after anybody has waited for it, or when it is told to end."""
 
     def __init__(self):
         self.asked = threading.Semaphore(0)
@@ -26,8 +26,8 @@ class Silent(pb_grpc.AuthorizationServiceServicer):
 
     def Authorize(self, request, context):  # noqa: N802 - the contract's name
         self.asked.release()
-        self.ends.wait()
-        context.abort(grpc.StatusCode.CANCELLED, "over")
+        self.ends.wait(30)
+        context.abort(grpc.StatusCode.INTERNAL, "over")
 
 
 @pytest.fixture

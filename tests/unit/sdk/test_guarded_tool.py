@@ -32,24 +32,31 @@ def test_a_permitted_call_runs_and_knows_its_caller(guard, run):
 
 
 @pytest.mark.spec("A-6")
-def test_the_decision_is_recorded_before_the_tool_runs(guard, task, authority):
-    recorded = []
+def test_what_is_decided_here_waits_to_be_delivered_before_the_tool_runs(guard, task, authority):
+    authority.reachable = False  # so that what waits is there to be seen
+    waiting = []
 
     @guard.tool("read")
     def read(path: str) -> None:
-        recorded.append(guard.pending_records)
+        waiting.append(guard.pending_records)
+
+    assert guard.pending_records == 0
+    with received(task.call("files", "read", {"path": "/srv/a"}).carriage):
+        read(path="/srv/a")
+    assert waiting == [1]
+
+
+@pytest.mark.spec("A-6", "A-8")
+def test_what_the_service_decides_is_recorded_there_before_the_tool_runs(guard, task, authority):
+    recorded = []
 
     @guard.tool("write")
     def write(path: str, size: int, *, caller: AuthorizedCall) -> None:
-        recorded.append(authority.decisions[-1].call_id == caller.call_id)
+        recorded.append([each.call_id for each in authority.decisions] == [caller.call_id])
 
     with received(task.call("files", "write", {"path": "/srv/a", "size": 5}).carriage):
         write(path="/srv/a", size=5)
-    authority.reachable = False  # so that what waits to be delivered is there to be seen
-    with received(task.call("files", "read", {"path": "/srv/a"}).carriage):
-        read(path="/srv/a")
-    assert recorded[0] is True
-    assert recorded[1] >= 1
+    assert recorded == [True]
 
 
 def test_a_refused_call_does_not_run(guard, run):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
@@ -79,3 +81,29 @@ def test_of_many_threads_one_uses_the_proof(store):
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(use, range(64))) == 1
+
+
+@pytest.mark.spec("P-8")
+def test_looking_and_remembering_are_one_step(store):
+    """Two that look at the same moment would both find nothing: the second may not look before the first remembers."""
+    meeting = Barrier(2)
+
+    class Meeting(set):
+        def __contains__(self, nonce):
+            found = super().__contains__(nonce)
+            with suppress(BrokenBarrierError):
+                meeting.wait(timeout=0.2)
+            return found
+
+    store._slices.update({each: Meeting() for each in range(START // 1_000 - 60, START // 1_000 + 60)})
+
+    def use(_):
+        try:
+            store.use(nonce(1), START, START)
+        except BadProof:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(use, range(2))) == [False, True]
+    assert meeting.broken, "they never met"
