@@ -66,6 +66,8 @@ class Arguments(NamedTuple):
         """
         if len(canonical) > limits.ARGUMENT_BYTES:
             raise refusal(Reason.ARGUMENTS_TOO_LARGE)
+        if canonical.count(b",") > limits.ARGUMENT_VALUES and _values_at_least(canonical) > limits.ARGUMENT_VALUES:
+            raise refusal(Reason.ARGUMENTS_TOO_LARGE)
         try:
             values = json.loads(canonical.decode())
         except (ValueError, RecursionError):
@@ -79,6 +81,15 @@ class Arguments(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Arguments({len(self.values)} values)"
+
+
+def _values_at_least(canonical: bytes) -> int:
+    """Tell how many values a JSON text has at least, without making them."""
+    bare = canonical.replace(rb"\\", b"").replace(rb"\"", b"")
+    strings = bare.count(b'"') // 2
+    if strings > 2 * limits.ARGUMENT_VALUES:  # each is a value, or the name of one
+        return strings // 2
+    return b"".join(bare.split(b'"')[::2]).count(b",")
 
 
 def _flat(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes] | None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation.core import limits
-from delegation.core.arguments import Arguments
+from delegation.core.arguments import Arguments, _values_at_least
 from delegation.errors import NotPermitted, Reason
 from support.strategies import bounded, characters, json_values, untyped
 
@@ -241,3 +241,25 @@ def test_arguments_have_names(values: Any):
     with pytest.raises(NotPermitted) as caught:
         Arguments.of(values)
     assert caught.value.reason is Reason.ARGUMENTS_INVALID
+
+
+@pytest.mark.spec("A-3")
+@given(st.dictionaries(st.text(max_size=4), st.recursive(st.text() | st.none(), st.lists), max_size=8))
+def test_values_are_never_counted_higher_than_they_are(values: dict[str, Any]):
+    canonical = Arguments.of(values).canonical
+    assert _values_at_least(canonical) <= count_values(values)
+
+
+def count_values(value: object) -> int:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(1 + count_values(member) for member in inside)
+
+
+@pytest.mark.parametrize("item", [b"[]", b"0.5", b'""', b'","', rb'"\\"', rb'"\""'])
+def test_too_many_values_are_refused_before_they_are_made(item: bytes, monkeypatch: pytest.MonkeyPatch):
+    few, many = (b'{"a":[' + b",".join([item] * number) + b"]}" for number in (9_000, 40_000))
+    assert len(Arguments.parse(few).values["a"]) == 9_000
+    monkeypatch.setattr(json, "loads", lambda *_: pytest.fail("made"))
+    with pytest.raises(NotPermitted) as refused:
+        Arguments.parse(many)
+    assert refused.value.reason is Reason.ARGUMENTS_TOO_LARGE
