@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -68,10 +69,9 @@ class Arguments(NamedTuple):
             raise refusal(Reason.ARGUMENTS_TOO_LARGE)
         if canonical.count(b",") > limits.ARGUMENT_VALUES and _values_at_least(canonical) > limits.ARGUMENT_VALUES:
             raise refusal(Reason.ARGUMENTS_TOO_LARGE)
-        try:
+        values = None
+        with suppress(ValueError, RecursionError):  # not raised from: it holds the text
             values = json.loads(canonical.decode())
-        except (ValueError, RecursionError):
-            _invalid("not JSON")
         if not isinstance(values, dict):
             _invalid("not a JSON object")
         arguments = cls.of(values)
@@ -106,20 +106,22 @@ def _flat(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes] | None:
             return None
         if type(name) is not str or not name.isascii():
             return None
-    try:
+    with suppress(UnicodeEncodeError):  # not raised from: it holds the text
         return typed, _ENCODE(typed).encode()
-    except UnicodeEncodeError:
-        _invalid("a string is not Unicode text")
+    return _not_text()
+
+
+def _not_text() -> NoReturn:
+    _invalid("a string is not Unicode text")
 
 
 def _nested(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes]:
     """Take anything JSON can say."""
     reader = _Reader()
     typed = reader.members(values, limits.VALUE_NESTING)
-    try:
+    with suppress(UnicodeEncodeError):  # as above
         return typed, (_ENCODE(typed) if reader.plain else _write(typed)).encode()
-    except UnicodeEncodeError:
-        _invalid("a string is not Unicode text")
+    return _not_text()
 
 
 def _write(value: Value) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from delegation.core.arguments import Arguments, Value
 from delegation.core.chain import VerifiedChain
 from delegation.core.constraints import Steps
+from delegation.core.names import is_name
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Reason, Refused, refusal
 
@@ -86,8 +87,10 @@ def _require_permitted(
             raise _refused(Reason.ARGUMENT_REFUSED, capability, name, constraint.describe(), asked)
     if given != len(values):
         unexpected = min(values.keys() - permitted.keys())
-        unexpected = unexpected if unexpected.isprintable() else ascii(unexpected)
-        raise _refused(Reason.ARGUMENT_UNEXPECTED, capability, unexpected, "", "an argument that is not listed")
+        shown = (
+            unexpected if is_name(unexpected) else "(no name)"
+        )  # whatever it is: it may be long, or meant for nobody
+        raise _refused(Reason.ARGUMENT_UNEXPECTED, capability, shown, "", "an argument that is not listed")
 
 
 def _tools(scope: Scope) -> str:

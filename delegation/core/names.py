@@ -6,6 +6,11 @@ from delegation.core import limits
 from delegation.errors import Reason, refusal
 
 
+def is_name(text: str, limit: int = limits.NAME_BYTES) -> bool:
+    """Tell whether a text is a name: not empty, printable, within its limit."""
+    return bool(text) and len(text) <= limit and text.isprintable() and (text.isascii() or len(text.encode()) <= limit)
+
+
 def check_name(name: str, what: str, limit: int = limits.NAME_BYTES) -> str:
     """Require a name: not empty, printable, within its limit.
 

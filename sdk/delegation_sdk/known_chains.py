@@ -7,15 +7,25 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from delegation.core import limits
 from delegation.core.chain import VerifiedChain
 
+Bindings = Mapping[tuple[bytes, str], int]
+
 
 class _Kept(NamedTuple):
     token: bytes
     expires_at_ms: int
+    recorded: bool
+    bindings: Bindings
+
+    def lacks(self, other: _Kept) -> bool:
+        """Tell whether the statements of another token of these links say something that those of this one do not."""
+        mine, theirs = self.bindings, other.bindings
+        return other.recorded > self.recorded or any(mine.get(pair, 0) < until for pair, until in theirs.items())
 
 
 class KnownChains:
@@ -37,17 +47,19 @@ class KnownChains:
         """Keep a chain. Only for one that was verified, and only after its leaf's holder has proven a call with it.
 
         Tokens of one digest have the same links and may have other statements. One that says less does not replace
-        one that says more: statements can be cut off on the way, without the holder.
+        one that says more, and of two that say the same the shorter stays: statements can be cut off and repeated on
+        the way, without the holder.
         """
         digest, token = chain.digest, chain.token
         with self._lock:
             kept = self._kept.get(digest)
+            new = _Kept(token, chain.expires_at_ms, chain.receipt is not None, chain.bindings)
             if kept is not None:
-                if kept.token is token or len(kept.token) > len(token):
+                if kept.token is token or new.lacks(kept) or (len(kept.token) <= len(token) and not kept.lacks(new)):
                     self._kept.move_to_end(digest)
                     return
                 self._drop(digest)
-            self._kept[digest] = _Kept(token, chain.expires_at_ms)
+            self._kept[digest] = new
             self._held_bytes += len(token)
             while len(self._kept) > self._entries or self._held_bytes > self._size_bytes:
                 self._drop(next(iter(self._kept)))

@@ -183,3 +183,23 @@ def test_a_refusal_says_what_is_permitted_and_never_what_was_sent():
     assert secret not in str(caught.value)
     assert caught.value.parent == "a path under /srv/docs"
     assert caught.value.field == "read.path"
+
+
+@pytest.mark.spec("X-2")
+@pytest.mark.parametrize("name", ["x" * 800_000, "a\nb", "", "\u20ac" * 400])
+def test_a_name_that_is_none_is_not_shown(name: str):
+    with pytest.raises(NotPermitted) as caught:
+        ask("files", "read", {**READ_CALL, name: 1})
+    assert caught.value.reason is Reason.ARGUMENT_UNEXPECTED
+    assert caught.value.field == "read.(no name)"
+
+
+@pytest.mark.spec("X-2", "G-3")
+@pytest.mark.parametrize("wrong", [b'{"a":"SECRET"', b'{"a":"\\ud800SECRET"}'])
+def test_nothing_that_hangs_on_a_refusal_holds_the_arguments(wrong: bytes):
+    for refuse in (lambda: Arguments.parse(wrong), lambda: Arguments.of({"a": "SECRET\ud800", "b": 0.5})):
+        with pytest.raises(NotPermitted) as caught:
+            refuse()
+        assert caught.value.reason is Reason.ARGUMENTS_INVALID
+        assert caught.value.__context__ is None
+        assert caught.value.__cause__ is None

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -18,6 +18,8 @@ class Chain:
     digest: bytes
     token: bytes
     expires_at_ms: int = 2_000
+    receipt: int | None = None
+    bindings: dict[tuple[bytes, str], int] = field(default_factory=dict)
 
 
 def chain(number, size=100, **options):
@@ -72,13 +74,13 @@ def test_bytes_are_bounded_too():
 
 def test_bytes_are_counted_for_what_is_kept_and_no_longer():
     chains = KnownChains(size_bytes=1_000)
-    for size in (400, 500, 600):
+    for size in (600, 500, 400):
         chains.keep(chain(1, size=size))
-    chains.keep(chain(2, size=400))
+    chains.keep(chain(2, size=600))
     assert kept(chains, 1, 2) == [True, True]
     chains.forget(chain(1).digest)
     chains.forget(chain(1).digest)
-    chains.keep(chain(3, size=600))
+    chains.keep(chain(3, size=400))
     assert kept(chains, 1, 2, 3) == [False, True, True]
 
 
@@ -93,16 +95,38 @@ def test_bounds_are_those_of_the_limits():
     assert len(chains) == limits.KNOWN_CHAINS_BYTES // limits.TOKEN_BYTES
 
 
+BOUND = {(bytes(32), "a:a"): 1_500}
+LONGER = {(bytes(32), "a:a"): 1_600}
+
+
 @pytest.mark.spec("H-9")
 @pytest.mark.parametrize(
-    ("second", "found"), [(b"longer token", b"longer token"), (b"cut", b"a token"), (b"another", b"another")]
+    ("first", "second", "stays"),
+    [
+        ({}, {"receipt": 1}, False),
+        ({"receipt": 1}, {}, True),
+        ({"receipt": 1}, {"receipt": 1}, True),
+        ({"bindings": BOUND}, {"receipt": 1}, True),
+        ({"bindings": BOUND}, {"bindings": LONGER}, False),
+        ({"bindings": LONGER}, {"bindings": BOUND, "receipt": 1}, True),
+        ({"bindings": BOUND}, {"bindings": BOUND, "receipt": 1}, False),
+    ],
 )
-def test_a_token_that_says_less_does_not_replace_one_that_says_more(second, found):
+def test_a_token_that_says_less_does_not_replace_one_that_says_more(first, second, stays):
     chains = KnownChains()
     digest = bytes(32)
-    chains.keep(Chain(digest, b"a token"))
-    chains.keep(Chain(digest, second))
-    assert chains.find(digest, NOW_MS) == found
+    chains.keep(Chain(digest, b"a token", **first))
+    chains.keep(Chain(digest, b"a longer token, in which something may stand twice", **second))
+    assert (chains.find(digest, NOW_MS) == b"a token") is stays
+
+
+@pytest.mark.spec("H-9")
+def test_of_two_tokens_that_say_the_same_the_shorter_stays():
+    chains = KnownChains()
+    digest = bytes(32)
+    for token in (b"a token", b"a token, padded", b"short"):
+        chains.keep(Chain(digest, token, receipt=1, bindings=BOUND))
+    assert chains.find(digest, NOW_MS) == b"short"
 
 
 def test_threads_can_share_it():
