@@ -87,9 +87,8 @@ def _require_permitted(
             raise _refused(Reason.ARGUMENT_REFUSED, capability, name, constraint.describe(), asked)
     if given != len(values):
         unexpected = min(values.keys() - permitted.keys())
-        shown = (
-            unexpected if is_name(unexpected) else "(no name)"
-        )  # whatever it is: it may be long, or meant for nobody
+        # What is no name is not shown: it may be long, or meant for nobody.
+        shown = unexpected if is_name(unexpected) else "(no name)"
         raise _refused(Reason.ARGUMENT_UNEXPECTED, capability, shown, "", "an argument that is not listed")
 
 

@@ -9,9 +9,12 @@ from threading import Barrier
 import anyio
 import pytest
 
+from delegation.core.codec import decode_proof, split_proof
+from delegation.core.proof import sign_proof
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import BadProof, Reason, Refused
 from delegation_sdk import AuthorizedCall, Scope, context, tool, under
+from delegation_sdk.carriage import Carriage
 from delegation_sdk.context import received, serving
 from delegation_sdk.testing import Authority
 
@@ -55,6 +58,25 @@ def test_one_proof_in_many_threads_is_accepted_once(guard, task, name):
             outcomes = list(pool.map(attempt, range(16)))
         assert sum(isinstance(each, AuthorizedCall) for each in outcomes) == 1
         assert {each for each in outcomes if isinstance(each, Reason)} == {Reason.PROOF_REPLAYED}
+
+
+@pytest.mark.spec("P-8")
+@pytest.mark.parametrize("name", ["read", "write"])
+def test_a_nonce_seen_on_its_way_is_not_used_up_under_another_chain(authority, guard, task, name):
+    eve = authority.client("spiffe://test.example/agent/eve").begin_task("Burn", scope=task.scope)
+    call = task.call("files", name, PATH)
+    seen = decode_proof(split_proof(call.carriage.proof)[0])
+    burned = sign_proof(
+        eve.require_key(),
+        chain_digest=eve.links[-1].link_id,
+        audience="files",
+        tool=name,
+        arguments_digest=seen.arguments_digest,
+        now_ms=seen.issued_at_ms,
+        nonce=seen.nonce,
+    )
+    guard.authorize(Carriage(eve.token, burned), name, PATH)
+    guard.authorize(call.carriage, name, PATH)
 
 
 @pytest.mark.spec("P-8")
