@@ -22,6 +22,9 @@ M = TypeVar("M", bound=Message)
 P = ParamSpec("P")
 R = TypeVar("R")
 
+PARSE_ERRORS = (DecodeError, RecursionError, TypeError, ValueError)
+"""What protobuf's implementations, the compiled and the pure one, raise for bytes that are no message."""
+
 _TRACE_ID_BYTES = 16
 _SPAN_ID_BYTES = 8
 _NO_TRACE = bytes(_TRACE_ID_BYTES)
@@ -38,7 +41,7 @@ def parse(message_type: type[M], data: bytes, limit: int = limits.DOCUMENT_BYTES
         raise refusal(Reason.TOKEN_TOO_LARGE)
     try:
         return message_type.FromString(data)
-    except (DecodeError, RecursionError, TypeError, ValueError):
+    except PARSE_ERRORS:
         raise refusal(Reason.MALFORMED) from None
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from google.protobuf.message import DecodeError
-
 from delegation.core import limits
 from delegation.core.chain import GrantClaims, Link, Principal, PrincipalBasis
 from delegation.core.codec.canonical import (
+    PARSE_ERRORS,
     check_agent,
     check_bytes,
     check_optional_time,
@@ -55,7 +54,7 @@ def parse_canonical_links(frames: bytes) -> list[pb.Link] | None:
     """
     try:
         message = pb.ChainInPlace.FromString(frames)
-    except (DecodeError, RecursionError):
+    except PARSE_ERRORS:
         return None
     message.DiscardUnknownFields()
     if message.SerializeToString() != frames:  # as in `require_canonical`
