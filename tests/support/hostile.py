@@ -27,6 +27,7 @@ from delegation.core.arguments import Arguments, Value
 from delegation.core.call_plan import CallPlan, CallPlans
 from delegation.core.chain import SignedLink, UnverifiedChain, VerifiedChain
 from delegation.core.codec import envelope
+from delegation.core.conditions import ApprovalRequirement, Budget, CallCount
 from delegation.core.constraints import Constraint, Steps, between, each, exactly, one_of
 from delegation.core.keys import Signer, SigningKey
 from delegation.core.prefix_cache import PrefixCache
@@ -41,7 +42,7 @@ from fuzz.message_mutations import change_message
 from support.chains import BUNDLE, MALLORY, ROOT, STATEMENTS, verify
 from support.samples import CONSTRAINTS
 from support.strategies import constraints as valid_constraints
-from support.strategies import values
+from support.strategies import names, values
 
 
 class NoStrategyError(Exception):
@@ -182,6 +183,9 @@ def _plans(plans: CallPlans) -> CallPlan | None:
 
 MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
     Constraint: constraints,
+    CallCount: st.builds(CallCount.of, st.integers(1, limits.SAFE_INTEGER)),
+    Budget: accepted(Budget.of, names, st.sampled_from(["0", "0.5", "50", "9" * 64])),
+    ApprovalRequirement: st.sets(names, min_size=1, max_size=3).map(lambda of: ApprovalRequirement.of(sorted(of), 1)),
     Value: values,
     Scope: accepted(lambda found: Scope(*found), st.lists(st.deferred(lambda: of_type(Capability)), max_size=3)),
     Arguments: accepted(Arguments.of, st.dictionaries(texts, plain, max_size=3)),
