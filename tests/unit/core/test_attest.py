@@ -173,6 +173,17 @@ def test_an_outcome_is_refused_with(outcome: Outcome):
 
 def test_every_opener_is_tried_somewhere():
     openers = {name for name in vars(attest) if name.startswith("open_")} - {"open_statement"}
-    tried = {"receipt", "binding", "offer", "bundle", "catalogue", "feed_entry", "batch", "records", "outcome"}
+    tried = {
+        "receipt",
+        "binding",
+        "offer",
+        "approval",
+        "bundle",
+        "catalogue",
+        "feed_entry",
+        "batch",
+        "records",
+        "outcome",
+    }
     assert openers == {f"open_{name}" for name in tried}
     assert issubclass(BadStatement, Refused)
