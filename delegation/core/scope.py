@@ -12,7 +12,7 @@ from delegation.core import limits
 from delegation.core.conditions import Condition, check_conditions, in_order
 from delegation.core.constraints.build import arguments_of
 from delegation.core.constraints.family import Argument
-from delegation.core.constraints.words import ROOM, joined
+from delegation.core.constraints.words import ROOM, clipped, joined
 from delegation.errors import Reason, refusal
 
 SERVICE_AUDIENCE: Final = "urn:delegation:service"
@@ -45,7 +45,7 @@ class Capability(NamedTuple):
 
 def _argument(named: tuple[str, Argument], room: int) -> str:
     name, argument = named
-    return f"{name}: {argument.describe(room)}"
+    return f"{clipped(name, room)}: {argument.describe(room - len(name))}"
 
 
 class Scope:

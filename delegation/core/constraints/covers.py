@@ -26,7 +26,7 @@ from delegation.core.constraints.scalars import Anything, OneOf
 from delegation.core.constraints.segments import SegmentGlob
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
-from delegation.core.constraints.words import briefly
+from delegation.core.constraints.words import briefly, named
 from delegation.errors import Reason, refusal
 
 _Rules = dict[tuple[type, type], Callable[[Any, Any, Steps], str | None]]
@@ -157,7 +157,7 @@ def _each(parent: Each, child: Each, steps: Steps) -> str | None:
 
 def _fields(parent: Fields, child: Fields, steps: Steps) -> str | None:
     grown = arguments_covered(parent.fields, child.fields, steps)
-    return None if grown is None else f"field {grown[0]}: {grown[1]}"
+    return None if grown is None else named(*grown)
 
 
 PAIRS: Final[dict[tuple[type, type], Callable[[Any, Any], str | None]]] = {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import OBJECTS, Domain
 from delegation.core.constraints.family import Argument, Steps, typed
-from delegation.core.constraints.words import ROOM, joined
+from delegation.core.constraints.words import ROOM, clipped, joined
 
 
 @typed
@@ -45,4 +45,4 @@ class Fields(NamedTuple):
 
 def _field(named: tuple[str, Argument], room: int) -> str:
     name, field = named
-    return f"{name}: {field.describe(room)}"
+    return f"{clipped(name, room)}: {field.describe(room - len(name))}"

@@ -58,16 +58,23 @@ class Regex(NamedTuple):
         """
         if type(value) is not str:
             return False
-        try:
-            text = value.encode()
-        except UnicodeEncodeError:
-            raise refusal(Reason.ARGUMENTS_INVALID, detail="a string is not Unicode text") from None
+        text = _utf8(value)
+        if text is None:
+            raise refusal(Reason.ARGUMENTS_INVALID, detail="a string is not Unicode text")
         steps.take(8 + self.weight * (2 + len(text) // 64))
         return _compiled(self.expression).fullmatch(text) is not None
 
     def describe(self, room: int = ROOM) -> str:
         """Show the expression."""
         return f"a string that matches {in_words(self.expression, room)}"
+
+
+def _utf8(text: str) -> bytes | None:
+    """Encode a string; the exception would hold it, so nobody may raise another one from there."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return None
 
 
 def _re2() -> Any:

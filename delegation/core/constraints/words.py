@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def clipped(text: str, room: int) -> str:
     """Give the beginning of a text for which there is room."""
-    return text if len(text) <= room else text[: max(room, 1)] + "…"
+    return text if len(text) <= room else text[: max(room, 0)] + "…"
 
 
 def in_words(value: object, room: int = ROOM) -> str:
@@ -29,7 +29,7 @@ def in_words(value: object, room: int = ROOM) -> str:
     if isinstance(value, Decimal):
         return format_decimal(value)
     if isinstance(value, str):
-        shown = json.dumps(value[: max(room, 1)], ensure_ascii=False)
+        shown = json.dumps(value[: max(room, 0)], ensure_ascii=False)
         return shown if len(value) <= room else shown + "…"
     if isinstance(value, list | dict):
         text = ""
@@ -39,6 +39,11 @@ def in_words(value: object, room: int = ROOM) -> str:
                 return text + "…"
         return text
     return json.dumps(value)
+
+
+def named(name: str, why: str) -> str:
+    """Say of which field of an object something is said; inside of one another, too, it stays a sentence."""
+    return clipped(f"field {clipped(name, _BRIEF)}: {why}", ROOM)
 
 
 def briefly(value: object) -> str:

@@ -46,8 +46,9 @@ from delegation.core.constraints import (
 )
 from delegation.core.constraints.build import FAMILY
 from delegation.core.constraints.words import ROOM
+from delegation.core.narrowing import scope_within
 from delegation.core.scope import Scope, tool
-from delegation.errors import Reason, Refused
+from delegation.errors import Reason, Refused, ScopeGrew
 from support.samples import CONSTRAINTS
 
 WORDS = [
@@ -221,6 +222,7 @@ LONG = [
     each(each(one_of(*range(1000)))),
     fields(**{f"name{n:02}": one_of(*range(50)) for n in range(64)}),
     not_(one_of(*range(1000))),
+    fields(**{"n" * 500: fields(**{"m" * 500: 1})}),
 ]
 
 
@@ -230,6 +232,22 @@ def test_a_description_does_not_grow_with_what_it_describes(constraint: Any):
     assert ROOM // 4 < len(words) < 2 * ROOM
     assert len(tool("a", "t", x=constraint, y=constraint).describe()) < 3 * ROOM
     assert len(Scope(*(tool("a", f"t{n}", x=constraint) for n in range(9))).describe()) < 8 * ROOM
+
+
+def nested_fields(inside: Any) -> Any:
+    for depth in range(12):
+        inside = fields(**{chr(97 + depth) * 500: inside})
+    return inside
+
+
+def test_a_refusal_does_not_grow_with_what_it_refuses():
+    wide, narrow = (
+        Scope(tool("a", "t", x=nested_fields(each(one_of(*some))))) for some in (range(900), range(1, 1000))
+    )
+    with pytest.raises(ScopeGrew) as caught:
+        scope_within(narrow, wide)
+    assert len(str(caught.value)) < 5 * ROOM
+    assert caught.value.detail.startswith("field lll")
 
 
 def test_a_description_says_how_much_it_leaves_out():
