@@ -104,6 +104,7 @@ CASES = [(row[0], value, True) for row in TABLE for value in row[1]]
 CASES += [(row[0], value, False) for row in TABLE for value in row[2] + row[3]]
 
 
+@pytest.mark.spec("S-4", "S-16")
 @pytest.mark.parametrize(("constraint", "value", "allowed"), CASES, ids=lambda part: None)
 def test_a_constraint_allows_just_what_it_says(constraint: Constraint, value: Any, allowed: bool):
     assert constraint.allows(typed(value), Steps()) is allowed, (constraint.describe(), value)
