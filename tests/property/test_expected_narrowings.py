@@ -169,6 +169,7 @@ def in_words(pair: Constraint) -> str:
     return pair.describe()
 
 
+@pytest.mark.spec("N-7")
 @pytest.mark.parametrize(("parent", "child"), EXPECTED, ids=in_words)
 def test_a_narrowing_that_people_expect_is_accepted(parent: Constraint, child: Constraint):
     assert covers(parent, child) is None
@@ -247,6 +248,7 @@ WIDER = [
 ]
 
 
+@pytest.mark.spec("N-7")
 @pytest.mark.parametrize(("parent", "child"), WIDER, ids=in_words)
 def test_what_looks_narrower_and_is_not_is_refused_with_a_sentence(parent: Constraint, child: Constraint):
     assert covers(parent, child)
