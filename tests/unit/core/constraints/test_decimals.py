@@ -33,6 +33,7 @@ def test_a_number_has_one_text(number: Any, text: str):
     assert parse_decimal(text) == number
 
 
+@pytest.mark.spec("S-3")
 @pytest.mark.parametrize(
     "number",
     [
