@@ -81,7 +81,7 @@ def test_json_that_is_not_canonical_is_refused(values: dict[str, Any], indent: i
             Arguments.parse(text.encode())
 
 
-@pytest.mark.spec("A-3")
+@pytest.mark.spec("S-2", "A-3")
 @pytest.mark.parametrize(
     "text",
     [
