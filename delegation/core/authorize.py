@@ -12,6 +12,7 @@ from typing import Final
 from delegation.core.arguments import Arguments, Value
 from delegation.core.chain import VerifiedChain
 from delegation.core.constraints import Steps
+from delegation.core.constraints.words import ROOM, clipped, joined
 from delegation.core.names import is_name
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Reason, Refused, refusal
@@ -93,8 +94,8 @@ def _require_permitted(
 
 
 def _tools(scope: Scope) -> str:
-    return ", ".join(f"{c.audience}.{c.tool}" for c in scope.capabilities)
+    return joined(scope.capabilities, lambda capability, _: f"{capability.audience}.{capability.tool}", ", ", ROOM)
 
 
 def _refused(reason: Reason, capability: Capability, name: str, permitted: str, asked: str) -> Refused:
-    return refusal(reason, field=f"{capability.tool}.{name}", parent=permitted, child=asked)
+    return refusal(reason, field=f"{capability.tool}.{name}", parent=clipped(permitted, ROOM), child=asked)

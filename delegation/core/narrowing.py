@@ -13,6 +13,7 @@ from delegation.core import limits
 from delegation.core.chain import Link
 from delegation.core.conditions import Budget, Condition, no_wider
 from delegation.core.constraints import Argument, Steps, arguments_covered
+from delegation.core.constraints.words import ROOM, clipped
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Reason, refusal
 
@@ -101,7 +102,8 @@ def _name(capability: Capability) -> str:
 
 
 def _grew(field: str, parent: str, child: str, why: str = "") -> NoReturn:
-    raise refusal(Reason.SCOPE_GREW, field=field, parent=parent, child=child, detail=why)
+    words = [clipped(text, ROOM) for text in (parent, child, why)]  # names in names add up
+    raise refusal(Reason.SCOPE_GREW, field=field, parent=words[0], child=words[1], detail=words[2])
 
 
 RULES: Final[dict[str, str]] = {

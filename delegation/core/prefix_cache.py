@@ -28,30 +28,30 @@ class PrefixCache(Generic[V]):
         self._size_bytes = size_bytes
         self._held_bytes = 0
         self._lock = Lock()
-        self._values: OrderedDict[bytes, tuple[V, int]] = OrderedDict()
+        self._values: OrderedDict[bytes, tuple[V, int, int]] = OrderedDict()
 
     def get(self, key: bytes, now_ms: int) -> V | None:
-        """Give what was verified, unless it has expired."""
+        """Give what was verified, unless it has expired, or the clock went back to before it counted."""
         found = self._values.get(key)
         if found is None:
             return None
-        value, expires_at_ms = found
+        value, from_ms, expires_at_ms = found
         with self._lock:
-            if now_ms < expires_at_ms:
+            if from_ms <= now_ms < expires_at_ms:
                 if key in self._values:
                     self._values.move_to_end(key)
                 return value
             self._drop(key)
         return None
 
-    def put(self, key: bytes, value: V, expires_at_ms: int) -> None:
-        """Remember what was verified until it expires."""
+    def put(self, key: bytes, value: V, expires_at_ms: int, *, from_ms: int = 0) -> None:
+        """Remember what was verified: it counts from one moment to before another."""
         if not self.remembers or len(key) > self._size_bytes:
             return
         with self._lock:
             if key not in self._values:
                 self._held_bytes += len(key)
-            self._values[key] = (value, expires_at_ms)
+            self._values[key] = (value, from_ms, expires_at_ms)
             while len(self._values) > self._entries or self._held_bytes > self._size_bytes:
                 self._drop(next(iter(self._values)))
 

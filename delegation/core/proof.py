@@ -46,12 +46,12 @@ def sign_proof(
     return join_proof(payload, key.sign(signing_input(Purpose.PROOF, payload)))
 
 
-def proof_id(chain_digest: bytes, nonce: bytes) -> bytes:
+def proof_id(chain_digest: bytes, audience: str, nonce: bytes) -> bytes:
     """Give what a store of used proofs knows a proof by, 16 bytes (SPEC P-8).
 
-    Not the nonce alone: whoever saw it on its way could use it up with a proof of its own.
+    Not the nonce alone: whoever saw it on its way could use it up with a proof of its own, or as another tool.
     """
-    return hashlib.sha256(chain_digest + nonce).digest()[: limits.NONCE_BYTES]
+    return hashlib.sha256(chain_digest + nonce + audience.encode()).digest()[: limits.NONCE_BYTES]
 
 
 def check_proof(

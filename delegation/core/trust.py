@@ -119,6 +119,10 @@ class TrustBundle:
         if now_ms >= self.expires_at_ms:
             raise refusal(Reason.BUNDLE_EXPIRED)
 
+    def settled_from_ms(self, now_ms: int) -> int:
+        """Tell from when on the keys that count now have counted."""
+        return max([0, *[key.not_before_ms for key in self.keys if key.not_before_ms <= now_ms]])
+
     def settled_until_ms(self, now_ms: int) -> int:
         """Tell until when the keys that count now go on counting."""
         ends = [key.not_after_ms for key in self.keys if key.not_after_ms > now_ms]

@@ -104,7 +104,8 @@ class Verifier:
         chain = known.chains.get(token, now_ms)
         if chain is None:
             chain = _verify_bytes(token, known, now_ms)
-            known.chains.put(token, chain, min(chain.expires_at_ms, known.trust.settled_until_ms(now_ms)))
+            until_ms = min(chain.expires_at_ms, known.trust.settled_until_ms(now_ms))
+            known.chains.put(token, chain, until_ms, from_ms=known.trust.settled_from_ms(now_ms))
         else:
             step_3_issuer_is_trusted(chain.grant.issuer_key_id, known.trust, now_ms)
         if require_receipt:

@@ -61,7 +61,7 @@ class AuthorizationRpcs:
         await self._consume_proof(
             caller,
             audience=proof.audience,
-            used=proof_id(proof.chain_digest, proof.nonce),
+            used=proof_id(proof.chain_digest, proof.audience, proof.nonce),
             issued_at_ms=proof.issued_at_ms,
         )
         return pb.ConsumeProofResponse()

@@ -225,7 +225,11 @@ class Authorize:
         proof, refused = judged.proof, judged.refusal
         # A nonce that nobody's key has signed for is not used up: it could be another call's.
         use = proof and ProofUse(
-            proof_id(proof.chain_digest, proof.nonce), proof.issued_at_ms, call.audience, call.caller, digest
+            proof_id(proof.chain_digest, proof.audience, proof.nonce),
+            proof.issued_at_ms,
+            call.audience,
+            call.caller,
+            digest,
         )
         fence = fence_of(judged.chain, position) if judged.chain and call.allowed else None
         try:

@@ -100,7 +100,8 @@ def _calls(
     for number, (record, encoded) in enumerate(zip(records, batch.records, strict=True), batch.first_sequence):
         proof = _proof(record.proof)
         if proof is not None and record.allowed:
-            used = proof_id(proof.chain_digest, proof.nonce)
+            # By what the record says it was for, not by what the proof does: another's is not this tool's to use up.
+            used = proof_id(record.chain_digest, record.audience, proof.nonce)
             proofs.append(ProofUse(used, proof.issued_at_ms, record.audience, caller.id))
         attribution = about[record.chain_digest]
         calls.append(

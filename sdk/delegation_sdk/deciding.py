@@ -140,8 +140,8 @@ class Decider:
             now_ms=now_ms,
             accept_from_ms=self._replay.horizon_ms,
         )
-        self._replay.use(proof_id(proof.chain_digest, proof.nonce), proof.issued_at_ms, now_ms)
-        self._chains.keep(chain)  # not before: only the leaf's holder gets a chain in here
+        self._replay.use(proof_id(proof.chain_digest, proof.audience, proof.nonce), proof.issued_at_ms, now_ms)
+        self._chains.keep(chain, now_ms)  # not before: only the leaf's holder gets a chain in here
         used = self._permit(chain, question.tool, sent, defaults)
         self._recorder.append(self._record(question, None, now_ms), chain.token)
         return self._authorized(question.call_id, chain, question.tool, used)
@@ -172,8 +172,9 @@ class Decider:
                 self._verify(question, self._sources.now_ms())
             raise decision.refusal
         try:
-            chain = self._verify(question, self._sources.now_ms())
-            self._chains.keep(chain)  # the service has checked the proof, and permits nothing without
+            now_ms = self._sources.now_ms()
+            chain = self._verify(question, now_ms)
+            self._chains.keep(chain, now_ms)  # the service has checked the proof, and permits nothing without
             # The service has not seen the defaults; and it is not believed more than the chain.
             used = self._permit(chain, question.tool, sent, defaults)
         except Exception:

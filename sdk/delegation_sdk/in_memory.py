@@ -262,7 +262,7 @@ class InMemoryService:
             arguments_digest=arguments.digest,
             now_ms=now_ms,
         )
-        self._replay.use(proof_id(proof.chain_digest, proof.nonce), proof.issued_at_ms, now_ms)
+        self._replay.use(proof_id(proof.chain_digest, proof.audience, proof.nonce), proof.issued_at_ms, now_ms)
         authorize(chain, audience=call.audience, tool=call.tool, arguments=arguments)
 
     # -- what both rest on

@@ -22,10 +22,12 @@ class _Kept(NamedTuple):
     recorded: bool
     bindings: Bindings
 
-    def lacks(self, other: _Kept) -> bool:
+    def lacks(self, other: _Kept, now_ms: int) -> bool:
         """Tell whether the statements of another token of these links say something that those of this one do not."""
         mine, theirs = self.bindings, other.bindings
-        return other.recorded > self.recorded or any(mine.get(pair, 0) < until for pair, until in theirs.items())
+        return other.recorded > self.recorded or any(
+            mine.get(pair, 0) < until for pair, until in theirs.items() if until > now_ms
+        )
 
 
 class KnownChains:
@@ -43,7 +45,7 @@ class KnownChains:
         self._lock = threading.Lock()
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
-    def keep(self, chain: VerifiedChain) -> None:
+    def keep(self, chain: VerifiedChain, now_ms: int) -> None:
         """Keep a chain. Only for one that was verified, and only after its leaf's holder has proven a call with it.
 
         Tokens of one digest have the same links and may have other statements. One that says less does not replace
@@ -55,7 +57,8 @@ class KnownChains:
             kept = self._kept.get(digest)
             new = _Kept(token, chain.expires_at_ms, chain.receipt is not None, chain.bindings)
             if kept is not None:
-                if kept.token is token or new.lacks(kept) or (len(kept.token) <= len(token) and not kept.lacks(new)):
+                longer = len(kept.token) <= len(token)
+                if kept.token is token or new.lacks(kept, now_ms) or (longer and not kept.lacks(new, now_ms)):
                     self._kept.move_to_end(digest)
                     return
                 self._drop(digest)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
+from delegation.core import limits
 from delegation.errors import Reason, Refused, refusal
 from delegation_sdk.advice import advice
 
@@ -37,15 +38,20 @@ def from_json(value: object) -> Refused | None:
     if not isinstance(value, Mapping) or "reason" not in value or "layer" not in value:
         return None
     try:
-        reason = Reason(str(value["reason"]))
+        reason = Reason(_text(value["reason"]))
     except ValueError:
         reason = Reason.INTERNAL
     link_index = value.get("link_index")
-    words = {name: str(value.get(name) or "") for name in _WORDS}
-    refused = refusal(reason, link_index=link_index if isinstance(link_index, int) else None, **words)
+    if type(link_index) is not int or not 0 <= link_index < limits.LINKS:
+        link_index = None
+    refused = refusal(reason, link_index=link_index, **{name: _text(value.get(name)) for name in _WORDS})
     with suppress(ValueError):
-        refused.call_id = bytes.fromhex(str(value.get("call_id") or ""))
+        refused.call_id = bytes.fromhex(_text(value.get("call_id")))
     return refused
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def to_problem(refused: Refused) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from delegation.core.prefix_cache import PrefixCache
 from delegation.core.revocation import Revocation, RevocationKind
 from delegation.core.trust import KeyPurpose, KeyState
 from delegation.core.verify import Verifier
-from delegation.errors import Reason, Refused, ScopeGrew
+from delegation.errors import BadStatement, Reason, Refused, ScopeGrew
 from support.chains import (
     BUNDLE,
     ISSUER,
@@ -275,3 +275,14 @@ def test_what_siblings_have_in_common_is_verified_once(monkeypatch):
     assert len(checked) == 3
     ask(verifier, sibling.token)
     assert len(checked) == 4
+
+
+@pytest.mark.spec("V-18", "T-16")
+def test_what_is_remembered_does_not_outlive_a_clock_that_goes_back():
+    since = trusted(KeyPurpose.STATEMENT, STATEMENTS, not_before_ms=NOW_MS - 10_000)
+    verifier = Verifier(bundle(BUNDLE.keys[0], since))
+    token = chain("root -> planner").token
+    verifier.verify(token, now_ms=NOW_MS, revocations=NOTHING_REVOKED)
+    with pytest.raises(BadStatement) as refused:
+        verifier.verify(token, now_ms=NOW_MS - 20_000, revocations=NOTHING_REVOKED)
+    assert refused.value.reason is Reason.STATEMENT_INVALID

@@ -119,7 +119,7 @@ def replay(given: Given) -> Answer:
     @refusing
     def call(each: Given) -> Answer:
         claim = _check({**given, **each}, data(each["proof"]), each["now_ms"])
-        store.use(proof_id(claim.chain_digest, claim.nonce), claim.issued_at_ms, each["now_ms"])
+        store.use(proof_id(claim.chain_digest, claim.audience, claim.nonce), claim.issued_at_ms, each["now_ms"])
         return accepted()
 
     return {"each": [call(each) for each in given["calls"]]}

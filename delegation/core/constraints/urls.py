@@ -27,10 +27,11 @@ _CHARACTER: Final = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
 _TRIPLET: Final = r"%(?:2[0-46-9A-C]|3[AC-F]|40|5[BDE]|60|7[B-D]|[89A-F][0-9A-F])"
 _PATH: Final = rf"/{_CHARACTER}*(?:{_TRIPLET}{_CHARACTER}*)*"
 _QUERY: Final = r"[A-Za-z0-9._~!$&'()*+,;=:@/?-]*(?:%[0-9A-F]{2}[A-Za-z0-9._~!$&'()*+,;=:@/?-]*)*"
-_URL: Final = rf"({_SCHEME})://([a-z0-9.-]+)(?::([1-9][0-9]{{0,4}}))?({_PATH})?(?:\?{_QUERY})?"
+_URL: Final = rf"({_SCHEME})://([a-z0-9.-]+)(?::([1-9][0-9]{{0,4}}))?(?:({_PATH})(?:\?{_QUERY})?)?"
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _NUMBER: Final = r"[0-9]+|0x[0-9a-f]*"
+_BEYOND_ASCII: Final = r"%[89A-F]"
 _DOT_SEGMENT: Final = r"/\.\.?(?:[/;]|\Z)"
 _HOST_CHARACTERS: Final = 253
 _LAST_PORT: Final = 65535
@@ -56,7 +57,21 @@ def is_normal_url_path(path: str) -> bool:
 
 
 def _has_plain_segments(path: str) -> bool:
-    return "//" not in path and not ("/." in path and re.search(_DOT_SEGMENT, path))
+    return (
+        "//" not in path
+        and not ("/." in path and re.search(_DOT_SEGMENT, path))
+        and not ("%" in path and re.search(_BEYOND_ASCII, path) and not _is_utf8(path))
+    )
+
+
+def _is_utf8(path: str) -> bool:
+    """Tell whether what triplets stand for is UTF-8: to some readers an overlong dot is a dot."""
+    escaped = path.replace("%", "\\x").encode()  # there is no backslash in it
+    try:
+        escaped.decode("unicode_escape").encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class UrlParts(NamedTuple):

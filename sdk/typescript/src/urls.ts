@@ -9,7 +9,7 @@ export interface Url {
   readonly path: string;
 }
 
-const URL_PARTS = /^([a-z][a-z0-9+.-]*):\/\/([a-z0-9.-]*)(?::([^/?]*))?(\/[^?]*)?(?:\?(.*))?$/s;
+const URL_PARTS = /^([a-z][a-z0-9+.-]*):\/\/([a-z0-9.-]*)(?::([^/?]*))?(?:(\/[^?]*)(?:\?(.*))?)?$/s;
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/;
 const PORT = /^[1-9][0-9]{0,4}$/;
@@ -57,5 +57,18 @@ export function isUrlPath(path: string): boolean {
   const hides = [...path.matchAll(/%([0-9A-F]{2})/g)].some(([, code = ""]) =>
     DISGUISED.test(String.fromCharCode(parseInt(code, 16))),
   );
-  return !hides && !path.split("/").some((segment) => /^\.\.?(?:;|$)/.test(segment));
+  return !hides && isUtf8(path) && !path.split("/").some((segment) => /^\.\.?(?:;|$)/.test(segment));
+}
+
+/** Whether what the triplets of a path stand for is UTF-8. */
+function isUtf8(path: string): boolean {
+  const bytes = [...path.matchAll(/%([0-9A-F]{2})|[^%]/g)].map(([one, code]) =>
+    code === undefined ? one.charCodeAt(0) : parseInt(code, 16),
+  );
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(bytes));
+  } catch {
+    return false;
+  }
+  return true;
 }

@@ -197,7 +197,7 @@ def urls() -> Iterator[Vector]:
             "https://example.org",
             "https://example.org/",
             "https://example.org/a/b?c=d&e=%20",
-            "https://example.org?q",
+            "https://example.org/?q",
             "https://example.org/?a/../b",
         ),
         (
@@ -223,6 +223,8 @@ def urls() -> Iterator[Vector]:
             "https:example.org",
             "//example.org",
             "example.org",
+            "https://example.org?q",
+            "https://example.org?@evil.test/",
             "https://example.org/a?b?c d",
             "https://example.org/a?%zz",
             "https://example.org/a?%2f",

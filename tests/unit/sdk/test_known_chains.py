@@ -32,7 +32,7 @@ def kept(chains, *numbers):
 
 def test_a_chain_is_found_by_its_digest_and_by_no_other():
     chains = KnownChains()
-    chains.keep(chain(1))
+    chains.keep(chain(1), NOW_MS)
     assert chains.find(chain(1).digest, NOW_MS) == chain(1).token
     for other in (chain(2).digest, b"", chain(1).digest[:31], chain(1).digest + b"x", chain(1).token):
         assert chains.find(other, NOW_MS) is None
@@ -41,7 +41,7 @@ def test_a_chain_is_found_by_its_digest_and_by_no_other():
 @pytest.mark.spec("H-9")
 def test_a_chain_is_found_until_it_expires_and_is_then_dropped():
     chains = KnownChains()
-    chains.keep(chain(1, expires_at_ms=2_000))
+    chains.keep(chain(1, expires_at_ms=2_000), NOW_MS)
     assert chains.find(chain(1).digest, 1_999) is not None
     assert chains.find(chain(1).digest, 2_000) is None
     assert len(chains) == 0
@@ -52,10 +52,10 @@ def test_a_chain_is_found_until_it_expires_and_is_then_dropped():
 def test_what_was_not_used_for_longest_goes_first():
     chains = KnownChains(entries=3)
     for number in (1, 2, 3):
-        chains.keep(chain(number))
+        chains.keep(chain(number), NOW_MS)
     chains.find(chain(1).digest, NOW_MS)
-    chains.keep(chain(2))  # came by value again
-    chains.keep(chain(4))
+    chains.keep(chain(2), NOW_MS)  # came by value again
+    chains.keep(chain(4), NOW_MS)
     assert kept(chains, 1, 2, 3, 4) == [True, True, False, True]
     assert len(chains) == 3
 
@@ -64,23 +64,23 @@ def test_what_was_not_used_for_longest_goes_first():
 def test_bytes_are_bounded_too():
     chains = KnownChains(size_bytes=1_000)
     for number in range(10):
-        chains.keep(chain(number, size=100))
+        chains.keep(chain(number, size=100), NOW_MS)
     assert len(chains) == 10
-    chains.keep(chain(10, size=301))
+    chains.keep(chain(10, size=301), NOW_MS)
     assert kept(chains, 3, 4, 10) == [False, True, True]
-    chains.keep(chain(11, size=1_001))
+    chains.keep(chain(11, size=1_001), NOW_MS)
     assert len(chains) == 0, "it is larger than all that may be kept"
 
 
 def test_bytes_are_counted_for_what_is_kept_and_no_longer():
     chains = KnownChains(size_bytes=1_000)
     for size in (600, 500, 400):
-        chains.keep(chain(1, size=size))
-    chains.keep(chain(2, size=600))
+        chains.keep(chain(1, size=size), NOW_MS)
+    chains.keep(chain(2, size=600), NOW_MS)
     assert kept(chains, 1, 2) == [True, True]
     chains.forget(chain(1).digest)
     chains.forget(chain(1).digest)
-    chains.keep(chain(3, size=400))
+    chains.keep(chain(3, size=400), NOW_MS)
     assert kept(chains, 1, 2, 3) == [False, True, True]
 
 
@@ -88,14 +88,15 @@ def test_bytes_are_counted_for_what_is_kept_and_no_longer():
 def test_bounds_are_those_of_the_limits():
     chains = KnownChains()
     for number in range(limits.KNOWN_CHAINS + 1):
-        chains.keep(chain(number, size=1))
+        chains.keep(chain(number, size=1), NOW_MS)
     assert len(chains) == limits.KNOWN_CHAINS
     for number in range(100):
-        chains.keep(chain(number, size=limits.TOKEN_BYTES))
+        chains.keep(chain(number, size=limits.TOKEN_BYTES), NOW_MS)
     assert len(chains) == limits.KNOWN_CHAINS_BYTES // limits.TOKEN_BYTES
 
 
 BOUND = {(bytes(32), "a:a"): 1_500}
+EXPIRED = {(bytes(32), "a:b"): NOW_MS}
 LONGER = {(bytes(32), "a:a"): 1_600}
 
 
@@ -110,13 +111,14 @@ LONGER = {(bytes(32), "a:a"): 1_600}
         ({"bindings": BOUND}, {"bindings": LONGER}, False),
         ({"bindings": LONGER}, {"bindings": BOUND, "receipt": 1}, True),
         ({"bindings": BOUND}, {"bindings": BOUND, "receipt": 1}, False),
+        ({"bindings": EXPIRED}, {"receipt": 1}, False),
     ],
 )
 def test_a_token_that_says_less_does_not_replace_one_that_says_more(first, second, stays):
     chains = KnownChains()
     digest = bytes(32)
-    chains.keep(Chain(digest, b"a token", **first))
-    chains.keep(Chain(digest, b"a longer token, in which something may stand twice", **second))
+    chains.keep(Chain(digest, b"a token", **first), NOW_MS)
+    chains.keep(Chain(digest, b"a longer token, in which something may stand twice", **second), NOW_MS)
     assert (chains.find(digest, NOW_MS) == b"a token") is stays
 
 
@@ -125,7 +127,7 @@ def test_of_two_tokens_that_say_the_same_the_shorter_stays():
     chains = KnownChains()
     digest = bytes(32)
     for token in (b"a token", b"a token, padded", b"short"):
-        chains.keep(Chain(digest, token, receipt=1, bindings=BOUND))
+        chains.keep(Chain(digest, token, receipt=1, bindings=BOUND), NOW_MS)
     assert chains.find(digest, NOW_MS) == b"short"
 
 
@@ -134,7 +136,7 @@ def test_threads_can_share_it():
 
     def work(start):
         for number in range(start, start + 500):
-            chains.keep(chain(number % 120))
+            chains.keep(chain(number % 120), NOW_MS)
             chains.find(chain((number * 7) % 120).digest, NOW_MS)
             chains.forget(chain((number * 3) % 120).digest)
 
@@ -146,5 +148,5 @@ def test_threads_can_share_it():
 
 def test_it_does_not_show_what_it_keeps():
     chains = KnownChains()
-    chains.keep(chain(1))
+    chains.keep(chain(1), NOW_MS)
     assert repr(chains) == "KnownChains(1 of 4096)"

@@ -46,3 +46,16 @@ def test_what_is_no_refusal_is_none(value):
 def test_a_reason_of_a_newer_version_is_still_a_refusal():
     came = from_json({"reason": "too_clever", "layer": "wit", "link_index": "1", "call_id": "xyz", "field": None})
     assert (came.reason, came.link_index, came.call_id, came.field) == (Reason.INTERNAL, None, b"", "")
+
+
+def test_what_is_no_text_or_no_index_is_not_taken():
+    deep = []
+    for _ in range(5_000):
+        deep = [deep]
+    read = from_json({"reason": "expired", "layer": "time", "detail": deep, "field": 1, "link_index": True})
+    assert read is not None
+    assert (read.reason, read.detail, read.field, read.link_index) == (Reason.EXPIRED, "", "", None)
+    for index in (-1, 32, 10**30, 1.0, "1"):
+        other = from_json({"reason": "expired", "layer": "time", "link_index": index})
+        assert other is not None
+        assert other.link_index is None
