@@ -21,7 +21,8 @@ from delegation.core.conditions import (
     in_order,
 )
 from delegation.core.constraints import Argument
-from delegation.core.notation_constraints import constraint_from_plain, constraint_to_plain, wrong
+from delegation.core.notation_read import constraint_from_plain, wrong
+from delegation.core.notation_write import constraint_to_plain
 from delegation.core.scope import Capability, Scope
 
 _ANY: Final = "any"

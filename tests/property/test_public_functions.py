@@ -40,8 +40,8 @@ MODULES = [
     carriage,
 ]
 OTHERWISE: dict[tuple[str, str], st.SearchStrategy[Any]] = {
-    ("notation_constraints.constraint_from_plain", "arguments"): st.just(notation.arguments_from_plain),
-    ("notation_constraints.constraint_to_plain", "arguments"): st.just(notation.arguments_to_plain),
+    ("notation_read.constraint_from_plain", "arguments"): st.just(notation.arguments_from_plain),
+    ("notation_write.constraint_to_plain", "arguments"): st.just(notation.arguments_to_plain),
     ("keys.SigningKey.generate", "random"): st.just(bytes),
     ("constraints.Steps.once", "read"): st.just(len),
     ("prefix_cache.PrefixCache.put", "value"): st.just(object()),

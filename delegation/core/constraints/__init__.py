@@ -9,22 +9,17 @@ from delegation.core.constraints.build import (
     all_of,
     any_of,
     anything,
-    at_least,
-    at_most,
-    between,
     containing,
-    decimal_text,
     each,
     exactly,
     fields,
-    less_than,
-    more_than,
     none_of,
     not_,
     one_of,
     optional,
     subset_of,
 )
+from delegation.core.constraints.build_numbers import at_least, at_most, between, decimal_text, less_than, more_than
 from delegation.core.constraints.build_strings import (
     in_network,
     length,
@@ -42,8 +37,9 @@ from delegation.core.constraints.numbers import DecimalRange, DecimalText, Integ
 from delegation.core.constraints.objects import Fields
 from delegation.core.constraints.paths import SubPath
 from delegation.core.constraints.regex import Regex
-from delegation.core.constraints.scalars import Anything, Exact, NotOneOf, OneOf
+from delegation.core.constraints.scalars import Anything, Exact
 from delegation.core.constraints.segments import SegmentGlob
+from delegation.core.constraints.sets import NotOneOf, OneOf
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
 

@@ -22,8 +22,9 @@ from delegation.core.constraints.numbers import DecimalRange, DecimalText, Integ
 from delegation.core.constraints.objects import Fields
 from delegation.core.constraints.paths import SubPath
 from delegation.core.constraints.regex import Regex
-from delegation.core.constraints.scalars import Anything, OneOf
+from delegation.core.constraints.scalars import Anything
 from delegation.core.constraints.segments import SegmentGlob
+from delegation.core.constraints.sets import OneOf
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
 from delegation.core.constraints.words import briefly, named

@@ -10,7 +10,8 @@ from delegation.core.constraints.family import Constraint, Steps
 from delegation.core.constraints.logic import Negation
 from delegation.core.constraints.numbers import DecimalRange, IntegerRange
 from delegation.core.constraints.paths import SubPath, lies_in
-from delegation.core.constraints.scalars import Exact, NotOneOf, OneOf
+from delegation.core.constraints.scalars import Exact
+from delegation.core.constraints.sets import NotOneOf, OneOf
 from delegation.core.constraints.strings import Prefix
 
 Covers = Callable[[Constraint, Constraint, Steps], str | None]

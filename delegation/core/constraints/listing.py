@@ -9,7 +9,8 @@ from delegation.core.arguments import Value
 from delegation.core.constraints.family import Constraint, Steps
 from delegation.core.constraints.logic import AllOf
 from delegation.core.constraints.numbers import DecimalRange, IntegerRange
-from delegation.core.constraints.scalars import Exact, OneOf
+from delegation.core.constraints.scalars import Exact
+from delegation.core.constraints.sets import OneOf
 
 
 def listed(constraint: Constraint, steps: Steps) -> Iterable[Value] | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import LISTS, Domain
 from delegation.core.constraints.family import Constraint, Steps, typed
-from delegation.core.constraints.scalars import OneOf
+from delegation.core.constraints.sets import OneOf
 from delegation.core.constraints.words import ROOM
 
 

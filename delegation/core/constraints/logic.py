@@ -13,8 +13,9 @@ from delegation.core.constraints.lists import ListContains, ListSubset
 from delegation.core.constraints.numbers import DecimalRange, DecimalText, IntegerRange
 from delegation.core.constraints.paths import SubPath
 from delegation.core.constraints.regex import Regex
-from delegation.core.constraints.scalars import Exact, OneOf
+from delegation.core.constraints.scalars import Exact
 from delegation.core.constraints.segments import SegmentGlob
+from delegation.core.constraints.sets import OneOf
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
 from delegation.core.constraints.words import ROOM, joined
