@@ -12,6 +12,8 @@ from delegation.core.chain import VerifiedChain, VerifiedLinks
 from delegation.core.conditions import CallCount
 from delegation.core.constraints import (
     Steps,
+    all_of,
+    any_of,
     anything,
     at_least,
     at_most,
@@ -19,6 +21,11 @@ from delegation.core.constraints import (
     each,
     exactly,
     fields,
+    length,
+    matching,
+    matching_segments,
+    none_of,
+    not_,
     one_of,
     optional,
     under,
@@ -40,6 +47,12 @@ CONSTRAINTS = st.sampled_from(
         under("/srv/a"),
         each(at_most(5)),
         fields(a=at_most(5)),
+        any_of("x", under("/srv/a")),
+        all_of(at_least(0), none_of(4)),
+        not_(under("/srv/a")),
+        matching("[a-z]|/srv.*"),
+        length(at_most=4),
+        matching_segments("/srv/**"),
     ]
 )
 ARGUMENTS = st.one_of(CONSTRAINTS, CONSTRAINTS.map(optional))

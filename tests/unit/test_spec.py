@@ -8,6 +8,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -352,8 +353,10 @@ def is_url_of_the_page(text: str) -> bool:
     scheme, found, rest = text.partition("://")
     if not found or not re.fullmatch("[a-z][a-z0-9+.-]*", scheme):
         return False
-    before_query, _, query = rest.partition("?")
+    before_query, asked, query = rest.partition("?")
     authority, slash, path = before_query.partition("/")
+    if asked and not slash:
+        return False
     host, colon, port = authority.partition(":")
     defaults = {"http": "80", "ws": "80", "https": "443", "wss": "443", "ftp": "21"}
     if colon and not (re.fullmatch("[1-9][0-9]*", port) and int(port) <= 65535 and port != defaults.get(scheme)):
@@ -379,6 +382,10 @@ def is_path(path: str, characters: set[str]) -> bool:
     if triplets is None or "//" in path:
         return False
     if any(piece in (".", "..") or piece.startswith((".;", "..;")) for piece in path.split("/")):
+        return False
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
         return False
     never = {*range(0x20), 0x7F, *map(ord, "%/\\;-._~"), *(n for n in range(128) if chr(n).isalnum())}
     return not never & triplets

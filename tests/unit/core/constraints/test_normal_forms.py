@@ -54,6 +54,8 @@ URLS = [
         "https://example.org/%25",
         "https://example.org/%3B",
     ),
+    *("https://example.org?q=1", "https://example.org?@evil.test/", "https://example.org/%C0%AE%C0%AE/admin"),
+    *("https://example.org/%FF", "https://example.org/%E2%82", "https://example.org/%ED%A0%80"),
     *("https://example.org/%c3%a4", "https://example.org/%4", "https://example.org/%zz", "https://example.org/%00"),
     *(
         "https://example.org/a b",
