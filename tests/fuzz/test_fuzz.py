@@ -100,6 +100,19 @@ def test_a_message_written_otherwise_says_the_same_or_is_no_message():
     assert came_of <= {"not_canonical", "malformed", "field_invalid", "accepted"}
 
 
+FOUND = {
+    "notation": [
+        b'[{"audience": "a", "tool": "t", "arguments": {"x": {"decimal_text": {"range": ["0.5"], "at_least": []}}}}]',
+    ],
+}
+"""Inputs that fuzzing has found to leak another exception, as small as they get."""
+
+
+@pytest.mark.parametrize(("name", "data"), [(name, data) for name, inputs in FOUND.items() for data in inputs])
+def test_what_was_found_once_is_refused(name, data):
+    assert TARGETS[name].came_of(data) != ACCEPTED
+
+
 # -- a defect would be noticed -----------------------------------------------------------------------------------
 
 
