@@ -10,6 +10,7 @@ from typing import Final
 
 Domain = frozenset[str]
 
+NOTHING: Final[Domain] = frozenset()
 EVERY_VALUE: Final[Domain] = frozenset({"every value"})
 NULL: Final[Domain] = frozenset({"null"})
 BOOLEANS: Final[Domain] = frozenset({"booleans"})

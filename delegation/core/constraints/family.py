@@ -23,13 +23,15 @@ class Steps:
     Attributes:
         left: the steps that are left.
         normal_path: the path last found to be in normal form.
+        sources: by the `id` of an all-of, which of its constraints can be listed (`listing`).
     """
 
-    __slots__ = ("_found", "left", "normal_path")
+    __slots__ = ("_found", "left", "normal_path", "sources")
 
     def __init__(self, left: int = limits.EVALUATION_STEPS) -> None:
         self.left = left
         self.normal_path: str | None = None
+        self.sources: dict[int, Any] | None = None
         self._found: dict[tuple[object, str], Any] | None = None
 
     def take(self, steps: int) -> None:

@@ -36,11 +36,29 @@ def listed(constraint: Constraint, steps: Steps) -> Iterable[Value] | None:
 
 def _listed_of_all(constraint: AllOf, steps: Steps) -> Iterable[Value] | None:
     """Ask about every value of the first constraint that can be listed, before any counts as listed."""
-    for inner in constraint.constraints:
-        values = listed(inner, steps)
-        if values is not None:
-            return _allowed(constraint, values, steps)
-    return None
+    source = _source(constraint, steps)
+    values = None if source is None else listed(source, steps)
+    return None if values is None else _allowed(constraint, values, steps)
+
+
+def _source(constraint: AllOf, steps: Steps) -> Constraint | None:
+    """Give the first constraint of an all-of that can be listed; looked for once, however many pairs ask for it."""
+    known = steps.sources
+    if known is None:
+        known = steps.sources = {}
+    found: Constraint | None
+    if id(constraint) in known:
+        found = known[id(constraint)]
+    else:
+        found = next((inner for inner in constraint.constraints if _can_be_listed(inner, steps)), None)
+        known[id(constraint)] = found
+    return found
+
+
+def _can_be_listed(constraint: Constraint, steps: Steps) -> bool:
+    if isinstance(constraint, AllOf):
+        return _source(constraint, steps) is not None
+    return isinstance(constraint, Exact | OneOf) or listed(constraint, steps) is not None
 
 
 def _allowed(constraint: AllOf, values: Iterable[Value], steps: Steps) -> list[Value]:

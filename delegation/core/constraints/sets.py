@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from delegation.core import limits
 from delegation.core.arguments import Value
 from delegation.core.constraints.decimals import check_finite
-from delegation.core.constraints.domains import Domain
+from delegation.core.constraints.domains import NOTHING, NUMBERS, STRINGS, Domain
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.scalars import Scalar, domain_of
 from delegation.core.constraints.words import ROOM, in_words, joined
@@ -64,7 +64,8 @@ class OneOf(NamedTuple):
     @property
     def domain(self) -> Domain:
         """All values of its members' types."""
-        return frozenset[str]().union(*(domain_of(member) for member in self.members()))
+        spoken_of = (STRINGS if self.strings else NOTHING) | (NUMBERS if self.numbers else NOTHING)
+        return spoken_of.union(*map(domain_of, self.others))  # at most three
 
     def verdict(self, value: Value, steps: Steps) -> bool | None:
         """As `allows`; None for a value of a type that no member is of, where all numbers are of one."""
