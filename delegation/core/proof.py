@@ -51,7 +51,7 @@ def proof_id(chain_digest: bytes, audience: str, nonce: bytes) -> bytes:
 
     Not the nonce alone: whoever saw it on its way could use it up with a proof of its own, or as another tool.
     """
-    return hashlib.sha256(chain_digest + nonce + audience.encode()).digest()[: limits.NONCE_BYTES]
+    return hashlib.sha256(chain_digest + nonce + audience.encode(errors="surrogatepass")).digest()[: limits.NONCE_BYTES]
 
 
 def check_proof(
