@@ -50,6 +50,13 @@ def test_seeds_are_answered_and_some_are_accepted(name):
     target.came_of(b"")
 
 
+@pytest.mark.parametrize("name", TARGETS)
+def test_all_bytes_of_the_vectors_are_answered(name):
+    target = TARGETS[name]
+    came_of = [target.came_of(data) for data in seeds.in_vectors() if len(data) <= target.max_bytes]
+    assert len(came_of) > 1000
+
+
 def test_every_kind_of_statement_that_is_opened_is_a_seed():
     assert {each.kind for each in seeds.signed_statements()} == set(signed._OPEN)
     assert set(signed._OPEN) < set(StatementKind)
