@@ -18,7 +18,6 @@ from delegation.core.constraints.scalars import Anything
 from delegation.core.constraints.segments import REST, SegmentGlob
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
-from delegation.core.constraints.words import briefly
 
 _LOWER: Final = "the lower bound is lower"
 _HIGHER: Final = "the upper bound is higher"
@@ -128,7 +127,7 @@ def paths(parent: SubPath, child: SubPath) -> str | None:
     inner, outer = child.root, parent.root
     if outer in (inner, "/") or inner.startswith(outer + "/"):  # both are in normal form
         return None
-    return f"{briefly(inner)} is not under {briefly(outer)}"
+    return "it does not lie under the parent's path"
 
 
 def urls(parent: Url, child: Url) -> str | None:
