@@ -40,15 +40,9 @@ _CALL: Final = {
 """`known` is what of the chain the verifier has verified before, and has decided calls by."""
 
 _NO_LINKS: Final = ["links", 0, ["nothing"], 0]
-_UNDER: Final = ["beginning", "sub_path", "path", 9, "hit"]
-_HANDED_ON: Final = ["links", 1, ["tools", 1, 1, _UNDER, ["anything"], "required", "plain", "same"], 0]
 _NO_STATEMENTS: Final = ["statements", 0, "receipts", 0]
-_ONE_PATH: Final = ["named", 1, ["text", "path", 9], ["null"], "plain", "values"]
-_BEGINNINGS: Final = {
-    "stranger": ["forged", "grant", _NO_LINKS, _NO_LINKS, _NO_STATEMENTS, "none"],
-    "modest": ["chain", _NO_LINKS, _HANDED_ON, _NO_LINKS, _NO_STATEMENTS, "none"],
-    "generous": ["chain", _HANDED_ON, _HANDED_ON, _NO_LINKS, _NO_STATEMENTS, "none"],
-}
+_ONE_PATH: Final = (["beginning", "sub_path", "path", 9, "hit"], ["text", "path", 9])
+_ONE_LIST: Final = (["each", ["anything"]], ["list", 9, ["text", "word", 9]])
 _BY_A_STRANGER: Final = {"proof": Word(("forged", "none")), "known": Word(("nothing",))}
 _NO_DIGEST: Final = bytes(32)
 _REMEMBERED: Final = 64
@@ -60,10 +54,17 @@ def grammar(power: str) -> dict[str, Any]:
     return {**worst_tokens.grammar(power), "arguments": _ARGUMENTS, "case": {"call": tuple(call.values())}}
 
 
-def beginning(power: str) -> Recipe:
-    """Give an innocent case to begin with: one call, permitted unless the attacker holds nothing."""
-    proof = "forged" if power == "stranger" else "right"
-    return ["call", _BEGINNINGS[power], _ONE_PATH, CALLED, proof, "nothing"]
+def beginnings(power: str) -> list[Recipe]:
+    """Give innocent cases to begin with: calls with a path or a list, permitted unless the attacker holds nothing."""
+    cases = []
+    for constraint, given in (_ONE_PATH, _ONE_LIST):
+        handed_on = ["links", 1, ["tools", 1, 1, constraint, ["anything"], "required", "plain", "same"], 0]
+        token = ["chain", handed_on, handed_on, _NO_LINKS, _NO_STATEMENTS, "none"]
+        proof = "right"
+        if power == "stranger":
+            token, proof = ["forged", "grant", *token[2:]], "forged"
+        cases.append(["call", token, ["named", 1, given, ["null"], "plain", "values"], CALLED, proof, "nothing"])
+    return cases
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import worst_recipes
 from measure import MeasurementFailedError
-from worst_recipes import Grammar, Recipe
+from worst_recipes import Grammar, Recipe, Sorts
 
 TOTAL: Final = "total"
 
@@ -58,14 +58,14 @@ class Subject(Protocol):
 
     Attributes:
         grammar, sort: of its recipes.
-        parts: what a generation may be chosen by besides the total, and the sort and place of the part of a recipe
-            on which that depends, or None for all of it: costs that add up are each looked at alone, too.
+        parts: what a generation may be chosen by besides the total, and the sorts of what is then varied, None for
+            all: costs that add up are each looked at alone, too.
         beginnings: recipes to begin with.
     """
 
     grammar: Grammar
     sort: str
-    parts: Mapping[str, tuple[str, int] | None]
+    parts: Mapping[str, Sorts]
     beginnings: Sequence[Recipe]
 
     def cost(self, recipe: Recipe, rounds: int) -> Cost:
@@ -122,23 +122,14 @@ class Search:
         return sorted(self._kept[focus].values(), key=lambda found: -found.score(focus))
 
     def _next(self, focus: str) -> Recipe:
-        subject, worst = self._subject, self.worst(focus)
-        if len(worst) < 2 or self._random.random() < _ANEW:
-            return worst_recipes.draw(subject.grammar, subject.sort, self._random)
-        one = self._chosen(worst)
-        other = (
-            one if self._random.random() < _WITH_ITSELF else self._chosen(self.worst(self._random.choice(self.foci)))
-        )
-        varied = subject.parts.get(focus)
-        if varied is None:
-            return self._varied(subject.sort, one, other)
-        sort, place = varied
-        return [*one[:place], self._varied(sort, one[place], other[place]), *one[place + 1 :]]
-
-    def _varied(self, sort: str, one: Recipe, other: Recipe) -> Recipe:
-        if self._random.random() < _CROSSED:
-            return worst_recipes.crossed(self._subject.grammar, sort, one, other, self._random)
-        return worst_recipes.changed(self._subject.grammar, sort, one, self._random)
+        subject, worst, random = self._subject, self.worst(focus), self._random
+        if len(worst) < 2 or random.random() < _ANEW:
+            return worst_recipes.draw(subject.grammar, subject.sort, random)
+        one, within = self._chosen(worst), subject.parts.get(focus)
+        if random.random() >= _CROSSED:
+            return worst_recipes.changed(subject.grammar, subject.sort, one, random=random, within=within)
+        other = one if random.random() < _WITH_ITSELF else self._chosen(self.worst(random.choice(self.foci)))
+        return worst_recipes.crossed(subject.grammar, subject.sort, one, other, random=random, within=within)
 
     def _chosen(self, worst: list[Found]) -> Recipe:
         among = worst[:_BEST] if self._random.random() < _OF_THE_BEST else worst

@@ -43,12 +43,14 @@ class Part:
 
 Parameter = Whole | Word | Part
 Grammar = Mapping[str, Mapping[str, tuple[Parameter, ...]]]
+Sorts = frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a parameter stands: in which recipe, at which index, what may stand there, and how deep."""
+    """Where a parameter stands: in which recipe, of which sort, at which index, what may stand there, and how deep."""
 
+    sort: str
     recipe: Recipe
     index: int
     may_be: Parameter
@@ -82,28 +84,38 @@ def _drawn(grammar: Grammar, parameter: Parameter, random: Random, depth: int) -
             return draw(grammar, sort, random, depth)
 
 
-def changed(grammar: Grammar, sort: str, recipe: Recipe, random: Random) -> Recipe:
-    """Give a recipe with one to three parameters changed."""
+def changed(grammar: Grammar, sort: str, recipe: Recipe, *, random: Random, within: Sorts = None) -> Recipe:
+    """Give a recipe with one to three parameters changed.
+
+    Args:
+        grammar: of the recipe.
+        sort: of the recipe.
+        recipe: what is changed.
+        random: chance.
+        within: the sorts of the parts whose parameters may change; None: all.
+    """
     new = copied(recipe)
     for _ in range(random.choice((1, 1, 2, 3))):
-        places = list(_places(grammar, sort, new))
+        places = [place for place in _places(grammar, sort, new) if within is None or place.sort in within]
         if not places:
             return draw(grammar, sort, random)
         _change(grammar, random.choice(places), random)
     return new
 
 
-def crossed(grammar: Grammar, sort: str, one: Recipe, other: Recipe, random: Random) -> Recipe:
-    """Give one recipe with a part of another in place of a part of the same sort."""
+def crossed(grammar: Grammar, sort: str, one: Recipe, other: Recipe, *, random: Random, within: Sorts = None) -> Recipe:
+    """Give one recipe with a part of another in place of a part of the same sort; as `changed` if there is none."""
     new = copied(one)
     places = [place for place in _places(grammar, sort, new) if isinstance(place.may_be, Part)]
     given = [place for place in _places(grammar, sort, other) if isinstance(place.may_be, Part)]
     random.shuffle(places)
     for place in places:
+        if within is not None and place.sort not in within:
+            continue
         if fitting := [donor.now for donor in given if donor.may_be == place.may_be and donor.now != place.now]:
             place.recipe[place.index] = copied(random.choice(fitting))
             return new
-    return changed(grammar, sort, one, random)
+    return changed(grammar, sort, one, random=random, within=within)
 
 
 def copied(recipe: Recipe) -> Recipe:
@@ -113,7 +125,7 @@ def copied(recipe: Recipe) -> Recipe:
 
 def _places(grammar: Grammar, sort: str, recipe: Recipe, depth: int = 1) -> Iterator[_Place]:
     for index, parameter in enumerate(grammar[sort][recipe[0]], 1):
-        yield _Place(recipe, index, parameter, depth)
+        yield _Place(sort, recipe, index, parameter, depth)
         if isinstance(parameter, Part):
             yield from _places(grammar, parameter.sort, recipe[index], depth + 1)
 

@@ -4,7 +4,8 @@ worst_search.py --seconds 300 --seed 1                  each attacker and each m
 worst_search.py --seconds 300 --seed 1 generous proof   some of them
 worst_search.py --keep                                  put what is worst into worst_found.json
 
-It begins with what was found before, unless `--fresh`. Drawing follows the seed; what is kept follows the clock.
+It begins with what was found before, unless `--fresh`: several runs with other seeds and `--keep` find more than one
+does. Drawing follows the seed; what is kept follows the clock.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ import gc
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import worst_found
 from kernel_paths import Kernel
 from worst_documents import DOCUMENTS
-from worst_evolution import Search, Subject
+from worst_evolution import Search
 from worst_subjects import Decisions, Documents
 from worst_tokens import POWERS
 
@@ -41,15 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         search = Search(subject, f"{name} {options.seed}", [] if options.fresh else worst_found.recipes(name))
         search.run(options.seconds * share / sum(shares.values()))
         _show(name, search, options.show, time.process_time() - before)
-        if options.log:
-            with options.log.open("a", encoding="utf-8") as log:
-                log.writelines(f"{json.dumps([name, str(each.cost), each.recipe])}\n" for each in search.worst())
+        if isinstance(subject, Decisions):
+            print(f"  the largest honest token, just now: {subject.honest_ms():.1f} ms")
         if options.keep:
-            worst_found.keep(name, search.worst())
+            worst_found.keep(name, {focus: search.worst(focus)[0] for focus in search.foci})
     return 0
 
 
-def _subject(name: str) -> Subject:
+def _subject(name: str) -> Decisions | Documents:
     return Decisions(Kernel(), name) if name in POWERS else Documents(name)
 
 
@@ -70,7 +69,6 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--show", type=int, default=2, metavar="N", help="how many to print of each kind")
     parser.add_argument("--fresh", action="store_true", help="do not begin with what was found before")
     parser.add_argument("--keep", action="store_true", help="put what is worst into worst_found.json")
-    parser.add_argument("--log", type=Path, help="a file to which everything that was kept is added")
     options = parser.parse_args(argv)
     options.subjects = options.subjects or _SUBJECTS
     if unknown := [name for name in options.subjects if name not in _SUBJECTS]:

@@ -15,7 +15,7 @@ from kernel_paths import NOW_MS, Kernel
 from worst_cases import Case, CaseMaker
 from worst_evolution import Cost
 from worst_honest import largest_honest
-from worst_recipes import Grammar, Recipe
+from worst_recipes import Grammar, Recipe, Sorts
 from worst_scopes import AUDIENCE
 from worst_tokens import TokenMaker
 
@@ -41,16 +41,20 @@ class Decisions:
         self._maker = CaseMaker(power, TokenMaker(kernel, largest_honest(kernel).token.token))
         self.grammar: Grammar = worst_cases.grammar(power)
         self.sort = "case"
-        self.parts: Mapping[str, tuple[str, int] | None] = {
-            "arguments": ("arguments", 2),
-            "verify": ("token", 1),
-            "authorize": None,
+        self.parts: Mapping[str, Sorts] = {
+            "arguments": frozenset({"arguments", "value"}),
+            "verify": frozenset({"token", "links", "scope", "statements", "constraint", "value"}),
+            "authorize": frozenset({"arguments", "constraint", "value"}),
         }
-        self.beginnings: Sequence[Recipe] = (worst_cases.beginning(power),)
+        self.beginnings: Sequence[Recipe] = worst_cases.beginnings(power)
 
     def cost(self, recipe: Recipe, rounds: int) -> Cost:
         """Measure one decision."""
         return decision_cost(self._kernel, self._maker.make(recipe), rounds)
+
+    def honest_ms(self) -> float:
+        """Measure the largest honest token just now, to compare with."""
+        return decision_cost(self._kernel, largest_honest(self._kernel), 9).total_ms
 
     def kind(self, recipe: Recipe, focus: str) -> str:
         """Name the last scope that there is, and the arguments."""
@@ -66,7 +70,7 @@ class Documents:
     def __init__(self, name: str) -> None:
         self.grammar: Grammar = {"document": {name: worst_documents.DOCUMENTS[name]}}
         self.sort = "document"
-        self.parts: Mapping[str, tuple[str, int] | None] = {}
+        self.parts: Mapping[str, Sorts] = {}
         self.beginnings: Sequence[Recipe] = ()
 
     def cost(self, recipe: Recipe, rounds: int) -> Cost:
