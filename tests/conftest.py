@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 # A slow machine is no defect; how long things take is measured by the benchmarks.
 settings.register_profile("project", deadline=None, print_blob=True)
 settings.load_profile("project")
+
+# Who starts the tests in the background has Ctrl-C ignored, by the programs that tests start and interrupt as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from delegation.core.arguments import Value
 from delegation.core.constraints import Constraint, IntegerRange, OneOf, Steps, SubPath
+from delegation.core.constraints.family import STEP_CHARACTERS
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Refused
 
@@ -49,7 +50,7 @@ class CallPlan(NamedTuple):
                     if not constraint.allows(value, steps):
                         return False
                 if name in self.merged_paths and type(value) is str:
-                    steps.take(self.merged_paths[name] * (len(value) // 64))
+                    steps.take(self.merged_paths[name] * (len(value) // STEP_CHARACTERS))
         except Refused:  # the budget is spent: the links say so with the index at fault
             return False
         return True

@@ -17,7 +17,7 @@ def check_name(name: str, what: str, limit: int = limits.NAME_BYTES) -> str:
     Raises:
         Malformed: FIELD_INVALID.
     """
-    if name and len(name) <= limit and name.isprintable() and (name.isascii() or len(name.encode()) <= limit):
+    if is_name(name, limit):
         return name
     detail = f"{what} is empty, too long, or has a character that cannot be printed"
     raise refusal(Reason.FIELD_INVALID, detail=detail)

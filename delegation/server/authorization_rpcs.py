@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from delegation.core.proof import proof_id
 from delegation.identity.port import Caller
 from delegation.server.incoming import in_order
 from delegation.service.authorize import Authorize, Question
@@ -61,7 +60,8 @@ class AuthorizationRpcs:
         await self._consume_proof(
             caller,
             audience=proof.audience,
-            used=proof_id(proof.chain_digest, proof.audience, proof.nonce),
+            chain_digest=proof.chain_digest,
+            nonce=proof.nonce,
             issued_at_ms=proof.issued_at_ms,
         )
         return pb.ConsumeProofResponse()

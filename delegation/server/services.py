@@ -84,7 +84,7 @@ def _reader(message_type: type[M]) -> Callable[[bytes], M | None]:
     def read(data: bytes) -> M | None:
         try:
             return message_type.FromString(data)
-        except DecodeError:
+        except (DecodeError, ValueError):  # the pure implementation of protobuf says it so for text that is no UTF-8
             return None
 
     return read

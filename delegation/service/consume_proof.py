@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from delegation.core import limits
+from delegation.core.proof import proof_id
 from delegation.errors import Reason, refusal
 from delegation.identity.port import Caller
 from delegation.service.ids import Clock
@@ -16,13 +17,16 @@ class ConsumeProof:
         self._storage = storage
         self._now_ms = now_ms
 
-    async def __call__(self, caller: Caller, *, audience: str, used: bytes, issued_at_ms: int) -> None:
+    async def __call__(
+        self, caller: Caller, *, audience: str, chain_digest: bytes, nonce: bytes, issued_at_ms: int
+    ) -> None:
         """Use up a proof that the guard has checked.
 
         Args:
             caller: who asks.
-            audience: for whom it speaks.
-            used: the proof's `proof_id`, 16 bytes.
+            audience: for whom it speaks, and for which the proof was.
+            chain_digest: of the chain that the proof is about, 32 bytes.
+            nonce: the proof's, 16 bytes.
             issued_at_ms: when the proof says that it was signed.
 
         Raises:
@@ -37,6 +41,7 @@ class ConsumeProof:
         if issued_at_ms > now_ms + limits.PROOF_FUTURE_MS:
             raise refusal(Reason.PROOF_FROM_FUTURE)
         try:
+            used = proof_id(chain_digest, audience, nonce)
             await self._storage.consume_proof(ProofUse(used, issued_at_ms, audience, caller.id))
         except ReplayedProofError:
             raise refusal(Reason.PROOF_REPLAYED) from None

@@ -95,8 +95,8 @@ class ProofUse:
     replayed to a second instance looks like a retry of the first.
     """
 
-    nonce: bytes
-    """The proof's id, 16 bytes: made of its nonce and of the chain that it is about."""
+    proof_id: bytes
+    """16 bytes, made of the proof's nonce, its audience and the chain that it is about."""
     issued_ms: int
     """When the proof says that it was signed; never the time of its arrival."""
     audience: str

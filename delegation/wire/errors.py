@@ -182,6 +182,6 @@ def _details(serialized: bytes | None) -> dict[type[Any], Any]:
                     message = kind()
                     each.Unpack(message)
                     found.setdefault(kind, message)
-    except DecodeError:
+    except (DecodeError, ValueError):  # as protobuf's implementations have it
         return {}
     return found

@@ -99,7 +99,7 @@ def a_call(task: TaskRecord | None = None, **fields: Any) -> CallRecord:
 
 def proof_of(call: CallRecord, **fields: Any) -> ProofUse:
     made: dict[str, Any] = {
-        "nonce": call.proof_nonce,
+        "proof_id": call.proof_nonce,
         "issued_ms": call.decided_ms - 5,
         "audience": call.audience,
         "caller": call.caller,

@@ -35,7 +35,6 @@ from delegation.core.constraints import (
     Url,
 )
 from delegation.core.constraints.decimals import parse_decimal
-from delegation.core.constraints.paths import is_normal_path
 from delegation.core.constraints.segments import DEFAULT_SEPARATOR
 from delegation.core.constraints.strings import check_string
 from delegation.errors import Reason, refusal
@@ -138,11 +137,6 @@ def _integer_range(message: pb.IntegerRange) -> IntegerRange:
     return IntegerRange.of(low, high)
 
 
-def _sub_path(root: str) -> SubPath:
-    # A character has at most four bytes: what is short need not be measured.
-    return SubPath(root) if len(root) <= limits.TEXT_BYTES // 4 and is_normal_path(root) else SubPath.of(root)
-
-
 def _decimal_range(message: pb.DecimalRange) -> DecimalRange:
     minimum, maximum = (parse_decimal(bound) if bound else None for bound in (message.minimum, message.maximum))
     return DecimalRange.of(minimum, maximum, message.minimum_exclusive, message.maximum_exclusive)
@@ -179,7 +173,7 @@ _READ: Final[dict[str, Callable[[Any], Constraint]]] = {
     "length": _length,
     "prefix": Prefix.of,
     "segment_glob": _segment_glob,
-    "sub_path": _sub_path,
+    "sub_path": SubPath.of,
     "url": _url,
     "cidr": Cidr.of,
     "list_subset": lambda message: ListSubset(_set(message)),

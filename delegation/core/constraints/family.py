@@ -11,6 +11,9 @@ from delegation.core.constraints.domains import Domain
 from delegation.core.constraints.words import ROOM
 from delegation.errors import Reason, refusal
 
+STEP_CHARACTERS: Final = 64
+"""Looking through so many characters of a string takes a step (SPEC section 8.2)."""
+
 K = TypeVar("K", bound=type)
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import PATHS, Domain
-from delegation.core.constraints.family import Steps, typed
+from delegation.core.constraints.family import STEP_CHARACTERS, Steps, typed
 from delegation.core.constraints.strings import check_string
 from delegation.core.constraints.words import ROOM, clipped
 from delegation.errors import Reason, refusal
@@ -75,15 +75,15 @@ class SubPath(NamedTuple):
         """As `allows`; None for what is no path in normal form."""
         if type(value) is not str:
             return None
-        steps.take(len(value) // 64)
+        steps.take(len(value) // STEP_CHARACTERS)
         return lies_in(value, self.root) if steps.once(is_normal_path, value) else None
 
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is such a path, in normal form."""
         if type(value) is not str:
             return False
-        if len(value) >= 64:  # noqa: PLR2004 - characters to a step
-            steps.take(len(value) // 64)
+        if len(value) >= STEP_CHARACTERS:
+            steps.take(len(value) // STEP_CHARACTERS)
         root = self.root
         inside = root in (value, "/") or (value.startswith(root) and value[len(root)] == "/")
         if not inside or not (value is steps.normal_path or is_normal_path(value)):

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import STRINGS, Domain
-from delegation.core.constraints.family import Steps, typed
+from delegation.core.constraints.family import STEP_CHARACTERS, Steps, typed
 from delegation.core.constraints.regex_grammar import weight_of
 from delegation.core.constraints.words import ROOM, in_words
 from delegation.errors import Reason, refusal
@@ -61,7 +61,7 @@ class Regex(NamedTuple):
         text = _utf8(value)
         if text is None:
             raise refusal(Reason.ARGUMENTS_INVALID, detail="a string is not Unicode text")
-        steps.take(8 + self.weight * (2 + len(text) // 64))
+        steps.take(8 + self.weight * (2 + len(text) // STEP_CHARACTERS))
         return _compiled(self.expression).fullmatch(text) is not None
 
     def describe(self, room: int = ROOM) -> str:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Self
 from delegation.core import limits
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import LISTS, STRINGS, Domain
-from delegation.core.constraints.family import Steps, typed
+from delegation.core.constraints.family import STEP_CHARACTERS, Steps, typed
 from delegation.core.constraints.words import ROOM, in_words
 from delegation.errors import Reason, refusal
 
@@ -64,7 +64,7 @@ class Length(NamedTuple):
     def allows(self, value: Value, steps: Steps) -> bool:
         """Tell whether it is so long."""
         if type(value) is str:
-            steps.take(len(value) // 64)
+            steps.take(len(value) // STEP_CHARACTERS)
         elif type(value) is not list:
             return False
         return self.minimum <= len(value) and (self.maximum is None or len(value) <= self.maximum)

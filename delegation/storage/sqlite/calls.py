@@ -61,7 +61,7 @@ _BATCH_HASHES = compiled(
 
 
 def _proof_row(proof: ProofUse, call_id: bytes | None) -> Row:
-    return (proof.issued_ms, proof.nonce, proof.audience, proof.caller, proof.request_digest, call_id)
+    return (proof.issued_ms, proof.proof_id, proof.audience, proof.caller, proof.request_digest, call_id)
 
 
 def _earlier_use(transaction: Transaction, proof: ProofUse) -> Row | None:
@@ -70,7 +70,7 @@ def _earlier_use(transaction: Transaction, proof: ProofUse) -> Row | None:
     Raises:
         ReplayedProofError: The nonce was used, and not for this request.
     """
-    row = transaction.one(_PROOF, issued_ms=proof.issued_ms, nonce=proof.nonce)
+    row = transaction.one(_PROOF, issued_ms=proof.issued_ms, nonce=proof.proof_id)
     if row is None:
         return None
     audience, caller, request_digest, _ = row
