@@ -25,6 +25,8 @@ _ENCODE: Final = json.JSONEncoder(
 _STRING: Final = json.encoder.encode_basestring
 _CONSTANTS: Final = {True: "true", False: "false", None: "null"}
 _LOWEST, _HIGHEST = -limits.SAFE_INTEGER, limits.SAFE_INTEGER
+_PLAIN: Final = 1e-6
+"""Below this, RFC 8785 writes a number with an exponent."""
 
 
 def _invalid(detail: str) -> NoReturn:
@@ -49,7 +51,7 @@ class Arguments(NamedTuple):
         """Take JSON-like Python values.
 
         Raises:
-            NotPermitted: ARGUMENTS_INVALID for what is not JSON, ARGUMENTS_TOO_LARGE past 1 MiB or 10,000 values.
+            NotPermitted: ARGUMENTS_INVALID for what is not JSON, ARGUMENTS_TOO_LARGE past 1 MiB or 4,096 values.
         """
         if type(values) is not dict and not isinstance(values, Mapping):
             _invalid("not named values")
@@ -172,6 +174,8 @@ class _Reader:
         if kind is int:
             return _safe(value)
         if kind is float:
+            if -_PLAIN < value < _PLAIN and value:
+                self._spend(limits.EXPONENT_VALUES - 1)
             exact = number(value)
             self.plain = self.plain and type(exact) is int
             return exact

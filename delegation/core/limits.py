@@ -48,14 +48,17 @@ NESTING: Final = 16
 SET_VALUES: Final = 1024
 """Values in a one-of. Longer lists belong into a catalogue, not into a token."""
 
-EVALUATION_STEPS: Final = 20_000
+EVALUATION_STEPS: Final = 8192
 """Steps for deciding one call over all links, and for comparing all scopes of a token: a bound that is no clock."""
 
 ARGUMENT_BYTES: Final = 1024 * 1024
 """Canonical JSON of a call's arguments. Larger things are passed by name."""
 
-ARGUMENT_VALUES: Final = 10_000
+ARGUMENT_VALUES: Final = 4096
 """Values in a call's arguments, at every depth: deciding may take time by the value, not only by the byte."""
+
+EXPONENT_VALUES: Final = 4
+"""As so many values counts a number that is written with an exponent: its shortest digits take that long to find."""
 
 VALUE_NESTING: Final = 32
 """Lists and objects inside a call's arguments."""

@@ -84,10 +84,10 @@ def _orientation(kernel: Kernel, rounds: int) -> Iterator[tuple[str, float]]:
     many = limits.ARGUMENT_VALUES - 8
     asked: dict[str, Any] = {
         "1 MiB, one text": "x" * (limits.ARGUMENT_BYTES - 16),
-        "10,000 integers": [limits.SAFE_INTEGER] * many,
-        "10,000 fractions": [0.1234567890123456] * many,
-        "10,000 empty lists": [[]] * many,
-        "10,000 names": {f"n{number:05}": 1 for number in range(many)},
+        f"{many:,} integers": [limits.SAFE_INTEGER] * many,
+        f"{many:,} fractions": [0.1234567890123456] * many,
+        f"{many:,} empty lists": [[]] * many,
+        f"{many:,} names": {f"n{number:05}": 1 for number in range(many)},
     }
     for name, given in asked.items():
         case = Case(nobodys, json.dumps({"a": given}, separators=(",", ":")).encode(), CALLED, b"", "nothing")

@@ -145,7 +145,7 @@ def test_asking_for_tools_that_are_not_permitted_leaves_nothing_behind():
 
 
 def test_sub_paths_that_were_merged_take_the_steps_of_each():
-    long = "/srv/" + "x" * 640_000
+    long = "/srv/" + "x" * 240_000
     made = of_scopes([Scope(tool("t", "t", a=under("/srv")))] * 3)
     first = verdict(made, Arguments.of({"a": long}))
     assert first is not None
@@ -157,7 +157,7 @@ def test_sub_paths_that_were_merged_take_the_steps_of_each():
 def test_a_spent_budget_is_the_links_affair():
     """What costs too much link by link is refused by the plan, too, with the same words."""
     made = of_scopes([Scope(tool("t", "t", a=each(anything())))] * 4)
-    cheap, dear = Arguments.of({"a": [1]}), Arguments.of({"a": [1] * 6_000})
+    cheap, dear = Arguments.of({"a": [1]}), Arguments.of({"a": [1] * 2_500})
     before = verdict(of_scopes([Scope(tool("t", "t", a=each(anything())))] * 4), dear)
     assert before is not None
     assert verdict(made, cheap) is None

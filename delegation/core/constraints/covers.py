@@ -91,26 +91,43 @@ def _covers(parent: Constraint, child: Constraint, steps: Steps) -> str | None:
 
 
 def _by_rule(parent: Constraint, child: Constraint, steps: Steps) -> str | None:
-    if isinstance(child, AnyOf):  # rule 1
-        return _first(_covers(parent, branch, steps) for branch in child.constraints)
-    if isinstance(parent, AllOf):  # rule 2
-        return _first(_covers(conjunct, child, steps) for conjunct in parent.constraints)
-    if isinstance(parent, Anything):  # rule 3
+    if type(child) is AnyOf:  # rule 1
+        return _every_branch(parent, child, steps)
+    if type(parent) is AllOf:  # rule 2
+        return _every_conjunct(parent, child, steps)
+    if type(parent) is Anything:  # rule 3
         return None
     values = listed(child, steps)
     if values is not None:  # rule 5
         return _every_value(parent, values, steps)
-    if isinstance(parent, AnyOf):  # rule 6
-        if any(_covers(branch, child, steps) is None for branch in parent.constraints):
-            return None
-        return _some_conjunct(parent, child, steps) if isinstance(child, AllOf) else "no one alternative permits it"
-    if isinstance(child, AllOf):  # rule 7
+    if type(parent) is AnyOf:  # rule 6
+        return _some_branch(parent, child, steps)
+    if type(child) is AllOf:  # rule 7
         return _some_conjunct(parent, child, steps)
     return _negative(parent, child, steps)  # rules 8 and 9
 
 
-def _first(answers: Iterable[str | None]) -> str | None:
-    return next((why for why in answers if why is not None), None)
+def _every_branch(parent: Constraint, child: AnyOf, steps: Steps) -> str | None:
+    for branch in child.constraints:
+        why = _covers(parent, branch, steps)
+        if why is not None:
+            return why
+    return None
+
+
+def _every_conjunct(parent: AllOf, child: Constraint, steps: Steps) -> str | None:
+    for conjunct in parent.constraints:
+        why = _covers(conjunct, child, steps)
+        if why is not None:
+            return why
+    return None
+
+
+def _some_branch(parent: AnyOf, child: Constraint, steps: Steps) -> str | None:
+    for branch in parent.constraints:
+        if _covers(branch, child, steps) is None:
+            return None
+    return _some_conjunct(parent, child, steps) if type(child) is AllOf else "no one alternative permits it"
 
 
 def _every_value(parent: Constraint, values: Iterable[Value], steps: Steps) -> str | None:
@@ -122,15 +139,16 @@ def _every_value(parent: Constraint, values: Iterable[Value], steps: Steps) -> s
 
 
 def _some_conjunct(parent: Constraint, child: AllOf, steps: Steps) -> str | None:
-    if any(_covers(parent, conjunct, steps) is None for conjunct in child.constraints):
-        return None
+    for conjunct in child.constraints:
+        if _covers(parent, conjunct, steps) is None:
+            return None
     return "none of what it demands is enough"
 
 
 def _negative(parent: Constraint, child: Constraint, steps: Steps) -> str | None:
     other = negated(parent)
     if other is None:
-        return "anything is more than that" if isinstance(child, Anything) else _NOT_KNOWN
+        return "anything is more than that" if type(child) is Anything else _NOT_KNOWN
     if not part_of(child.domain, other.domain):
         return "it speaks of other values than what is negated"
     return None if disjoint(child, other, steps, _covers) else "it may be what is negated"

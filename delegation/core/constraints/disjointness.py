@@ -19,9 +19,9 @@ Covers = Callable[[Constraint, Constraint, Steps], str | None]
 
 def negated(constraint: Constraint) -> Constraint | None:
     """Give what a negative constraint negates; None for one that is not negative."""
-    if isinstance(constraint, Negation):
+    if type(constraint) is Negation:
         return constraint.constraint
-    return constraint.excluded if isinstance(constraint, NotOneOf) else None
+    return constraint.excluded if type(constraint) is NotOneOf else None
 
 
 def disjoint(child: Constraint, other: Constraint, steps: Steps, covers: Covers) -> bool:

@@ -3,9 +3,12 @@
 import { sha256, utf8 } from "./bytes.js";
 import { Refused } from "./errors.js";
 import { parseJson, type Json, type JsonObject } from "./json.js";
-import { ARGUMENT_BYTES, ARGUMENT_VALUES, SAFE_INTEGER, VALUE_NESTING } from "./limits.js";
+import { ARGUMENT_BYTES, ARGUMENT_VALUES, EXPONENT_VALUES, SAFE_INTEGER, VALUE_NESTING } from "./limits.js";
 import { fromDouble, isInteger } from "./numbers.js";
 import type { Value } from "./values.js";
+
+/** Below this, RFC 8785 writes a number with an exponent. */
+const WRITTEN_OUT = 1e-6;
 
 /** The arguments of one call, as they were sent. */
 export interface Arguments {
@@ -46,6 +49,8 @@ export function valueFromJson(json: Json, counter = { values: 0 }, depth = 0): V
     case "boolean":
       return { type: "boolean", boolean: json };
     case "number":
+      if (json !== 0 && Math.abs(json) < WRITTEN_OUT) counter.values += EXPONENT_VALUES - 1;
+      if (counter.values > ARGUMENT_VALUES) throw tooLarge();
       return numberValue(json);
     case "string":
       return { type: "string", string: scalarText(json) };

@@ -127,9 +127,16 @@ def limits() -> Iterator[Vector]:
     most = [text('{"a":"'), repeated(text("x"), long + 1), text('"}')]
     yield _large("too-large", "A byte more.", most, LARGE)
     yield _large("too-large-and-no-json", "Too large is too large, whatever it is.", [repeated("7b", 1_048_577)], LARGE)
-    members = b'{"a":[' + b"0," * 9_998 + b"0]}"
-    yield _large("most-values", "10,000 values.", _list(9_999), accepted(digest=sha256(members)))
-    yield _large("too-many-values", "10,001 values.", _list(10_000), LARGE)
+    members = b'{"a":[' + b"0," * 4_094 + b"0]}"
+    yield _large("most-values", "4,096 values.", _list(4_095), accepted(digest=sha256(members)))
+    yield _large("too-many-values", "4,097 values.", _list(4_096), LARGE)
+    # Each of the 1,023 counts as four: with the list 4,093; 3 more make 4,096.
+    small = b'{"a":[' + b"1e-7," * 1_023 + b"0.000001,0,5]}"
+    most = [text('{"a":['), repeated(text("1e-7,"), 1_023), text("0.000001,0,5]}")]
+    yield _large("most-exponents", "1,023 numbers with an exponent.", most, accepted(digest=sha256(small)))
+    for name, number in (("", "1e-7"), ("-negative", "-9.9e-7"), ("-smallest", "5e-324")):
+        most = [text('{"a":['), repeated(text("1e-7,"), 1_023), text(f"{number}]}}")]
+        yield _large(f"too-many-exponents{name}", "1,024 numbers with an exponent.", most, LARGE)
     deep = b'{"a":' + b"[" * 32 + b"]" * 32 + b"}"
     yield _large("deepest", "Lists 32 deep inside the arguments.", deep.hex(), accepted(digest=sha256(deep)))
     deep = b'{"a":' + b"[" * 33 + b"]" * 33 + b"}"

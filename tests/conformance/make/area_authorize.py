@@ -293,20 +293,20 @@ def steps() -> Iterator[Vector]:
     # A capability takes listed and given arguments: 1 + 1. `each` takes the list's members.
     numbers = read(m.listed("n", m.each(m.integers(0))))
     for name, count, links_, outcome in (
-        # Two links: 2 * (2 + 9,997) = 19,998.
-        ("two-links", 9_997, 2, None),
-        # Three links: 3 * (2 + 6,664) = 19,998; one member more makes 20,001.
-        ("three-links", 6_664, 3, None),
-        ("three-links-exhausted", 6_665, 3, (exhausted, 2)),
+        # Two links: 2 * (2 + 4,094) = 8,192.
+        ("two-links", 4_094, 2, None),
+        # Three links: 3 * (2 + 2,728) = 8,190; one member more makes 8,193.
+        ("three-links", 2_728, 3, None),
+        ("three-links-exhausted", 2_729, 3, (exhausted, 2)),
     ):
         value = '{"n":[' + ",".join(["1"] * count) + "]}"
         says = f"{count} members, {links_} links."
         yield call(f"steps-{name}", says, "A-5", [numbers] * links_, _list(value), outcome)
-    # Two all_of take 2 for each member: 2 + 6,665 + 2 * 6,665 = 19,997; 6,666 members make 20,000; 6,667 make 20,003.
+    # Two all_of take 2 for each member: 2 + 2,730 + 2 * 2,730 = 8,192; 2,731 members make 8,195.
     twice = read(m.listed("n", m.each(m.all_of(m.integers(0), m.integers(None, 9)))))
-    for count, outcome in ((6_666, None), (6_667, (exhausted, 0))):
+    for count, outcome in ((2_730, None), (2_731, (exhausted, 0))):
         value = '{"n":[' + ",".join(["1"] * count) + "]}"
-        says = f"20,000 steps, or three more: {count} members."
+        says = f"8,192 steps, or three more: {count} members."
         yield call(f"steps-all-of-{count}", says, "A-5", [twice], _list(value), outcome)
     yield from _further_steps()
 
@@ -322,12 +322,12 @@ def _further_steps() -> Iterator[Vector]:
     # exact_composite: 16 branches of an any_of take 16 steps, each the 21 values in its own value: 352 for a member.
     unlike = [[*range(19), number] for number in range(100, 116)]
     lists = read(m.listed("n", m.each(m.any_of(*map(m.exact, unlike)))))
-    # 2 + 56 + 56 * 352 = 19,770; with 57 of them 20,123.
-    for count, outcome in ((56, None), (57, (exhausted, 0))):
+    # 2 + 23 + 23 * 352 = 8,121; with 24 of them 8,474.
+    for count, outcome in ((23, None), (24, (exhausted, 0))):
         says = f"An any_of whose last branch is the value, {count} times."
         yield call(f"steps-composites-{count}", says, "A-5", [lists], {"n": unlike[-1:] * count}, outcome)
-    # The first branch that allows it ends the work: 2 + 400 + 400 * (16 + 21) = 15,202.
-    yield call("steps-first-branch", "The first branch says yes.", "A-5", [lists], {"n": unlike[:1] * 400})
+    # The first branch that allows it ends the work: 2 + 190 + 190 * (16 + 21) = 7,222.
+    yield call("steps-first-branch", "The first branch says yes.", "A-5", [lists], {"n": unlike[:1] * 190})
     # Of a value of another type the branches take nothing: 2 + 1,000 + 16, and the first member ends the work.
     yield call(
         "steps-other-type", "No branch fits the type.", "A-5", [lists], {"n": ["x"] * 1_000}, ("argument_refused", 0)
@@ -335,25 +335,25 @@ def _further_steps() -> Iterator[Vector]:
     # sub_path: 3,200 characters divided by 64 are 50 steps.
     paths = read(m.listed("n", m.each(m.under("/"))))
     long = "/" + "a" * 3_199
-    body: Data = [text('{"n":["' + long + '"'), {"repeat": text(f',"{long}"'), "times": 99}, text("]}")]
-    # 100 paths: 2 + 100 + 100 * 50 = 5,102 a link; three links take 15,306, four 20,408.
+    body: Data = [text('{"n":["' + long + '"'), {"repeat": text(f',"{long}"'), "times": 49}, text("]}")]
+    # 50 paths: 2 + 50 + 50 * 50 = 2,552 a link; three links take 7,656, four 10,208.
     yield call("steps-paths", "Long paths under three links.", "A-5", [paths] * 3, body)
     yield call("steps-paths-exhausted", "Under four.", "A-5", [paths] * 4, body, (exhausted, 3))
-    # regex: weight 200, 64 bytes: 8 + 200 * (2 + 1) = 608 steps; 32 of them 2 + 32 + 19,456 = 19,490, 33 20,099.
+    # regex: weight 200, 64 bytes: 8 + 200 * (2 + 1) = 608 steps; 13 of them 2 + 13 + 7,904 = 7,919, 14 8,528.
     heavy = read(m.listed("n", m.each(m.regex("a{0,200}"))))
-    for count, outcome in ((32, None), (33, (exhausted, 0))):
+    for count, outcome in ((13, None), (14, (exhausted, 0))):
         says = f"{count} strings of 64 characters, an expression of weight 200."
         yield call(f"steps-regex-{count}", says, "A-5", [heavy], {"n": ["a" * 64] * count}, outcome)
     # fields: 2 listed and 2 given, 4 steps for each object.
     point = m.fields(m.argument("x", m.integers(0)), m.argument("y", m.integers(0)))
     objects = read(m.listed("n", m.each(point)))
-    # 3,333 of them are 9,999 values, and take 2 + 3,333 + 4 * 3,333 = 16,667 steps.
-    body = [text('{"n":['), {"repeat": text('{"x":1,"y":2},'), "times": 3_332}, text('{"x":1,"y":2}]}')]
+    # 1,365 of them are 4,096 values, and take 2 + 1,365 + 4 * 1,365 = 6,827 steps.
+    body = [text('{"n":['), {"repeat": text('{"x":1,"y":2},'), "times": 1_364}, text('{"x":1,"y":2}]}')]
     yield call("steps-fields", "Objects with two fields.", "A-5", [objects], body)
     wide = m.fields(*(m.argument(f"{each:02}", m.ANYTHING, optional=True) for each in range(64)))
     sparse = read(m.listed("n", m.each(wide)))
-    # 64 listed and none given: 2 + 307 + 64 * 307 = 19,957; with 308 of them 20,022.
-    for count, outcome in ((307, None), (308, (exhausted, 0))):
+    # 64 listed and none given: 2 + 126 + 64 * 126 = 8,192; with 127 of them 8,257.
+    for count, outcome in ((126, None), (127, (exhausted, 0))):
         body = [text('{"n":['), {"repeat": text("{},"), "times": count - 1}, text("{}]}")]
         yield call(
             f"steps-optional-fields-{count}", "Empty objects with 64 listed fields.", "A-5", [sparse], body, outcome

@@ -526,23 +526,23 @@ def steps() -> Iterator[Vector]:
     """Counting (N-8)."""
     wide, full = m.integers(0), m.one_of(*range(1024))
     # The pair itself: 1. Rule 1 asks for each of the child's branches: 1 each, and 1,024 for the listed values of each,
-    # about which an integer_range is asked without further steps: 1 + 19 * 1,025 = 19,476.
-    yield _vector("steps-19-sets", "N-8", wide, any_of_times(full, 19), accepted(covers=True))
-    yield _vector("steps-20-sets", "N-8", wide, any_of_times(full, 20), EXHAUSTED)
-    # With 1 + 523 = 524 more it is 20,000; one more is too much.
-    most = any_of_times(full, 19, m.one_of(*range(523)))
-    yield _vector("steps-20000", "N-8", wide, most, accepted(covers=True))
-    more = any_of_times(full, 19, m.one_of(*range(524)))
-    yield _vector("steps-20001", "N-8", wide, more, EXHAUSTED)
-    # 1 + 19 * 1,025, then 1 for the pair and 1 for a value that is not allowed: the answer comes before the end.
-    refusing = any_of_times(full, 19, m.exact(-1), full)
+    # about which an integer_range is asked without further steps: 1 + 7 * 1,025 = 7,176.
+    yield _vector("steps-7-sets", "N-8", wide, any_of_times(full, 7), accepted(covers=True))
+    yield _vector("steps-8-sets", "N-8", wide, any_of_times(full, 8), EXHAUSTED)
+    # With 1 + 1,015 = 1,016 more it is 8,192; one more is too much.
+    most = any_of_times(full, 7, m.one_of(*range(1015)))
+    yield _vector("steps-8192", "N-8", wide, most, accepted(covers=True))
+    more = any_of_times(full, 7, m.one_of(*range(1016)))
+    yield _vector("steps-8193", "N-8", wide, more, EXHAUSTED)
+    # 1 + 7 * 1,025, then 1 for the pair and 1 for a value that is not allowed: the answer comes before the end.
+    refusing = any_of_times(full, 7, m.exact(-1), full)
     yield _vector("steps-answered-before", "N-8", wide, refusing, accepted(covers=False))
     # Asking about a listed value takes what section 8.2 says: 400 for the members of the list, 2 more for each of them.
     zeros = m.exact([0] * 400)
     parent = m.each(m.all_of(m.integers(0), m.integers(None, 0)))
-    # 1 + 16 * (1 for the pair + 1 for the value + 400 + 800) = 19,233; with 20 of them 24,041.
-    yield _vector("steps-16-lists", "N-8 A-5", parent, any_of_times(zeros, 16), accepted(covers=True))
-    yield _vector("steps-20-lists", "N-8 A-5", parent, any_of_times(zeros, 20), EXHAUSTED)
+    # 1 + 6 * (1 for the pair + 1 for the value + 400 + 800) = 7,213; with 7 of them 8,415.
+    yield _vector("steps-6-lists", "N-8 A-5", parent, any_of_times(zeros, 6), accepted(covers=True))
+    yield _vector("steps-7-lists", "N-8 A-5", parent, any_of_times(zeros, 7), EXHAUSTED)
 
 
 AREA = Area(

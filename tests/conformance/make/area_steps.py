@@ -22,6 +22,8 @@ def any_of_times(branch: bytes, times: int, *rest: bytes) -> Data:
 
 # -- evaluating ----------------------------------------------------------------------------------------------
 
+TIMES, MEMBERS = range(20, 41), range(1, 301)
+EDGES = ("just-within", "just-past")
 LONG = "a" * 639
 COSTS = {
     # kind: a constraint, a value that it allows, and the steps that this takes
@@ -76,7 +78,7 @@ def _value(member: Any, times: int) -> Data:
 
 
 def _asked(name: str, constraint: bytes, value: Data, steps: int) -> Vector:
-    within = steps <= 20_000
+    within = steps <= 8192
     given = {"constraint": constraint.hex(), "value": value}
     requires = ("re2",) if "regex" in name else ()
     expect = accepted(allows=True) if within else EXHAUSTED
@@ -84,18 +86,29 @@ def _asked(name: str, constraint: bytes, value: Data, steps: int) -> Vector:
     return Vector(f"steps-{name}", "allows", says, ("A-5",), given, expect, requires)
 
 
+def _at_the_edge(cost: int, besides: int) -> Iterator[tuple[int, int, int]]:
+    """Give how many times the same, of how many members: as close as it gets to the budget from below, and from above.
+
+    A member takes the steps besides, and for each time 1 and the cost.
+    """
+    sizes = [(members * (besides + times * (1 + cost)), times, members) for times in TIMES for members in MEMBERS]
+    within, past = max(size for size in sizes if size[0] <= 8192), min(size for size in sizes if size[0] > 8192)
+    for steps, times, members in (within, past):
+        yield times, members, steps
+
+
 def evaluating() -> Iterator[Vector]:
-    """`each` member is asked by an all_of of 40 times the same: 1 + 40 + 40 times what it takes."""
+    """`each` member is asked by an all_of of many times the same: 1, and for each time 1 and what it takes."""
     for kind, (constraint, member, cost) in COSTS.items():
-        each, steps = m.each(m.all_of(*[constraint] * 40)), 1 + 40 + 40 * cost
-        for times in (20_000 // steps, 20_000 // steps + 1):
-            yield _asked(f"{kind}-{times}", each, _value(member, times), times * steps)
+        for (times, members, steps), edge in zip(_at_the_edge(cost, 1), EDGES, strict=True):
+            each = m.each(m.all_of(*[constraint] * times))
+            yield _asked(f"{kind}-{edge}", each, _value(member, members), steps)
     # By an any_of, whose last branch says yes: a value of another type takes nothing, any string what a string takes.
     none = {"other-type": (m.cidr("10.0.0.0/8"), 5, 0), "list": (m.url("https"), [], 0)}
     for kind, (constraint, member, cost) in {**OTHER_STRINGS, **none}.items():
-        each, steps = m.each(m.any_of(*[constraint] * 40, m.ANYTHING)), 1 + 41 + 40 * cost
-        for times in (20_000 // steps, 20_000 // steps + 1):
-            yield _asked(f"not-{kind}-{times}", each, _value(member, times), times * steps)
+        for (times, members, steps), edge in zip(_at_the_edge(cost, 2), EDGES, strict=True):
+            each = m.each(m.any_of(*[constraint] * times, m.ANYTHING))
+            yield _asked(f"not-{kind}-{edge}", each, _value(member, members), steps)
 
 
 # -- comparing -----------------------------------------------------------------------------------------------
@@ -121,9 +134,9 @@ def comparing() -> Iterator[Vector]:
         ("disjoint-from-values", "The values that are excluded.", excluded, m.prefix("x"), 500),
         ("listed", "The values that are listed.", m.integers(0), m.one_of(*NUMBERS), 500),
     ):
-        for times in (39, 40):
+        for times in (16, 17):
             steps = 1 + times * (1 + cost)
-            expect = accepted(covers=True) if steps <= 20_000 else EXHAUSTED
+            expect = accepted(covers=True) if steps <= 8192 else EXHAUSTED
             given = {"parent": parent.hex(), "child": any_of_times(child, times)}
             yield Vector(
                 f"steps-{name}-{times}", "covers", f"{says} Together {steps:,} steps.", ("N-8",), given, expect
