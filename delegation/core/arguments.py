@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, NoReturn
 
 from delegation.core import limits
+from delegation.core.canonical_json import canonical_json
 from delegation.errors import Reason, refusal
 
 Value = None | bool | int | str | Decimal | list[Any] | dict[str, Any]
@@ -22,8 +23,6 @@ Value = None | bool | int | str | Decimal | list[Any] | dict[str, Any]
 _ENCODE: Final = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
 ).encode
-_STRING: Final = json.encoder.encode_basestring
-_CONSTANTS: Final = {True: "true", False: "false", None: "null"}
 _LOWEST, _HIGHEST = -limits.SAFE_INTEGER, limits.SAFE_INTEGER
 _PLAIN: Final = 1e-6
 """Below this, RFC 8785 writes a number with an exponent."""
@@ -122,26 +121,8 @@ def _nested(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes]:
     reader = _Reader()
     typed = reader.members(values, limits.VALUE_NESTING)
     with suppress(UnicodeEncodeError):  # as above
-        return typed, (_ENCODE(typed) if reader.plain else _write(typed)).encode()
+        return typed, (_ENCODE(typed) if reader.plain else canonical_json(typed)).encode()
     return _not_text()
-
-
-def _write(value: Value) -> str:
-    """Write RFC 8785 JSON where the C encoder would not: names by UTF-16, and fractions as ECMAScript has them."""
-    if isinstance(value, str):
-        return _STRING(value)
-    if isinstance(value, Decimal):  # of the shortest digits, which `number` took; both turn to exponents below 0.000001
-        return str(value).replace("E", "e")
-    if isinstance(value, list):
-        return f"[{','.join(map(_write, value))}]"
-    if isinstance(value, dict):
-        names = sorted(value, key=_utf16)
-        return "{" + ",".join([f"{_STRING(name)}:{_write(value[name])}" for name in names]) + "}"
-    return _CONSTANTS[value] if value is None or isinstance(value, bool) else str(value)
-
-
-def _utf16(name: str) -> bytes:
-    return name.encode("utf-16-be")
 
 
 class _Reader:

@@ -7,6 +7,7 @@ address to some tools and four to others.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final, NamedTuple, Self
 
 from delegation.core.arguments import Value
@@ -17,6 +18,10 @@ from delegation.errors import Reason, refusal
 
 _V4, _V6 = 4, 6
 _BITS: Final = {_V4: 32, _V6: 128}
+_HOSTS: Final = {
+    version: {str(length): (1 << bits - length) - 1 for length in range(bits + 1)} for version, bits in _BITS.items()
+}
+"""By version and length of a network as it is written: the bits that tell the addresses in it apart."""
 _LONGEST: Final = 39
 _OCTET: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
@@ -43,13 +48,19 @@ def address_of(text: str) -> Address | None:
         return None
     if ":" in text:
         return _ipv6(text)
-    match = re.fullmatch(_IPV4, text)
+    match = _pattern(_IPV4).fullmatch(text)
     return Address(_V4, int.from_bytes(map(int, match.groups()))) if match else None
+
+
+@cache
+def _pattern(expression: str) -> re.Pattern[str]:
+    """Compile when first asked for: most tools never see an address."""
+    return re.compile(expression)
 
 
 def _ipv6(text: str) -> Address | None:
     """Read eight groups, of which the first longest run of two zeros or more is left out (RFC 5952 section 4)."""
-    match = re.fullmatch(_IPV6, text)
+    match = _pattern(_IPV6).fullmatch(text)
     if match is None:
         return None
     head, left_out, tail = match.groups()
@@ -57,10 +68,16 @@ def _ipv6(text: str) -> Address | None:
     zeros = _GROUPS - len(before) - len(after)
     if (zeros < 2) if left_out else zeros:  # noqa: PLR2004 - one zero is written
         return None
-    groups = [*before, *["0"] * zeros, *after]
-    if groups.count("0") > zeros and _longest_zeros(groups) != (len(before) if left_out else 0, zeros):
-        return None
-    number = int("".join([group.rjust(4, "0") for group in groups]), 16)
+    if "0" in before or "0" in after:
+        groups = [*before, *["0"] * zeros, *after]
+        if _longest_zeros(groups) != (len(before) if left_out else 0, zeros):
+            return None
+    number = 0
+    for group in before:
+        number = number << 16 | int(group, 16)
+    number <<= 16 * zeros
+    for group in after:
+        number = number << 16 | int(group, 16)
     return None if number >> _BITS[_V4] == _IPV4_IN_DISGUISE else Address(_V6, number)
 
 
@@ -99,9 +116,9 @@ class Cidr(NamedTuple):
         """
         text, slash, length = network.partition("/")
         address = address_of(text)
-        if address is None or not slash or not _is_length(length, _BITS[address.version]):
+        if address is None or not slash or length not in _HOSTS[address.version]:
             raise refusal(Reason.FIELD_INVALID, detail="not a network in CIDR notation and normal form")
-        others = (1 << _BITS[address.version] - int(length)) - 1
+        others = _HOSTS[address.version][length]
         if address.number & others:
             raise refusal(Reason.FIELD_INVALID, detail="a network with bits set that do not count")
         return cls(network, address.version, address.number, address.number + others)
@@ -132,8 +149,3 @@ class Cidr(NamedTuple):
     def describe(self, room: int = ROOM) -> str:  # noqa: ARG002 - the family's signature
         """Show the network."""
         return f"an IP address in {self.network}"
-
-
-def _is_length(text: str, bits: int) -> bool:
-    """Tell whether it is a decimal number without leading zeros, and at most so many bits."""
-    return text.isascii() and text.isdecimal() and text == str(int(text[:4])) and int(text) <= bits
