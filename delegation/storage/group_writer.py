@@ -1,8 +1,4 @@
-"""One thread that writes, and the grouping of what waits for it.
-
-An idle writer begins at once; what arrives while it commits shares the next commit. While the
-process is busy with several callers it also holds a group open for a moment: each commit costs
-processor time that the other work then wants, so fewer, larger groups serve everybody better.
+"""One thread that writes what waits, group after group.
 
 This module knows no SQL. It hands lists of operations to a session and their results back to
 the event loop, by one call each way.
@@ -13,24 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
-from collections import deque
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from delegation.errors import StorageError
+from delegation.storage.write_queue import HOLD_FOR, HOLD_S, BusyMeter, Group, O, WriteQueue, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_BUSY_CORES: Final = 0.75  # of one core: above it, holding a group costs less than another commit
-_BUSY_WINDOW_NS: Final = 20_000_000  # shorter windows measure the clock's ticks
-_HOLD_FOR: Final = 5  # operations; waiting for more starves 16 callers in flight
-_HOLD_S: Final = 0.003
-_GROUP_LIMIT: Final = 256  # operations, so that no group makes the next one wait long
-
 O_contra = TypeVar("O_contra", contravariant=True)
-O = TypeVar("O")  # noqa: E741
-_Group = list[tuple[O, asyncio.Future[object]]]
 
 
 class Session(Protocol[O_contra]):
@@ -46,30 +32,7 @@ class Session(Protocol[O_contra]):
         """Let go of the database."""
 
 
-class BusyMeter:
-    """Tells whether this process has lately used most of a core."""
-
-    def __init__(
-        self,
-        cpu_ns: Callable[[], int] = time.process_time_ns,
-        clock_ns: Callable[[], int] = time.monotonic_ns,
-    ) -> None:
-        self._cpu_ns, self._clock_ns = cpu_ns, clock_ns
-        self._last_cpu, self._last_clock = cpu_ns(), clock_ns()
-        self._busy = False
-
-    def busy(self) -> bool:
-        """Return whether the process was busy in the window that ended last."""
-        elapsed = self._clock_ns() - self._last_clock
-        if elapsed >= _BUSY_WINDOW_NS:
-            used = self._cpu_ns() - self._last_cpu
-            self._busy = used > _BUSY_CORES * elapsed
-            self._last_cpu += used
-            self._last_clock += elapsed
-        return self._busy
-
-
-class GroupWriter(Generic[O]):
+class GroupWriter(WriteQueue[O]):
     """Runs operations in groups on a thread of its own; used from one event loop.
 
     Arguments:
@@ -80,16 +43,10 @@ class GroupWriter(Generic[O]):
     def __init__(
         self, open_session: Callable[[], Session[O]], *, queue_limit: int, meter: BusyMeter | None = None
     ) -> None:
+        super().__init__(queue_limit=queue_limit, meter=meter)
         self._open_session = open_session
-        self._queue_limit = queue_limit
-        self._meter = meter or BusyMeter()
-        self._waiting: deque[tuple[O, asyncio.Future[object]]] = deque()
         self._wanted = 1
-        self._shared = False  # whether the last group held more than one: otherwise nobody is worth waiting for
         self._wake = threading.Event()
-        self._stopping = False
-        self._ended: str | None = "the database is not open"  # why nothing is taken; None while it is
-        self._cause: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop
         self._finished: asyncio.Future[None]
 
@@ -109,13 +66,6 @@ class GroupWriter(Generic[O]):
             self._wake.set()
             await self._finished
 
-    def check(self) -> None:
-        """Raise the `StorageError` that an operation submitted now would raise at once."""
-        if self._ended is not None:
-            raise self._ended_error()
-        if len(self._waiting) >= self._queue_limit:
-            raise StorageError("overloaded", f"{self._queue_limit} writes are waiting for the database")
-
     def submit(self, operation: O) -> asyncio.Future[object]:
         """Queue an operation; its future gets the result. Raises `StorageError` as `check` does."""
         self.check()
@@ -125,11 +75,6 @@ class GroupWriter(Generic[O]):
         if len(self._waiting) >= self._wanted and not self._wake.is_set():
             self._wake.set()
         return future
-
-    def _ended_error(self) -> StorageError:
-        error = StorageError("storage_unavailable", self._ended or "the database writer ended")
-        error.__cause__ = self._cause
-        return error
 
     # -- on the writing thread ---------------------------------------------------------------
 
@@ -141,28 +86,25 @@ class GroupWriter(Generic[O]):
             return
         self._ended = None
         self._post(started.set_result, None)
-        group: _Group[O] = []
+        group: Group[O] = []
         try:
             with contextlib.closing(session):
                 while group := self._take():
                     results = session.run([operation for operation, _ in group])
-                    self._post(_deliver, [future for _, future in group], results)
+                    self._post(deliver, [future for _, future in group], results)
         except BaseException as error:  # noqa: BLE001 - whatever ended the thread, nobody may wait for it
             self._cause = error
             self._ended = f"the database writer ended: {type(error).__name__}"
         self._post(self._finish, [future for _, future in group])
 
-    def _take(self) -> _Group[O]:
+    def _take(self) -> Group[O]:
         """Wait for a group; an empty one means that it is time to stop."""
-        group: _Group[O] = []
+        group: Group[O] = []
         while not group and not (self._stopping and not self._waiting):
             self._await(1, None)
-            if self._shared and self._meter.busy():
-                self._await(_HOLD_FOR, _HOLD_S)
-            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _GROUP_LIMIT))]
-            # Nobody waits for a cancelled one any more, so it may as well not have been asked.
-            group = [waiting for waiting in taken if not waiting[1].cancelled()]
-            self._shared = len(group) > 1
+            if self._worth_holding():
+                self._await(HOLD_FOR, HOLD_S)
+            group = self._pop()
         return group
 
     def _await(self, wanted: int, timeout_s: float | None) -> None:
@@ -179,17 +121,5 @@ class GroupWriter(Generic[O]):
     # -- on the event loop -------------------------------------------------------------------
 
     def _finish(self, unanswered: list[asyncio.Future[object]]) -> None:
-        unanswered += [future for _, future in self._waiting]
-        self._waiting.clear()
-        _deliver(unanswered, [self._ended_error() for _ in unanswered])
+        self._fail(unanswered)
         self._finished.set_result(None)
-
-
-def _deliver(futures: Sequence[asyncio.Future[object]], results: Sequence[object]) -> None:
-    for future, result in zip(futures, results, strict=True):
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)

@@ -82,6 +82,10 @@ PROOF_KEPT_MS: Final = 120_000
 verifier must remember a proof (SPEC: 35 s)."""
 
 
+REVOCATION_KEPT_MS: Final = 60_000
+"""How long after its expiry what was revoked may still be taken for valid: by a clock that is behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProofUse:
     """The one use of a proof.
@@ -219,8 +223,31 @@ class Storage(Protocol):
     ) -> int:
         """End a task and enter its revocation; return the feed position that says so.
 
-        Completing again changes nothing and returns the same position. Raises
-        `NotRecordedError`.
+        The revocation lasts for as long as the task's grant may be taken for valid, even if that was renewed a
+        moment ago. Completing again changes nothing and returns the same position. Raises `NotRecordedError`.
+        """
+
+    async def renew_grant(
+        self,
+        former: bytes,
+        link: LinkRecord,
+        *,
+        revocation: RevocationRecord,
+        fence: Fence | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> int:
+        """Put a grant in the place of a task's former one, whose revocation is entered with it.
+
+        Arguments:
+            former: the link id of the grant that the task has; if it has another by now, nothing is entered.
+            link: the new grant, of the same task.
+            revocation: the former grant's.
+            fence: what the new grant rests on, the former one included.
+            idempotency: if this request was made before, nothing is entered, and `earlier_response` gives the
+                response.
+
+        Returns the feed position that says so. Raises `NotRecordedError` if the task has no such grant or is over,
+        `Conflict`, `RevokedMeanwhileError`.
         """
 
     # -- calls -----------------------------------------------------------------------------
@@ -275,7 +302,13 @@ class Storage(Protocol):
     # -- agents and offers -----------------------------------------------------------------
 
     async def put_agent(self, agent: AgentRecord) -> None:
-        """Register an agent, or replace its registration."""
+        """Register an agent, or replace its registration.
+
+        Raises `Conflict` if somebody else registered it, for another owner, and now it registers itself.
+        """
+
+    async def remove_agent(self, agent_id: str) -> None:
+        """Take an agent's registration back. Raises `NotRecordedError` if it has none."""
 
     async def agent(self, agent_id: str) -> AgentRecord | None:
         """Return an agent's registration."""
@@ -288,6 +321,9 @@ class Storage(Protocol):
 
     async def offers(self, agent_id: str, *, now_ms: int, limit: int = 100) -> Sequence[OfferRecord]:
         """Return an agent's offers that are neither taken nor expired, longest-lived first."""
+
+    async def offer(self, offer_digest: bytes) -> OfferRecord | None:
+        """Return an offer, taken or not."""
 
     async def live_offers(self, *, now_ms: int, limit: int = 100_000) -> Sequence[OfferRecord]:
         """Return all offers that have not expired, taken or not: what a starting service must know."""

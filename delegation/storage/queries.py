@@ -58,6 +58,7 @@ OPEN_OFFERS: Final = (
     .order_by(offers.c.expires_ms.desc())
     .limit(_AT_MOST)
 )
+OFFER: Final = OFFERS.select().where(offers.c.offer_digest == sa.bindparam("offer_digest"))
 RESPONSE: Final = sa.select(responses.c.request_digest, responses.c.response).where(
     responses.c.caller == sa.bindparam("caller"),
     responses.c.method == sa.bindparam("method"),
@@ -96,12 +97,11 @@ def outcomes_of(call_ids: Sequence[bytes]) -> sa.Select[Any]:
 
 def tasks_page(which: TaskFilter, *, cursor: bytes | None, at_most: int) -> sa.Select[Any]:
     """Select a page of tasks."""
-    statement = TASKS.select()
-    by: sa.Column[Any] = tasks.c.task_id
+    # A member's tasks by its own index, so that an agent of few tasks does not read everybody's.
+    by: sa.Column[Any] = tasks.c.task_id if which.member is None else links.c.task_id
+    statement = sa.select(*(by if column is tasks.c.task_id else column for column in TASKS.columns))
     if which.member is not None:
-        # By the member's own index, so that an agent of few tasks does not read everybody's.
-        by = links.c.task_id
-        statement = statement.distinct().join(links, links.c.task_id == tasks.c.task_id)
+        statement = statement.distinct().join_from(tasks, links, links.c.task_id == tasks.c.task_id)
         statement = statement.where(links.c.holder_agent == which.member)
     if which.holder_agent is not None:
         statement = statement.where(tasks.c.holder_agent == which.holder_agent)

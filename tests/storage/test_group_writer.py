@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from delegation.errors import StorageError
-from delegation.storage.group_writer import BusyMeter, GroupWriter
+from delegation.storage.group_writer import GroupWriter
+from delegation.storage.write_queue import BusyMeter
 
 
 class Gate:

@@ -17,7 +17,7 @@ from delegation.errors import StorageError
 from delegation.storage import migrations, queries, schema
 from delegation.storage.port import CallFilter, TaskFilter
 from delegation.storage.sqlite import SqliteStorage
-from delegation.storage.sqlite.compiled import compiled
+from delegation.storage.statements import Statement
 from storage.made import FILES, NOW_MS, PLANNER, READER, a_call, proof_of
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ async def test_a_locked_database_fails_the_write_and_not_the_next(storage, path,
     ids=lambda value: value if isinstance(value, str) else "statement",
 )
 async def test_every_list_is_read_in_order_from_an_index(storage, path, statement, index):
-    ready = compiled(statement)
+    ready = Statement(statement).sqlite
     values = dict.fromkeys(ready.names, b"x")
     with closing(sqlite3.connect(path)) as database:
         plan = database.execute("explain query plan " + ready.text, ready.bind(values | ready.literals))

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from delegation.errors import StorageError
-from delegation.storage.sqlite.compiled import Compiled, compiled
 from delegation.storage.sqlite.connection import connect, storage_errors
 
 if TYPE_CHECKING:
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import sqlalchemy as sa
+    from delegation.storage.reads import Snapshot
+    from delegation.storage.statements import Statement
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -25,24 +25,24 @@ _THREADS: Final = 2
 _WAITING_LIMIT: Final = 1024
 
 
-class Snapshot:
+class SqliteSnapshot:
     """One connection inside a read transaction: every question is answered from the same moment."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def all(self, statement: Compiled | sa.Select[Any], **values: object) -> list[Row]:
+    def all(self, statement: Statement, **values: object) -> list[Row]:
         """Return all rows."""
-        ready = statement if isinstance(statement, Compiled) else compiled(statement)
+        ready = statement.sqlite
         return self._connection.execute(ready.text, ready.bind(values)).fetchall()
 
-    def one(self, statement: Compiled | sa.Select[Any], **values: object) -> Row | None:
+    def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row."""
         rows = self.all(statement, **values)
         return rows[0] if rows else None
 
 
-class Readers:
+class SqliteReaders:
     """Runs questions on reading threads; used from one event loop."""
 
     def __init__(self, path: Path) -> None:
@@ -66,8 +66,8 @@ class Readers:
         while not self._connections.empty():
             self._connections.get().close()
 
-    async def read(self, question: Callable[[Snapshot], T]) -> T:
-        """Answer a question from one snapshot of the database."""
+    async def read(self, question: Callable[[Snapshot], T], *, of_one_moment: bool = False) -> T:  # noqa: ARG002
+        """Answer a question, from one snapshot of the database whether that matters or not."""
         if self._threads is None:
             raise StorageError("storage_unavailable", "the database is not open")
         if self._waiting >= _WAITING_LIMIT:
@@ -84,7 +84,7 @@ class Readers:
             with storage_errors():
                 connection.execute("BEGIN")
                 try:
-                    return question(Snapshot(connection))
+                    return question(SqliteSnapshot(connection))
                 finally:
                     connection.execute("COMMIT")
         finally:

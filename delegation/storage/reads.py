@@ -1,8 +1,8 @@
-"""The port's questions, answered from SQLite."""
+"""The port's questions, each once for every database."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from delegation.storage import queries
 from delegation.storage.port import CallFilter, FeedPage, IdempotencyKey, Page, TaskFilter
@@ -20,7 +20,7 @@ from delegation.storage.rows import (
     RecordTable,
     kept_response,
 )
-from delegation.storage.sqlite.compiled import Compiled, compiled
+from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,29 +34,48 @@ if TYPE_CHECKING:
         OutcomeRecord,
         TaskRecord,
     )
-    from delegation.storage.sqlite.readers import Readers, Snapshot
 
 R = TypeVar("R")
+T = TypeVar("T")
+Row = tuple[Any, ...]
 
-_TASK: Final = compiled(queries.TASK)
-_LINKS_OF_TASK: Final = compiled(queries.LINKS_OF_TASK)
-_CHAIN: Final = compiled(queries.CHAIN)
-_CALL: Final = compiled(queries.CALL)
-_RECORDER: Final = compiled(queries.RECORDER)
-_RESPONSE: Final = compiled(queries.RESPONSE)
-_AGENT: Final = compiled(queries.AGENT)
-_AGENTS_AFTER: Final = compiled(queries.AGENTS_AFTER)
-_LIVE_OFFERS: Final = compiled(queries.LIVE_OFFERS)
-_OPEN_OFFERS: Final = compiled(queries.OPEN_OFFERS)
-_DOCUMENT: Final = compiled(queries.DOCUMENT)
-_NEWEST_DOCUMENT: Final = compiled(queries.NEWEST_DOCUMENT)
-_HEAD: Final = compiled(queries.HEAD)
-_FEED: Final = compiled(queries.FEED)
+_TASK: Final = Statement(queries.TASK)
+_LINKS_OF_TASK: Final = Statement(queries.LINKS_OF_TASK)
+_CHAIN: Final = Statement(queries.CHAIN)
+_CALL: Final = Statement(queries.CALL)
+_RECORDER: Final = Statement(queries.RECORDER)
+_RESPONSE: Final = Statement(queries.RESPONSE)
+_AGENT: Final = Statement(queries.AGENT)
+_AGENTS_AFTER: Final = Statement(queries.AGENTS_AFTER)
+_OFFER: Final = Statement(queries.OFFER)
+_LIVE_OFFERS: Final = Statement(queries.LIVE_OFFERS)
+_OPEN_OFFERS: Final = Statement(queries.OPEN_OFFERS)
+_DOCUMENT: Final = Statement(queries.DOCUMENT)
+_NEWEST_DOCUMENT: Final = Statement(queries.NEWEST_DOCUMENT)
+_HEAD: Final = Statement(queries.HEAD)
+_FEED: Final = Statement(queries.FEED)
 
 _OUTCOMES_AT_ONCE: Final = 500
 
 
-class SqliteReads:
+class Snapshot(Protocol):
+    """A connection, to somebody who asks it questions."""
+
+    def all(self, statement: Statement, **values: object) -> list[Row]:
+        """Return all rows."""
+
+    def one(self, statement: Statement, **values: object) -> Row | None:
+        """Return the first row."""
+
+
+class Readers(Protocol):
+    """Connections for questions; used from one event loop."""
+
+    async def read(self, question: Callable[[Snapshot], T], *, of_one_moment: bool = False) -> T:
+        """Answer a question; where it asks several things, all `of_one_moment` if it says so."""
+
+
+class Reads:
     """The reading half of the port; see `delegation.storage.port.Storage`."""
 
     def __init__(self, readers: Readers) -> None:
@@ -68,7 +87,7 @@ class SqliteReads:
 
     async def tasks(self, which: TaskFilter, *, cursor: bytes | None = None, limit: int = 100) -> Page[TaskRecord]:
         """List tasks, newest first."""
-        statement = queries.tasks_page(which, cursor=cursor, at_most=limit + 1)
+        statement = Statement(queries.tasks_page(which, cursor=cursor, at_most=limit + 1))
         rows = await self._readers.read(lambda snapshot: snapshot.all(statement))
         return _page(TASKS, rows, limit, lambda task: task.task_id)
 
@@ -86,7 +105,7 @@ class SqliteReads:
 
     async def calls(self, which: CallFilter, *, cursor: bytes | None = None, limit: int = 100) -> Page[CallRecord]:
         """List decisions, newest first."""
-        statement = queries.calls_page(which, cursor=cursor, at_most=limit + 1)
+        statement = Statement(queries.calls_page(which, cursor=cursor, at_most=limit + 1))
         rows = await self._readers.read(lambda snapshot: snapshot.all(statement))
         return _page(CALLS, rows, limit, lambda call: call.call_id)
 
@@ -96,7 +115,8 @@ class SqliteReads:
         def question(snapshot: Snapshot) -> dict[bytes, OutcomeRecord]:
             found: dict[bytes, OutcomeRecord] = {}
             for start in range(0, len(call_ids), _OUTCOMES_AT_ONCE):
-                rows = snapshot.all(queries.outcomes_of(call_ids[start : start + _OUTCOMES_AT_ONCE]))
+                some = call_ids[start : start + _OUTCOMES_AT_ONCE]
+                rows = snapshot.all(Statement(queries.outcomes_of(some)))
                 found.update((record.call_id, record) for record in map(OUTCOMES.from_row, rows))
             return found
 
@@ -123,7 +143,7 @@ class SqliteReads:
             rows = snapshot.all(_FEED, after=after_position, at_most=limit, **live)
             return FeedPage(_head(snapshot), tuple(map(REVOCATIONS.from_row, rows)))
 
-        return await self._readers.read(question)
+        return await self._readers.read(question, of_one_moment=True)
 
     async def agent(self, agent_id: str) -> AgentRecord | None:
         """Return an agent's registration."""
@@ -139,6 +159,10 @@ class SqliteReads:
         """Return an agent's open offers."""
         return await self._all(OFFERS, _OPEN_OFFERS, agent_id=agent_id, now_ms=now_ms, at_most=limit)
 
+    async def offer(self, offer_digest: bytes) -> OfferRecord | None:
+        """Return an offer, taken or not."""
+        return await self._one(OFFERS, _OFFER, offer_digest=offer_digest)
+
     async def live_offers(self, *, now_ms: int, limit: int = 100_000) -> Sequence[OfferRecord]:
         """Return all offers that have not expired."""
         return await self._all(OFFERS, _LIVE_OFFERS, now_ms=now_ms, at_most=limit)
@@ -149,11 +173,11 @@ class SqliteReads:
             return await self._one(DOCUMENTS, _NEWEST_DOCUMENT, kind=str(kind))
         return await self._one(DOCUMENTS, _DOCUMENT, kind=str(kind), version=version)
 
-    async def _one(self, table: RecordTable[R], statement: Compiled, **values: object) -> R | None:
+    async def _one(self, table: RecordTable[R], statement: Statement, **values: object) -> R | None:
         row = await self._readers.read(lambda snapshot: snapshot.one(statement, **values))
         return None if row is None else table.from_row(row)
 
-    async def _all(self, table: RecordTable[R], statement: Compiled, **values: object) -> tuple[R, ...]:
+    async def _all(self, table: RecordTable[R], statement: Statement, **values: object) -> tuple[R, ...]:
         rows = await self._readers.read(lambda snapshot: snapshot.all(statement, **values))
         return tuple(map(table.from_row, rows))
 

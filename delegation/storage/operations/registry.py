@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from delegation.errors import Conflict
 from delegation.storage import queries
+from delegation.storage.operations.operation import Lock, Operation, Transaction
 from delegation.storage.port import PROOF_KEPT_MS, NotRecordedError
 from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
 from delegation.storage.schema import agents, offers, proofs, responses, revocations
-from delegation.storage.sqlite.compiled import Compiled, compiled
-from delegation.storage.sqlite.session import Operation, Transaction
+from delegation.storage.statements import Statement, insert_or_leave, insert_or_replace
 
 if TYPE_CHECKING:
     from delegation.storage.records import AgentRecord, DocumentRecord, OfferRecord
 
-_PUT_AGENT = compiled(
-    (agent := sqlite_insert(agents)).on_conflict_do_update(
-        index_elements=[agents.c.agent_id],
-        set_={
-            "owner": agent.excluded.owner,
-            "registered_ms": agent.excluded.registered_ms,
-            "caller": agent.excluded.caller,
-        },
-    )
-)
-_ADD_OFFER = compiled(sqlite_insert(offers).on_conflict_do_nothing())
-_OFFER = compiled(OFFERS.select().where(offers.c.offer_digest == sa.bindparam("offer_digest")))
-_TAKE_OFFER = compiled(
+_PUT_AGENT = insert_or_replace(agents)
+_ADD_OFFER = insert_or_leave(offers)
+_OFFER = Statement(queries.OFFER.with_for_update())
+_TAKE_OFFER = Statement(
     sa.update(offers).where(offers.c.offer_digest == sa.bindparam("of_offer")).values(taken_by=sa.bindparam("taken_by"))
 )
-_ADD_DOCUMENT = compiled(DOCUMENTS.insert())
-_NEWEST_DOCUMENT = compiled(queries.NEWEST_DOCUMENT)
+_ADD_DOCUMENT = Statement(DOCUMENTS.insert())
+_NEWEST_DOCUMENT = Statement(queries.NEWEST_DOCUMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +74,7 @@ class TakeOffer(Operation["OfferRecord"]):
 class PutDocument(Operation[None]):
     """See `Storage.put_document`."""
 
+    lock: ClassVar[Lock] = Lock.EXCLUSIVE
     document: DocumentRecord
 
     def apply(self, transaction: Transaction) -> None:
@@ -97,10 +88,10 @@ class PutDocument(Operation[None]):
         transaction.insert(_ADD_DOCUMENT, [DOCUMENTS.to_row(self.document)])
 
 
-def _forget(table: sa.Table, end: sa.Column[Any]) -> Compiled:
+def _forget(table: sa.Table, end: sa.Column[Any]) -> Statement:
     key = sa.tuple_(*table.primary_key.columns)
     ended = sa.select(*table.primary_key.columns).where(end <= sa.bindparam("ended_ms"))
-    return compiled(sa.delete(table).where(key.in_(ended.order_by(end).limit(sa.bindparam("at_most")))))
+    return Statement(sa.delete(table).where(key.in_(ended.order_by(end).limit(sa.bindparam("at_most")))))
 
 
 _FORGET_PROOFS: Final = _forget(proofs, proofs.c.issued_ms)
@@ -115,7 +106,9 @@ class PurgeExpired(Operation[int]):
     limit: int
 
     def apply(self, transaction: Transaction) -> int:
-        """Delete what expired longest ago, from each table."""
+        """Delete what expired longest ago, from each table; nothing while another replica does."""
+        if not transaction.claim("purge"):
+            return 0
         gone = transaction.change(_FORGET_PROOFS, ended_ms=self.now_ms - PROOF_KEPT_MS, at_most=self.limit)
         for statement in _FORGET:
             gone += transaction.change(statement, ended_ms=self.now_ms, at_most=self.limit)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
+from delegation.storage.operations.operation import Lock, Operation, Transaction
 from delegation.storage.rows import REVOCATIONS
 from delegation.storage.schema import revocations
-from delegation.storage.sqlite.compiled import compiled
-from delegation.storage.sqlite.session import Operation, Transaction
+from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from delegation.storage.records import RevocationRecord
 
-_ADD = compiled(REVOCATIONS.insert())
-_STANDING = compiled(
+_ADD = Statement(REVOCATIONS.insert())
+_STANDING = Statement(
     sa.select(revocations.c.position, revocations.c.expires_ms)
     .where(revocations.c.kind == sa.bindparam("kind"), revocations.c.id == sa.bindparam("id"))
     .order_by(revocations.c.position.desc())
@@ -40,6 +40,7 @@ def enter(transaction: Transaction, revocation: RevocationRecord) -> int:
 class Revoke(Operation[int]):
     """See `Storage.revoke`."""
 
+    lock: ClassVar[Lock] = Lock.EXCLUSIVE
     revocations: Sequence[RevocationRecord]
 
     def apply(self, transaction: Transaction) -> int:

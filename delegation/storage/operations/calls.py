@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from delegation.errors import Conflict
 from delegation.storage import queries
+from delegation.storage.operations.operation import Insertion, InsertOperation, Operation, Row, Transaction
 from delegation.storage.port import (
     Fence,
     NotRecordedError,
@@ -21,38 +21,29 @@ from delegation.storage.port import (
 from delegation.storage.records import RecorderState
 from delegation.storage.rows import BATCHES, CALLS, OUTCOMES, RECORDERS
 from delegation.storage.schema import calls, decision_batches, outcomes, proofs, recorders
-from delegation.storage.sqlite.compiled import compiled
-from delegation.storage.sqlite.session import Insertion, InsertOperation, Operation, Row, Transaction
+from delegation.storage.statements import Statement, insert_or_leave, insert_or_replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from delegation.storage.records import CallRecord, DecisionBatch, OutcomeRecord
 
-_ADD_CALL = compiled(CALLS.insert())
-_CALL = compiled(queries.CALL)
-_ADD_PROOF = compiled(sa.insert(proofs))
-_MARK_PROOF = compiled(sqlite_insert(proofs).on_conflict_do_nothing())
-_PROOF = compiled(
+_ADD_CALL = Statement(CALLS.insert())
+_CALL = Statement(queries.CALL)
+_ADD_PROOF = Statement(sa.insert(proofs))
+_MARK_PROOF = insert_or_leave(proofs)
+_PROOF = Statement(
     sa.select(proofs.c.audience, proofs.c.caller, proofs.c.request_digest, proofs.c.call_id).where(
         proofs.c.issued_ms == sa.bindparam("issued_ms"), proofs.c.nonce == sa.bindparam("nonce")
     )
 )
-_ADD_OUTCOME = compiled(OUTCOMES.insert())
-_OUTCOME = compiled(OUTCOMES.select().where(outcomes.c.call_id == sa.bindparam("call_id")))
-_CALL_EXISTS = compiled(sa.select(calls.c.call_id).where(calls.c.call_id == sa.bindparam("call_id")))
-_RECORDER = compiled(queries.RECORDER)
-_SET_RECORDER = compiled(
-    (statement := sqlite_insert(recorders)).on_conflict_do_update(
-        index_elements=[recorders.c.guard_key],
-        set_={
-            "next_sequence": statement.excluded.next_sequence,
-            "last_hash": statement.excluded.last_hash,
-        },
-    )
-)
-_ADD_BATCH = compiled(BATCHES.insert())
-_BATCH_HASHES = compiled(
+_ADD_OUTCOME = Statement(OUTCOMES.insert())
+_OUTCOME = Statement(OUTCOMES.select().where(outcomes.c.call_id == sa.bindparam("call_id")))
+_CALL_EXISTS = Statement(sa.select(calls.c.call_id).where(calls.c.call_id == sa.bindparam("call_id")))
+_RECORDER = Statement(queries.RECORDER)
+_SET_RECORDER = insert_or_replace(recorders)
+_ADD_BATCH = Statement(BATCHES.insert())
+_BATCH_HASHES = Statement(
     sa.select(decision_batches.c.previous_hash, decision_batches.c.last_hash).where(
         decision_batches.c.guard_key == sa.bindparam("guard_key"),
         decision_batches.c.first_sequence == sa.bindparam("first_sequence"),

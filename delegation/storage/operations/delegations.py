@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
 from delegation.storage import queries
+from delegation.storage.operations.feed import enter
+from delegation.storage.operations.operation import Insertion, InsertOperation, Lock, Operation, Row, Transaction
 from delegation.storage.port import Fence, Idempotency, IdempotencyKey, NotRecordedError
 from delegation.storage.rows import LINKS, TASKS, kept_response
 from delegation.storage.schema import links, responses, revocations, tasks
-from delegation.storage.sqlite.compiled import Compiled, compiled
-from delegation.storage.sqlite.feed import enter
-from delegation.storage.sqlite.session import Insertion, InsertOperation, Operation, Row, Transaction
+from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from delegation.storage.records import LinkRecord, RevocationRecord, TaskRecord
 
-_ADD_TASK = compiled(TASKS.insert())
-_ADD_LINK = compiled(LINKS.insert())
-_LINK = compiled(LINKS.select().where(links.c.link_id == sa.bindparam("link_id")))
-_ADD_RESPONSE = compiled(sa.insert(responses))
-_RESPONSE = compiled(queries.RESPONSE)
-_TASK_END = compiled(sa.select(tasks.c.completed_ms).where(tasks.c.task_id == sa.bindparam("task_id")))
-_END_TASK = compiled(
+_ADD_TASK = Statement(TASKS.insert())
+_ADD_LINK = Statement(LINKS.insert())
+_LINK = Statement(LINKS.select().where(links.c.link_id == sa.bindparam("link_id")))
+_ADD_RESPONSE = Statement(sa.insert(responses))
+_RESPONSE = Statement(queries.RESPONSE)
+_TASK_END = Statement(sa.select(tasks.c.completed_ms).where(tasks.c.task_id == sa.bindparam("task_id")))
+_END_TASK = Statement(
     sa.update(tasks)
     .where(tasks.c.task_id == sa.bindparam("of_task"))
     .values(completed_ms=sa.bindparam("completed_ms"), completed_by=sa.bindparam("completed_by"))
 )
-_ENDED_AT = compiled(
+_ENDED_AT = Statement(
     sa.select(sa.func.max(revocations.c.position)).where(
         revocations.c.kind == sa.bindparam("kind"), revocations.c.id == sa.bindparam("id")
     )
@@ -43,7 +43,7 @@ def _earlier(transaction: Transaction, key: IdempotencyKey) -> bytes | None:
     return kept_response(key, row)
 
 
-def _response_rows(idempotency: Idempotency | None) -> list[tuple[Compiled, Row]]:
+def _response_rows(idempotency: Idempotency | None) -> list[tuple[Statement, Row]]:
     if idempotency is None:
         return []
     key = idempotency.key
@@ -114,6 +114,7 @@ def _as_recorded(transaction: Transaction, link: LinkRecord) -> LinkRecord:
 class CompleteTask(Operation[int]):
     """See `Storage.complete_task`."""
 
+    lock: ClassVar[Lock] = Lock.EXCLUSIVE
     task_id: bytes
     completed_ms: int
     completed_by: str

@@ -1,0 +1,148 @@
+"""What a write is, and what it sees of the transaction that it runs in.
+
+SQLite lets one transaction write at a time. PostgreSQL runs each at READ COMMITTED beside those of
+other replicas, so what an operation reads may have changed when it writes. Three things make up for it:
+
+- `Lock`: the feed's head moves under the exclusive lock only, and a fence is checked under the shared one.
+- What is inserted has a unique key. Where another was faster, the operation runs once more, and finds it.
+- What is read to be changed is selected `with_for_update()`.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from delegation.errors import StorageError
+from delegation.storage import schema
+from delegation.storage.port import Fence, RevokedMeanwhileError
+from delegation.storage.statements import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+_HEAD: Final = Statement(sa.select(schema.feed_head.c.position))
+_MOVE_HEAD: Final = Statement(
+    sa.update(schema.feed_head)
+    .where(schema.feed_head.c.position == sa.bindparam("before"))
+    .values(position=sa.bindparam("head"))
+)
+_NEWER: Final = Statement(
+    sa.select(schema.revocations.c.kind, schema.revocations.c.id, schema.revocations.c.position).where(
+        schema.revocations.c.position > sa.bindparam("after")
+    )
+)
+
+
+class Lock(enum.IntEnum):
+    """What a transaction keeps others from, until it ends."""
+
+    NONE = 0
+    SHARED = 1
+    """The feed's head stays where it is."""
+    EXCLUSIVE = 2
+    """Nobody else holds either lock."""
+
+
+class Transaction(ABC):
+    """What an operation sees of the open transaction."""
+
+    def __init__(self) -> None:
+        self._head: int | None = None
+        self._newer: dict[int, list[Row]] = {}
+
+    @abstractmethod
+    def all(self, statement: Statement, **values: object) -> list[Row]:
+        """Return all rows."""
+
+    @abstractmethod
+    def one(self, statement: Statement, **values: object) -> Row | None:
+        """Return the first row."""
+
+    @abstractmethod
+    def change(self, statement: Statement, **values: object) -> int:
+        """Run an update or delete; return how many rows it changed."""
+
+    @abstractmethod
+    def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
+        """Insert rows, each in the order of the statement's parameters."""
+
+    @abstractmethod
+    def claim(self, work: str) -> bool:
+        """Make a piece of upkeep this transaction's own; False if another has it just now."""
+
+    def head(self) -> int:
+        """Return the revocation feed's last position."""
+        if self._head is None:
+            row = self.one(_HEAD)
+            if row is None:
+                raise StorageError("storage_unavailable", "the database has lost its feed's head")
+            self._head = int(row[0])
+        return self._head
+
+    def next_position(self) -> int:
+        """Give out the feed's next position: by compare-and-set, whatever the locks are worth."""
+        before = self.head()
+        if self.change(_MOVE_HEAD, before=before, head=before + 1) != 1:
+            raise StorageError("storage_unavailable", "the feed's head moved under its lock")
+        self.forget()
+        self._head = before + 1
+        return before + 1
+
+    def check(self, fence: Fence | None) -> None:
+        """Raise `RevokedMeanwhileError` if anything behind the fence was revoked after its position."""
+        if fence is None or fence.position == self.head():
+            return
+        if fence.position > self.head():
+            raise StorageError("storage_unavailable", "the database is behind what was decided from it")
+        if fence.position not in self._newer:
+            self._newer[fence.position] = self.all(_NEWER, after=fence.position)
+        for kind, revoked_id, position in self._newer[fence.position]:
+            if (kind, revoked_id) in fence.rests_on:
+                raise RevokedMeanwhileError(kind, revoked_id, position)
+
+    def forget(self) -> None:
+        """Forget what was read: it may have been undone."""
+        self._head = None
+        self._newer.clear()
+
+
+class Operation(ABC, Generic[T]):
+    """One write; atomic by itself."""
+
+    lock: ClassVar[Lock] = Lock.NONE
+    """What it needs besides what its fence does."""
+
+    @abstractmethod
+    def apply(self, transaction: Transaction) -> T:
+        """Make the write and return its result; whatever is raised undoes it. May be run again after that."""
+
+
+class Insertion(NamedTuple, Generic[T]):
+    """The rows that make a write if nothing stands against it, and its result then."""
+
+    result: T
+    rows: Sequence[tuple[Statement, Row]]
+
+
+class InsertOperation(Operation[T]):
+    """A write that is only inserts, unless something like it is there already."""
+
+    @abstractmethod
+    def plan(self, transaction: Transaction) -> Insertion[T]:
+        """Return the rows to insert; an exception refuses the write for good."""
+
+
+def lock_of(operations: Iterable[Operation[Any]]) -> Lock:
+    """Tell which lock a group needs, from its start to its end."""
+    wanted = Lock.NONE
+    for operation in operations:
+        needed = Lock.SHARED if getattr(operation, "fence", None) is not None else Lock.NONE
+        wanted = max(wanted, needed, operation.lock)
+    return wanted

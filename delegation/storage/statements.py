@@ -1,0 +1,84 @@
+"""Statements of the shared schema, compiled once to each database's text.
+
+The hot path hands text and a tuple to the driver; compiling, or even looking up, a statement
+object there costs more than the write itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy.engine.interfaces import Dialect
+
+_SQLITE = sqlite.dialect(paramstyle="qmark")
+_POSTGRES = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """SQL text and where each named parameter goes."""
+
+    text: str
+    names: tuple[str, ...]
+    literals: dict[str, Any]
+    """Values that the statement itself holds."""
+
+    def bind(self, values: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the parameters in the text's order."""
+        known = {**self.literals, **values} if self.literals else values
+        return tuple([known[name] for name in self.names])
+
+
+class Statement:
+    """A statement whose parameters are `bindparam`s.
+
+    Arguments:
+        statement: what it says.
+        postgres: how it says that to PostgreSQL, where the two differ.
+    """
+
+    def __init__(self, statement: sa.ClauseElement, *, postgres: sa.ClauseElement | None = None) -> None:
+        self._statement = statement
+        self._for_postgres = statement if postgres is None else postgres
+
+    @cached_property
+    def sqlite(self) -> Compiled:
+        """Its text for SQLite."""
+        return _compiled(self._statement, _SQLITE)
+
+    @cached_property
+    def postgres(self) -> Compiled:
+        """Its text for PostgreSQL."""
+        return _compiled(self._for_postgres, _POSTGRES)
+
+
+def insert_or_leave(table: sa.Table) -> Statement:
+    """Insert whole rows; one whose key is taken changes nothing."""
+    return Statement(
+        sqlite.insert(table).on_conflict_do_nothing(),
+        postgres=postgresql.insert(table).on_conflict_do_nothing(),
+    )
+
+
+def insert_or_replace(table: sa.Table) -> Statement:
+    """Insert whole rows; one whose key is taken replaces what is there."""
+    key = list(table.primary_key.columns)
+    rest = [column.name for column in table.columns if not column.primary_key]
+    here, there = sqlite.insert(table), postgresql.insert(table)
+    return Statement(
+        here.on_conflict_do_update(index_elements=key, set_={name: here.excluded[name] for name in rest}),
+        postgres=there.on_conflict_do_update(index_elements=key, set_={name: there.excluded[name] for name in rest}),
+    )
+
+
+def _compiled(statement: sa.ClauseElement, dialect: Dialect) -> Compiled:
+    result = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    names = tuple(result.positiontup or ())  # type: ignore[attr-defined]
+    literals = {name: value for name, value in result.params.items() if value is not None}
+    return Compiled(str(result), names, literals)

@@ -1,0 +1,146 @@
+"""The port's writes, handed to whoever runs them; and the feed's head, told to whoever waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from delegation.storage.operations.calls import ConsumeProof, Decide, RecordDecisions, ReportOutcome
+from delegation.storage.operations.delegations import AddGrant, AddHandoffs, CompleteTask
+from delegation.storage.operations.feed import Revoke
+from delegation.storage.operations.registry import AddOffer, PurgeExpired, PutAgent, PutDocument, TakeOffer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from delegation.storage.operations.operation import Operation
+    from delegation.storage.port import Fence, Idempotency, ProofUse
+    from delegation.storage.records import (
+        AgentRecord,
+        CallRecord,
+        DecisionBatch,
+        DocumentRecord,
+        LinkRecord,
+        OfferRecord,
+        OutcomeRecord,
+        RecorderState,
+        RevocationRecord,
+        TaskRecord,
+    )
+
+T = TypeVar("T")
+
+
+class Writer(Protocol):
+    """Runs operations; used from one event loop."""
+
+    def submit(self, operation: Operation[Any], /) -> asyncio.Future[object]:
+        """Queue an operation; its future gets the result once that is durable. Raises `StorageError`."""
+
+
+class Writes:
+    """The writing half of the port; see `delegation.storage.port.Storage`."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._operations = writer
+        self._head = 0
+        self._head_moved = asyncio.Event()
+
+    async def add_grant(
+        self,
+        task: TaskRecord,
+        link: LinkRecord,
+        *,
+        fence: Fence | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> bytes | None:
+        """Record a task with its grant."""
+        return await self._write(AddGrant(task, link, fence, idempotency))
+
+    async def add_handoffs(
+        self,
+        links: Sequence[LinkRecord],
+        *,
+        fence: Fence | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> tuple[LinkRecord, ...]:
+        """Record handoffs, all or none."""
+        return await self._write(AddHandoffs(links, fence, idempotency))
+
+    async def complete_task(
+        self, task_id: bytes, *, completed_ms: int, completed_by: str, revocation: RevocationRecord
+    ) -> int:
+        """End a task and enter its revocation."""
+        operation = CompleteTask(task_id, completed_ms, completed_by, revocation)
+        return await self._write_to_feed(operation)
+
+    async def decide(
+        self, call: CallRecord, *, proof: ProofUse | None = None, fence: Fence | None = None
+    ) -> CallRecord:
+        """Enter a decision and use up its proof."""
+        return await self._write(Decide(call, proof, fence))
+
+    async def consume_proof(self, proof: ProofUse, *, fence: Fence | None = None) -> None:
+        """Use up a proof."""
+        await self._write(ConsumeProof(proof, fence))
+
+    async def record_decisions(
+        self, batch: DecisionBatch, calls: Sequence[CallRecord], proofs: Sequence[ProofUse] = ()
+    ) -> RecorderState:
+        """Enter a guard's own decisions."""
+        return await self._write(RecordDecisions(batch, calls, proofs))
+
+    async def report_outcome(self, outcome: OutcomeRecord) -> None:
+        """Enter what came of a call."""
+        await self._write(ReportOutcome(outcome))
+
+    async def revoke(self, revocations: Sequence[RevocationRecord]) -> int:
+        """Enter revocations, all or none."""
+        return await self._write_to_feed(Revoke(revocations))
+
+    async def feed_beyond(self, position: int) -> int:
+        """Wait until the feed is beyond a position."""
+        while self._head <= position:
+            await self._head_moved.wait()
+        return self._head
+
+    async def put_agent(self, agent: AgentRecord) -> None:
+        """Register an agent, or replace its registration."""
+        await self._write(PutAgent(agent))
+
+    async def add_offer(self, offer: OfferRecord) -> None:
+        """Keep an offer."""
+        await self._write(AddOffer(offer))
+
+    async def take_offer(self, offer_digest: bytes, *, taken_by: str, now_ms: int) -> OfferRecord:
+        """Take an offer for one handoff."""
+        return await self._write(TakeOffer(offer_digest, taken_by, now_ms))
+
+    async def put_document(self, document: DocumentRecord) -> None:
+        """Keep a version of a document."""
+        await self._write(PutDocument(document))
+
+    async def purge_expired(self, now_ms: int, *, limit: int = 1000) -> int:
+        """Forget what has expired."""
+        return await self._write(PurgeExpired(now_ms, limit))
+
+    async def _write(self, operation: Operation[T]) -> T:
+        return cast("T", await self._operations.submit(operation))
+
+    async def _write_to_feed(self, operation: Operation[int]) -> int:
+        """Write what moves the feed. Whoever asked may hang up: it is made, and told, all the same."""
+        written = self._operations.submit(operation)
+        written.add_done_callback(self._written_to_feed)
+        return cast("int", await asyncio.shield(written))
+
+    def _written_to_feed(self, written: asyncio.Future[object]) -> None:
+        if not written.cancelled() and written.exception() is None:
+            self._moved_to(cast("int", written.result()))
+
+    def _moved_to(self, position: int) -> int:
+        if position > self._head:
+            self._head = position
+            # Whoever waits now wakes; whoever comes later waits for the next move.
+            self._head_moved.set()
+            self._head_moved = asyncio.Event()
+        return position
