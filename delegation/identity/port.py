@@ -6,13 +6,14 @@ by the use case that serves it, with the `require_*` methods here and the ceilin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from delegation.errors import PermissionDenied, Reason, refusal
 
 if TYPE_CHECKING:
+    from delegation.core.chain import Principal
     from delegation.core.scope import Scope
 
 
@@ -40,12 +41,10 @@ class Peer:
     Attributes:
         certificate: The leaf certificate that proved its key in the handshake, PEM or DER.
         intermediates: The certificates the peer sent with it, PEM, leaf and root left out.
-        bearer: The bearer token sent with this call.
     """
 
     certificate: bytes | None = None
     intermediates: bytes = b""
-    bearer: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,23 @@ Ceiling.UNLIMITED = Ceiling(unlimited=True)
 
 
 @dataclass(frozen=True, slots=True)
+class PrincipalRule:
+    """Whose principals an orchestrator may ask grants for.
+
+    Attributes:
+        issuer: The issuer of their ID tokens.
+        subjects: Their subjects; None: all of the issuer's.
+    """
+
+    issuer: str
+    subjects: frozenset[str] | None = None
+
+    def covers(self, principal: Principal) -> bool:
+        """Tell whether a principal is one of them."""
+        return principal.issuer == self.issuer and (self.subjects is None or principal.subject in self.subjects)
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody the service knows, and what the operator lets them do. By default: nothing.
 
@@ -77,6 +93,7 @@ class Caller:
         audiences: The audiences a tool speaks for.
         any_audience: Speaks for every audience (development only).
         ceiling: The most its grants may permit.
+        principals: On whose behalf its grants may be, besides its own.
         owner: The person or team that answers for it, shown wherever it is shown.
     """
 
@@ -85,6 +102,7 @@ class Caller:
     audiences: frozenset[str] = frozenset()
     any_audience: bool = False
     ceiling: Ceiling = Ceiling.NOTHING
+    principals: tuple[PrincipalRule, ...] = ()
     owner: str = ""
 
     def has_role(self, role: Role) -> bool:
@@ -115,6 +133,19 @@ class Caller:
                 detail=f"{self.id} does not speak for this audience: its operator can list it",
             )
 
+    def require_principal(self, principal: Principal) -> None:
+        """Refuse unless the caller may ask for grants on this principal's behalf.
+
+        Raises:
+            PolicyDenied: `ceiling_exceeded`.
+        """
+        if not any(rule.covers(principal) for rule in self.principals):
+            raise refusal(
+                Reason.CEILING_EXCEEDED,
+                field="principal",
+                detail="the operator can list the issuer and the subject under the caller's principals",
+            )
+
 
 class KnownCallers(Protocol):
     """Whom the operator knows."""
@@ -129,12 +160,37 @@ class KnownCallers(Protocol):
 
 
 class Authenticator(Protocol):
-    """Finds out who a peer is. Called for every RPC, so it is quick and does no I/O."""
+    """Finds out who a peer with a certificate is. Called for every RPC, so it is quick and does no I/O."""
 
     def authenticate(self, peer: Peer) -> Caller:
         """Return the caller that the peer has proved to be.
 
         Raises:
             Unauthenticated: It proved nothing, not enough, or to be somebody unknown here.
+        """
+        ...
+
+
+class TokenAuthenticator(Protocol):
+    """Finds out who a peer is by the token that it sends with each call. It may have to fetch its issuer's keys."""
+
+    async def authenticate(self, authorization: str | None) -> Caller:
+        """Return the caller that an `authorization` header stands for.
+
+        Raises:
+            Unauthenticated: It stands for nobody, or for somebody unknown here.
+            ServiceUnavailable: That cannot be found out now.
+        """
+        ...
+
+
+class PrincipalReader(Protocol):
+    """Finds out on whose behalf a grant is asked for."""
+
+    async def principal(self, token: bytes) -> Principal:
+        """Return the principal that a token shows.
+
+        Raises:
+            Refused: It shows none; `field` is `principal_token`.
         """
         ...

@@ -14,7 +14,7 @@ from delegation.core.narrowing import scope_within
 from delegation.core.revocation import RevocationKind, principal_id, revocation_key
 from delegation.core.scope import Scope
 from delegation.errors import InvalidRequest, Reason, ScopeGrew, refusal
-from delegation.identity.port import Caller, Ceiling, Role
+from delegation.identity.port import Caller, Ceiling, PrincipalReader, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_keys, refusal_of
 from delegation.service.ids import Clock, Random, time_ordered_id
@@ -59,6 +59,7 @@ class Grant:
         now_ms: Clock,
         random: Random,
         lifetimes: GrantLifetimes | None = None,
+        principals: PrincipalReader | None = None,
     ) -> None:
         self._storage = storage
         self._keys = keys
@@ -68,6 +69,7 @@ class Grant:
         self._now_ms = now_ms
         self._random = random
         self._lifetimes = lifetimes or GrantLifetimes()
+        self._principals = principals
 
     async def __call__(
         self,
@@ -87,13 +89,13 @@ class Grant:
 
         Raises:
             PermissionDenied: the caller is no orchestrator.
-            PolicyDenied: CEILING_EXCEEDED.
-            Revoked: the caller, as agent or principal, or its key is revoked.
+            PolicyDenied: CEILING_EXCEEDED, by the scope or the principal.
+            Revoked: the caller, the principal, or the caller's key is revoked.
             InvalidRequest, Malformed, OutsideTime: what is asked for makes no sense.
+            Refused: the principal's token is not taken; `field` is `principal_token`.
             Conflict: the idempotency key was used for another request.
         """
         caller.require_role(Role.ORCHESTRATOR)
-        _refuse_principal_token(principal_token)
         depth = limits.DEFAULT_DEPTH if max_depth is None else max_depth
         lifetime = self._lifetime(lifetime_ms)
         _check_request(scope, holder_key, depth)
@@ -106,13 +108,14 @@ class Grant:
                 holder_key,
                 b"%d %d %d" % (lifetime_ms or 0, depth, unrecorded_handoffs),
                 *(trace or _NO_TRACE),
+                *((principal_token,) if principal_token else ()),
             ),
         )
         if key and (earlier := await self._storage.earlier_response(key)) is not None:
             return _kept(earlier)
         _within_ceiling(scope, caller.ceiling)
+        principal = await self._principal(caller, principal_token)
         now_ms = self._now_ms()
-        principal = Principal(caller.id, self._trust_domain, PrincipalBasis.ASSERTED)
         link = sign_grant(
             self._keys.grant,
             task_id=time_ordered_id(now_ms, self._random),
@@ -170,20 +173,25 @@ class Grant:
         self._recorded.note(record, principal.subject)
         return granted
 
+    async def _principal(self, caller: Caller, token: bytes) -> Principal:
+        """Say on whose behalf: of whom a token shows, if the caller may; without one, the caller's own."""
+        if not token:
+            return Principal(caller.id, self._trust_domain, PrincipalBasis.ASSERTED)
+        if self._principals is None:
+            raise InvalidRequest(
+                "a principal_token is not taken: this service has no issuer of ID tokens configured; "
+                "leave it out, and the grant is on the caller's own behalf"
+            )
+        principal = await self._principals.principal(token)
+        caller.require_principal(principal)
+        return principal
+
     def _lifetime(self, lifetime_ms: int | None) -> int:
         if lifetime_ms is None:
             return self._lifetimes.default_ms
         if lifetime_ms > self._lifetimes.maximum_ms:
             raise refusal(Reason.LIFETIME_TOO_LONG, detail=f"at most {self._lifetimes.maximum_ms} ms here")
         return lifetime_ms
-
-
-def _refuse_principal_token(principal_token: bytes) -> None:
-    if principal_token:
-        raise InvalidRequest(
-            "a principal_token is not taken: this service has no token issuer configured; "
-            "leave it out, and the grant is on the caller's own behalf"
-        )
 
 
 def _check_request(scope: Scope, holder_key: bytes, max_depth: int) -> None:

@@ -61,11 +61,6 @@ def test_a_peer_without_certificate_is_refused(authenticator):
         authenticator.authenticate(Peer())
 
 
-def test_a_bearer_token_does_not_replace_the_certificate(authenticator):
-    with pytest.raises(Unauthenticated, match="no client certificate"):
-        authenticator.authenticate(Peer(bearer="token"))
-
-
 def test_an_id_that_nobody_listed_is_refused(ca, authenticator):
     with pytest.raises(Unauthenticated, match="not known"):
         authenticator.authenticate(certificate(ca.issue(f"spiffe://{DOMAIN}/stranger")))

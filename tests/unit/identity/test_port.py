@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from delegation.errors import PermissionDenied, PolicyDenied, Reason
-from delegation.identity.port import Caller, Ceiling, Peer, Role
+from delegation.identity.port import Caller, Ceiling, Role
 
 NOBODY = Caller("spiffe://acme.example/nobody")
 
@@ -43,7 +43,3 @@ def test_an_agent_with_an_audience_is_still_no_tool():
 def test_a_ceiling_is_limited_or_unlimited_but_not_both():
     with pytest.raises(ValueError, match="unlimited"):
         Ceiling(scope=object(), unlimited=True)
-
-
-def test_a_bearer_token_does_not_show_in_the_repr_of_a_peer():
-    assert "secret-token" not in repr(Peer(bearer="secret-token"))

@@ -1,0 +1,191 @@
+"""Adapter: the SPIFFE Workload API: this service's own X.509-SVID, and the bundles of trust domains, as they rotate.
+
+Everything comes from a socket of this machine, pushed by the agent there (SPIRE's, or another's). Once there was an
+update, the last one stays in use while the agent is away. Each trust domain keeps a bundle of its own.
+Source: SPIFFE Workload API specification, sections 5 and 6.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from delegation.errors import ConfigError
+from delegation.identity.jwks import usable_key
+from delegation.identity.jws import ALGORITHMS, VerifyingKey
+
+if TYPE_CHECKING:
+    from spiffe.workloadapi.workload_api_client import WorkloadApiClient
+
+_LOG: Final = structlog.get_logger("delegation")
+_CONNECT_AGAIN_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Svid:
+    """An X.509-SVID and the bundles that came with it. The key stays out of any `repr`.
+
+    Attributes:
+        id: The SPIFFE ID.
+        certificate: The certificate with its intermediates, PEM.
+        key: Its private key, PEM.
+        bundles: The CA certificates of each trust domain, PEM.
+    """
+
+    id: str
+    certificate: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+    bundles: Mapping[str, bytes] = field(repr=False)
+
+
+class WorkloadApi:
+    """Follows the Workload API, in threads of its own. `start`, then `close`."""
+
+    def __init__(self, socket: str, *, jwt_bundles: bool = False) -> None:
+        """Follow nothing yet.
+
+        Args:
+            socket: Where it is, `unix:/path`.
+            jwt_bundles: Whether the keys of JWT-SVIDs are wanted.
+
+        Raises:
+            ConfigError: The extra is missing.
+        """
+        try:
+            import spiffe  # noqa: F401
+        except ImportError:
+            raise ConfigError(
+                "the Workload API needs the extra spiffe: pip install 'delegation-chain[spiffe]'"
+            ) from None
+        # It writes every failed attempt as an error; what matters is logged here.
+        logging.getLogger("spiffe").setLevel(logging.CRITICAL)
+        self._socket = socket
+        self._wants_jwt_bundles = jwt_bundles
+        self._changed: Callable[[Svid], None] = lambda _: None
+        self._svid: Svid | None = None
+        self._jwt_keys: Mapping[str, tuple[VerifyingKey, ...]] = {}
+        self._ready = threading.Condition()
+        self._wake = threading.Event()
+        self._closed = False
+
+    def start(self, *, timeout_s: float, changed: Callable[[Svid], None]) -> Svid:
+        """Connect and wait for the first SVID. Blocks.
+
+        Args:
+            timeout_s: How long to wait.
+            changed: Told of every later SVID and bundle, from another thread.
+
+        Raises:
+            ConfigError: None came in time.
+        """
+        threading.Thread(target=self._follow, name="workload-api", daemon=True).start()
+        with self._ready:
+            self._ready.wait_for(self._is_ready, timeout_s)
+            svid = self._svid if self._is_ready() else None
+            self._changed = changed
+        if svid is None:
+            self.close()
+            raise ConfigError(
+                f"the Workload API at {self._socket} gave no SVID within {timeout_s:g} s: is its agent running, and is"
+                " this workload registered there?"
+            )
+        return svid
+
+    def jwt_keys(self, trust_domain: str) -> Sequence[VerifyingKey]:
+        """Return the keys that JWT-SVIDs of a trust domain are signed with; none if the agent has given none."""
+        return self._jwt_keys.get(trust_domain, ())
+
+    def close(self) -> None:
+        """Let go of the agent. What came last stays."""
+        self._closed = True
+        self._wake.set()
+
+    def _is_ready(self) -> bool:
+        return self._svid is not None and bool(self._jwt_keys or not self._wants_jwt_bundles)
+
+    def _follow(self) -> None:
+        """Connect, and connect again when the library has given up: it does so at an answer that it cannot read."""
+        from spiffe.errors import ArgumentError
+        from spiffe.workloadapi.workload_api_client import WorkloadApiClient
+
+        while not self._closed:
+            self._wake.clear()
+            try:
+                client = WorkloadApiClient(self._socket)
+            except ArgumentError:  # no such socket: the agent is not there yet
+                self._wake.wait(_CONNECT_AGAIN_S)
+                continue
+            with client:
+                handlers = self._subscribe(client)
+                self._wake.wait()
+                for handler in handlers:
+                    handler.cancel()
+            if not self._closed:
+                self._wake.clear()
+                self._wake.wait(_CONNECT_AGAIN_S)
+
+    def _subscribe(self, client: WorkloadApiClient) -> list[Any]:
+        handlers = [client.stream_x509_contexts(self._take_svid, self._given_up)]
+        if self._wants_jwt_bundles:
+            handlers.append(client.stream_jwt_bundles(self._take_jwt_bundles, self._given_up))
+        return handlers
+
+    def _given_up(self, error: Exception) -> None:
+        if not self._closed:
+            _LOG.warning("the Workload API gave an answer that cannot be used", kind=type(error).__name__)
+        self._wake.set()
+
+    def _take_svid(self, context: Any) -> None:
+        svid = svid_of(context)
+        with self._ready:
+            self._svid = svid
+            changed = self._changed
+            self._ready.notify_all()
+        changed(svid)
+
+    def _take_jwt_bundles(self, bundles: Any) -> None:
+        keys = {}
+        for bundle in bundles.bundles:
+            found = (usable_key(name, key, allowed=ALGORITHMS) for name, key in bundle.jwt_authorities.items())
+            keys[bundle.trust_domain.name] = tuple(key for key in found if key is not None)
+        with self._ready:
+            self._jwt_keys = keys
+            self._ready.notify_all()
+
+
+class JwtSvidKeys:
+    """The keys of one trust domain's JWT-SVIDs, as a `KeySource`: the agent pushes them, there is nothing to fetch."""
+
+    def __init__(self, api: WorkloadApi, trust_domain: str) -> None:
+        self._api = api
+        self._trust_domain = trust_domain
+
+    def known(self) -> Sequence[VerifyingKey]:
+        """Return the keys that count now."""
+        return self._api.jwt_keys(self._trust_domain)
+
+    async def renewed(self) -> bool:
+        """Tell that there are no others."""
+        return False
+
+
+def svid_of(context: Any) -> Svid:
+    """Take the default SVID and all bundles out of an update (Workload API 5.3: the first one is the default)."""
+    svid = context.default_svid
+    return Svid(
+        id=str(svid.spiffe_id),
+        certificate=b"".join(one.public_bytes(Encoding.PEM) for one in svid.cert_chain),
+        key=svid.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        bundles={
+            bundle.trust_domain.name: b"".join(
+                sorted(authority.public_bytes(Encoding.PEM) for authority in bundle.x509_authorities)
+            )
+            for bundle in context.x509_bundle_set.bundles
+        },
+    )
