@@ -80,6 +80,15 @@ vectors: $(RUN) $(PROJECT) $(TEST) ## write proto/vectors from the programs in t
 attacks: $(RUN) $(PROJECT) $(TEST) ## try every class of attack, print what came of it (ARGS=--markdown: docs/attacks.md)
 	@PYTHONPATH=tests $(BIN)/python -m attacks.suite $(ARGS)
 
+.PHONY: faults
+faults: $(RUN) $(PROJECT) $(TEST) faketime ## break a real service under load, count its writes (ARGS="--kills 5 kills disk")
+	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+# Puts the clock of one process forward and back. Where it cannot be had, that scenario says so.
+.PHONY: faketime
+faketime:
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get update -qq && apt-get install -y -qq faketime; } >/dev/null 2>&1 || true; }
+
 .PHONY: fuzz
 fuzz: $(RUN) $(PROJECT) $(TEST) $(FUZZ) ## try every decoder (SECONDS=60 or RUNS=1000000 a target, TARGETS="proof bundle")
 	@$(BIN)/python tests/fuzz/run.py $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)

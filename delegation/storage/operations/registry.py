@@ -12,7 +12,7 @@ from delegation.storage import queries
 from delegation.storage.operations.operation import Lock, Operation, Transaction
 from delegation.storage.port import PROOF_KEPT_MS, NotRecordedError
 from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
-from delegation.storage.schema import agents, offers, proofs, responses, revocations
+from delegation.storage.schema import agents, feed_head, offers, proofs, responses, revocations
 from delegation.storage.statements import Statement, insert_or_leave, insert_or_replace
 
 if TYPE_CHECKING:
@@ -26,6 +26,18 @@ _TAKE_OFFER = Statement(
 )
 _ADD_DOCUMENT = Statement(DOCUMENTS.insert())
 _NEWEST_DOCUMENT = Statement(queries.NEWEST_DOCUMENT)
+
+
+_REWRITE_HEAD = Statement(sa.update(feed_head).values(position=feed_head.c.position))
+
+
+@dataclass(frozen=True, slots=True)
+class Probe(Operation[None]):
+    """See `Storage.check`: a write that changes nothing, and needs room and permission like any other."""
+
+    def apply(self, transaction: Transaction) -> None:
+        """Write the feed's head where it is."""
+        transaction.change(_REWRITE_HEAD)
 
 
 @dataclass(frozen=True, slots=True)

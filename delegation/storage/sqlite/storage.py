@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from delegation.errors import StorageError
 from delegation.storage import migrations
 from delegation.storage.group_writer import GroupWriter
+from delegation.storage.operations.registry import Probe
 from delegation.storage.reads import Reads
 from delegation.storage.sqlite.connection import connect, create_file, storage_errors, unavailable
 from delegation.storage.sqlite.readers import SqliteReaders
@@ -58,8 +59,8 @@ class SqliteStorage(Reads, Writes):
         await asyncio.to_thread(self._file.close)
 
     async def check(self) -> None:
-        """Return if a write would be taken now."""
-        self._writer.check()
+        """Return if a write is taken now, by making one: a full or read-only disk takes none."""
+        await self._write(Probe())
 
     def _session(self) -> SqliteSession:
         with storage_errors():
