@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from delegation.core import codec
 from delegation.core.approval import Approval
-from delegation.core.keys import Signer
+from delegation.core.break_glass import BreakGlass
+from delegation.core.keys import Signer, key_id
 from delegation.core.records import DecisionBatch, DecisionRecord, Outcome
 from delegation.core.revocation import FeedEntry
 from delegation.core.statement import (
@@ -140,6 +141,28 @@ def open_feed_entry(statement: SignedStatement, trust: TrustBundle, *, now_ms: i
     """Check a piece of the revocation feed. Raises BadStatement or Malformed."""
     public = trust.statement_key(statement.key_id, now_ms)
     return codec.decode_feed_entry(open_statement(statement, StatementKind.REVOCATION_FEED, public))
+
+
+def sign_break_glass(order: BreakGlass, key: Signer) -> SignedStatement:
+    """Sign a break-glass statement with the root key, or with a key that the trust bundle lists for them."""
+    return sign_statement(StatementKind.BREAK_GLASS, codec.encode_break_glass(order), key)
+
+
+def open_break_glass(statement: SignedStatement, trust: TrustBundle, root: bytes, *, now_ms: int) -> BreakGlass:
+    """Check a break-glass statement; whether it concerns the call at hand, `require_covers` says.
+
+    Args:
+        statement: as it was received.
+        trust: the current trust bundle.
+        root: the root's public key, known beforehand.
+        now_ms: the time.
+
+    Raises:
+        BadStatement: STATEMENT_INVALID.
+        Malformed: what is wrong with it.
+    """
+    public = root if statement.key_id == key_id(root) else trust.break_glass_key(statement.key_id, now_ms)
+    return codec.decode_break_glass(open_statement(statement, StatementKind.BREAK_GLASS, public))
 
 
 def sign_batch(

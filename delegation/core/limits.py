@@ -118,6 +118,16 @@ DEFAULT_DEPTH: Final = 8
 APPROVAL_LIFETIME_MS: Final = 60 * 60 * 1000
 """An approval counts at most so long: who consents sees the situation of the hour, not of the day."""
 
+BREAK_GLASS_MS: Final = 24 * 60 * 60 * 1000
+"""A break-glass statement counts at most so long, and accepts no older feed: by then every grant has ended."""
+
+FEED_AGE_MS: Final = 10 * 60 * 1000
+"""However patient an operator is with a tool, an older revocation feed says nothing about now."""
+
+FEED_AGE_READ_MS: Final = 60_000
+FEED_AGE_OTHER_MS: Final = 30_000
+"""How old the revocation feed may be for tools that only read, and for others, unless the operator says otherwise."""
+
 NOT_BEFORE_LEEWAY_MS: Final = 30_000
 """Clocks differ: a link counts this much before its not-before. Expiry has no leeway."""
 

@@ -27,6 +27,7 @@ class DecisionRecord(NamedTuple):
         feed_position: what the guard knew of the revocation feed.
         proof: the exact bytes of the signed proof, or empty.
         trace: of the decision.
+        break_glass: nonce of the break-glass statement under which the call was permitted, 16 bytes, or empty.
     """
 
     call_id: bytes
@@ -41,6 +42,7 @@ class DecisionRecord(NamedTuple):
     feed_position: int
     proof: bytes
     trace: TraceIds | None
+    break_glass: bytes = b""
 
     def __repr__(self) -> str:
         return f"DecisionRecord({self.call_id.hex()}, {self.audience}.{self.tool}, {self.reason or 'allowed'})"

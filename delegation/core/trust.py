@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from delegation.core import limits
 from delegation.core.keys import key_id
 from delegation.errors import Reason, refusal
 
@@ -15,6 +16,7 @@ class KeyPurpose(StrEnum):
     GRANT = "grant"
     STATEMENT = "statement"
     CHECKPOINT = "checkpoint"
+    BREAK_GLASS = "break_glass"
 
 
 class KeyState(StrEnum):
@@ -142,6 +144,17 @@ class TrustBundle:
             raise refusal(Reason.ISSUER_NOT_TRUSTED)
         return key
 
+    def break_glass_key(self, key_id: bytes, now_ms: int) -> bytes:
+        """Give the public key of this id that may sign break-glass statements.
+
+        Raises:
+            BadStatement: STATEMENT_INVALID if there is none that may sign them now.
+        """
+        key = self._by_id.get(key_id)
+        if key is None or key.purpose is not KeyPurpose.BREAK_GLASS or not key.usable(now_ms):
+            raise refusal(Reason.STATEMENT_INVALID, detail="not signed by a break-glass key of the trust bundle")
+        return key.public_key
+
     def statement_key(self, key_id: bytes, now_ms: int) -> bytes:
         """Give the public statement key of this id.
 
@@ -174,6 +187,7 @@ class CatalogueTool(NamedTuple):
         local: True if a guard may decide its calls in process.
         labels: of its results.
         owner: the person or team that answers for it.
+        maximum_feed_age_ms: how old a revocation feed may be when the tool runs; 0: as its effects have it.
     """
 
     audience: str
@@ -182,6 +196,7 @@ class CatalogueTool(NamedTuple):
     local: bool = False
     labels: frozenset[str] = frozenset()
     owner: str = ""
+    maximum_feed_age_ms: int = 0
 
 
 class Catalogue:
@@ -205,6 +220,29 @@ class Catalogue:
     def find(self, audience: str, tool: str) -> CatalogueTool | None:
         """Give what is said about a tool, or None."""
         return self._by_pair.get((audience, tool))
+
+    def maximum_feed_age_ms(
+        self,
+        audience: str,
+        tool: str,
+        *,
+        read_ms: int = limits.FEED_AGE_READ_MS,
+        other_ms: int = limits.FEED_AGE_OTHER_MS,
+    ) -> int:
+        """Tell how old a revocation feed may be when a tool runs (R-10).
+
+        Args:
+            audience: who serves it.
+            tool: its name.
+            read_ms: for a tool that only reads, where the catalogue does not say.
+            other_ms: for every other tool, where the catalogue does not say.
+        """
+        entry = self.find(audience, tool)
+        if entry is None:
+            return min(read_ms, other_ms)
+        if entry.maximum_feed_age_ms:
+            return entry.maximum_feed_age_ms
+        return read_ms if entry.effects == {Effect.READ} else other_ms
 
     def is_local(self, audience: str, tool: str) -> bool:
         """Tell whether a guard may decide calls of a tool in process."""

@@ -78,6 +78,8 @@ class _KeyPurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeyPurpose
     """Receipts, bindings and the revocation feed."""
     KEY_PURPOSE_CHECKPOINT: _KeyPurpose.ValueType  # 3
     """Checkpoints of the ledger."""
+    KEY_PURPOSE_BREAK_GLASS: _KeyPurpose.ValueType  # 4
+    """An operator's break-glass statements."""
 
 class KeyPurpose(_KeyPurpose, metaclass=_KeyPurposeEnumTypeWrapper):
     """What a key may sign."""
@@ -90,6 +92,8 @@ KEY_PURPOSE_STATEMENT: KeyPurpose.ValueType  # 2
 """Receipts, bindings and the revocation feed."""
 KEY_PURPOSE_CHECKPOINT: KeyPurpose.ValueType  # 3
 """Checkpoints of the ledger."""
+KEY_PURPOSE_BREAK_GLASS: KeyPurpose.ValueType  # 4
+"""An operator's break-glass statements."""
 Global___KeyPurpose: _TypeAlias = KeyPurpose  # noqa: Y015
 
 class _KeyState:
@@ -678,6 +682,7 @@ class CatalogueTool(_message.Message):
     LOCAL_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FEED_AGE_MS_FIELD_NUMBER: _builtins.int
     audience: _builtins.str
     """The audience that serves it."""
     tool: _builtins.str
@@ -686,6 +691,8 @@ class CatalogueTool(_message.Message):
     """True: a guard may decide calls of it in process. Only for tools whose sole effect is read."""
     owner: _builtins.str
     """The person or team that answers for it."""
+    maximum_feed_age_ms: _builtins.int
+    """How old a revocation feed may be when the tool runs, milliseconds; 0: as its effects have it."""
     @_builtins.property
     def effects(self) -> _containers.RepeatedScalarFieldContainer[Global___Effect.ValueType]:
         """What it does, sorted, unique, at least one."""
@@ -703,10 +710,11 @@ class CatalogueTool(_message.Message):
         local: _builtins.bool = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
         owner: _builtins.str = ...,
+        maximum_feed_age_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "effects", b"effects", "labels", b"labels", "local", b"local", "owner", b"owner", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "effects", b"effects", "labels", b"labels", "local", b"local", "maximum_feed_age_ms", b"maximum_feed_age_ms", "owner", b"owner", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -801,6 +809,7 @@ class DecisionRecord(_message.Message):
     PROOF_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
     SPAN_ID_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
     call_id: _builtins.bytes
     """16 bytes; names the call from here on."""
     chain_digest: _builtins.bytes
@@ -827,6 +836,8 @@ class DecisionRecord(_message.Message):
     """W3C trace id (16 bytes) of the decision; absent without one."""
     span_id: _builtins.bytes
     """W3C span id (8 bytes) of the decision; present iff trace_id is."""
+    break_glass: _builtins.bytes
+    """Nonce (16 bytes) of the BreakGlass under which the call was permitted; absent if it needed none."""
     def __init__(
         self,
         *,
@@ -843,10 +854,11 @@ class DecisionRecord(_message.Message):
         proof: _builtins.bytes = ...,
         trace_id: _builtins.bytes = ...,
         span_id: _builtins.bytes = ...,
+        break_glass: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "chain_digest", b"chain_digest", "decided_at_ms", b"decided_at_ms", "feed_position", b"feed_position", "link_number", b"link_number", "proof", b"proof", "reason", b"reason", "span_id", b"span_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "break_glass", b"break_glass", "call_id", b"call_id", "chain_digest", b"chain_digest", "decided_at_ms", b"decided_at_ms", "feed_position", b"feed_position", "link_number", b"link_number", "proof", b"proof", "reason", b"reason", "span_id", b"span_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -916,41 +928,57 @@ Global___Impact: _TypeAlias = Impact  # noqa: Y015
 
 @_typing.final
 class BreakGlass(_message.Message):
-    """An operator's order to accept staleness for a time."""
+    """An operator's order to go on, for a time, with a revocation feed that is too old or without the service."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    AUDIENCE_FIELD_NUMBER: _builtins.int
+    AUDIENCES_FIELD_NUMBER: _builtins.int
     JUSTIFICATION_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_MS_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
     NONCE_FIELD_NUMBER: _builtins.int
-    audience: _builtins.str
-    """Whom it concerns: an audience."""
+    EFFECTS_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FEED_AGE_MS_FIELD_NUMBER: _builtins.int
+    SINGLE_USE_FIELD_NUMBER: _builtins.int
     justification: _builtins.str
     """Why."""
     not_before_ms: _builtins.int
-    """When it begins, milliseconds since the Unix epoch."""
+    """The first moment at which it counts, milliseconds since the Unix epoch."""
     expires_at_ms: _builtins.int
-    """When it ends, milliseconds since the Unix epoch."""
+    """The first moment at which it counts no more, milliseconds since the Unix epoch."""
     operator: _builtins.str
-    """The operator."""
+    """The person who gives it."""
     nonce: _builtins.bytes
-    """16 random bytes."""
+    """16 random bytes; decision records name it by them."""
+    maximum_feed_age_ms: _builtins.int
+    """How old the revocation feed may be meanwhile, milliseconds."""
+    single_use: _builtins.bool
+    """True: it lets one call pass and no other."""
+    @_builtins.property
+    def audiences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it concerns: audiences, sorted, unique, at least one."""
+
+    @_builtins.property
+    def effects(self) -> _containers.RepeatedScalarFieldContainer[Global___Effect.ValueType]:
+        """The effects that it takes the risk of, sorted, unique, at least one: a tool with any other is not covered."""
+
     def __init__(
         self,
         *,
-        audience: _builtins.str = ...,
+        audiences: _abc.Iterable[_builtins.str] | None = ...,
         justification: _builtins.str = ...,
         not_before_ms: _builtins.int = ...,
         expires_at_ms: _builtins.int = ...,
         operator: _builtins.str = ...,
         nonce: _builtins.bytes = ...,
+        effects: _abc.Iterable[Global___Effect.ValueType] | None = ...,
+        maximum_feed_age_ms: _builtins.int = ...,
+        single_use: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "expires_at_ms", b"expires_at_ms", "justification", b"justification", "nonce", b"nonce", "not_before_ms", b"not_before_ms", "operator", b"operator"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "effects", b"effects", "expires_at_ms", b"expires_at_ms", "justification", b"justification", "maximum_feed_age_ms", b"maximum_feed_age_ms", "nonce", b"nonce", "not_before_ms", b"not_before_ms", "operator", b"operator", "single_use", b"single_use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -21,6 +21,7 @@ ANSWERS: Final[dict[str, Callable[[Given], Answer]]] = {
     "statement": statements.statement,
     "offer": statements.offer,
     "approval": statements.approval,
+    "break-glass": statements.break_glass,
     "bundle": statements.bundle,
     "catalogue": statements.catalogue,
     "batch": statements.batch,

@@ -13,6 +13,7 @@ from conformance.vectors import data
 from delegation.core import attest, codec
 from delegation.core.approval import require_approval_of
 from delegation.core.arguments import Arguments
+from delegation.core.break_glass import require_covers
 from delegation.core.conditions import approved_by
 from delegation.core.limits import DOCUMENT_BYTES, STATEMENT_BYTES
 from delegation.core.revocation import Revocation, RevocationState
@@ -71,6 +72,16 @@ def approval(given: Given) -> Answer:
         now_ms=now_ms,
     )
     return accepted()
+
+
+@refusing
+def break_glass(given: Given) -> Answer:
+    signed, now_ms = codec.decode_statement(data(given["statement"])), given["now_ms"]
+    root = bytes.fromhex(given["root_key"])
+    order = attest.open_break_glass(signed, trust_of(given["trust"]), root, now_ms=now_ms)
+    effects = codec.effects_from_numbers(given["effects"])
+    require_covers(order, audience=given["audience"], effects=effects, now_ms=now_ms)
+    return accepted(value=value_of(statement_pb2.BreakGlass.FromString(signed.payload)))
 
 
 @refusing

@@ -153,6 +153,13 @@ TARGETS: Final = (
         statement_pb2.Approval,
     ),
     codec_target(
+        "break-glass",
+        codec.decode_break_glass,
+        codec.encode_break_glass,
+        lambda: _payloads(StatementKind.BREAK_GLASS),
+        statement_pb2.BreakGlass,
+    ),
+    codec_target(
         "outcome",
         codec.decode_outcome,
         codec.encode_outcome,

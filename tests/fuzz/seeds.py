@@ -19,12 +19,14 @@ from delegation.core.attest import (
     sign_approval,
     sign_batch,
     sign_binding,
+    sign_break_glass,
     sign_bundle,
     sign_feed_entry,
     sign_offer,
     sign_outcome,
     sign_receipt,
 )
+from delegation.core.break_glass import BreakGlass
 from delegation.core.chain import TraceIds
 from delegation.core.constraints import Constraint
 from delegation.core.notation import scope_to_plain
@@ -199,6 +201,16 @@ def approvals() -> tuple[Approval, ...]:
     )
 
 
+def break_glass_orders() -> tuple[BreakGlass, ...]:
+    """Give break-glass statements: one of single use for one tool that reads, one with all that one can say."""
+    ends, day_ms = NOW_MS + MINUTE_MS, limits.BREAK_GLASS_MS
+    read = frozenset({Effect.READ})
+    return (
+        BreakGlass(("files",), "INC-7", NOW_MS, ends, "ann", some_bytes("order"), read, MINUTE_MS, single_use=True),
+        BreakGlass(("a", "files"), "why", 1, 1 + day_ms, "bob", some_bytes("order 2"), frozenset(Effect), day_ms),
+    )
+
+
 # -- feed, bundle, catalogue -----------------------------------------------------------------------------------
 
 _IDS: Final = {
@@ -257,6 +269,7 @@ def signed_statements() -> tuple[SignedStatement, ...]:
         *(sign_offer(offer, MALLORY) for offer in offers()),
         *(sign_outcome(outcome, GUARD) for outcome in outcomes()),
         *batches,
+        *(sign_break_glass(order, ROOT) for order in break_glass_orders()),
         *(sign_feed_entry(entry, STATEMENTS) for feed in feeds() for entry in feed),
         *(sign_bundle(bundle, ROOT) for bundle in bundles()),
     )

@@ -62,6 +62,7 @@ _OPEN: Final[dict[StatementKind, Callable[[SignedStatement], object]]] = {
     StatementKind.OUTCOME: lambda statement: attest.open_outcome(statement, seeds.GUARD.public),
     StatementKind.DECISION_BATCH: _open_batch,
     StatementKind.REVOCATION_FEED: lambda statement: attest.open_feed_entry(statement, BUNDLE, now_ms=NOW_MS),
+    StatementKind.BREAK_GLASS: lambda statement: attest.open_break_glass(statement, BUNDLE, ROOT.public, now_ms=NOW_MS),
     StatementKind.TRUST_BUNDLE: lambda statement: attest.open_bundle(statement, ROOT.public, now_ms=NOW_MS),
 }
 

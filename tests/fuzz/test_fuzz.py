@@ -23,6 +23,7 @@ DECODED_BY = {
     "decode_approval": "approval",
     "decode_batch": "batch",
     "decode_binding": "binding",
+    "decode_break_glass": "break-glass",
     "decode_bundle": "bundle",
     "decode_catalogue": "catalogue",
     "decode_feed_entry": "feed-entry",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from delegation.core import codec, limits
 from delegation.core.approval import Approval
+from delegation.core.break_glass import BreakGlass
 from delegation.core.call import Proof
 from delegation.core.chain import GrantClaims, Link, Principal, PrincipalBasis, TraceIds
 from delegation.core.notation import scope_from_plain, scope_to_plain
@@ -104,7 +105,8 @@ def tools(draw: st.DrawFn) -> CatalogueTool:
     effects = draw(st.frozensets(st.sampled_from(Effect), min_size=1))
     local = effects == {Effect.READ} and draw(st.booleans())
     owner = draw(st.just("") | names)
-    return CatalogueTool(draw(names), draw(names), effects, local, draw(st.frozensets(names, max_size=3)), owner)
+    labels, age_ms = draw(st.frozensets(names, max_size=3)), draw(st.integers(0, limits.FEED_AGE_MS))
+    return CatalogueTool(draw(names), draw(names), effects, local, labels, owner, age_ms)
 
 
 catalogues = st.lists(tools(), max_size=4, unique_by=lambda t: (t.audience, t.tool)).map(
@@ -119,8 +121,9 @@ def records(draw: st.DrawFn) -> DecisionRecord:
     index = draw(st.none() | st.integers(0, limits.LINKS - 1))
     chain_digest, proof = draw(st.just(b"") | some(32)), draw(st.binary(max_size=64))
     asked = (draw(names), draw(names), draw(some(32)), draw(times))
+    break_glass = draw(st.just(b"") | some(16)) if allowed else b""
     return DecisionRecord(
-        draw(some(16)), chain_digest, *asked, allowed, reason, index, draw(counts), proof, draw(traces)
+        draw(some(16)), chain_digest, *asked, allowed, reason, index, draw(counts), proof, draw(traces), break_glass
     )
 
 
@@ -148,6 +151,18 @@ def approvals(draw: st.DrawFn) -> Approval:
     return Approval(*call, draw(names), draw(names), draw(st.just("") | names), given, until, draw(some(16)))
 
 
+@st.composite
+def break_glass_orders(draw: st.DrawFn) -> BreakGlass:
+    begin = draw(times.filter(lambda time: time < limits.SAFE_INTEGER))
+    end = draw(st.integers(begin + 1, min(begin + limits.BREAK_GLASS_MS, limits.SAFE_INTEGER)))
+    audiences = tuple(sorted(draw(st.sets(names, min_size=1, max_size=3))))
+    effects = draw(st.frozensets(st.sampled_from(Effect), min_size=1))
+    age_ms = draw(st.integers(1, limits.BREAK_GLASS_MS))
+    return BreakGlass(
+        audiences, draw(names), begin, end, draw(names), draw(some(16)), effects, age_ms, draw(st.booleans())
+    )
+
+
 FORMATS: dict[str, tuple[st.SearchStrategy[Any], Any, Any]] = {
     "scope": (scopes, codec.encode_scope, codec.decode_scope),
     "link": (links, codec.encode_link, lambda data: codec.decode_link(codec.parse_link(data), data)),
@@ -160,6 +175,7 @@ FORMATS: dict[str, tuple[st.SearchStrategy[Any], Any, Any]] = {
         codec.decode_offer,
     ),
     "approval": (approvals(), codec.encode_approval, codec.decode_approval),
+    "break_glass": (break_glass_orders(), codec.encode_break_glass, codec.decode_break_glass),
     "proof": (
         st.builds(Proof, some(32), names, names, some(32), times, some(16), traces),
         codec.encode_proof,

@@ -27,7 +27,7 @@ from fuzz.message_mutations import INSIDE, change_named, places
 AIDS = {"ChainInPlace", "SignedLinkInPlace"}
 """Messages that are never written."""
 
-NOT_READ_YET = {"Checkpoint", "BreakGlass", "FederatedDomain", "TrustBundle.federated"}
+NOT_READ_YET = {"Checkpoint", "FederatedDomain", "TrustBundle.federated"}
 """Specified so that readers of this version refuse them: no vector is accepted with them."""
 
 
@@ -65,6 +65,7 @@ _SINGLE = {
     "statement": ("statement", chain_pb2.SignedStatement),
     "offer": ("statement", chain_pb2.SignedStatement),
     "bundle": ("statement", chain_pb2.SignedStatement),
+    "break-glass": ("statement", chain_pb2.SignedStatement),
     "batch": ("statement", chain_pb2.SignedStatement),
     "catalogue": ("catalogue", statement_pb2.Catalogue),
     "allows": ("constraint", chain_pb2.Constraint),

@@ -4,6 +4,7 @@ Decoders take untrusted bytes and raise `Malformed`; they give values whose ever
 Encoders take values that the kernel made and give the canonical form.
 """
 
+from delegation.core.codec.break_glass import decode_break_glass, encode_break_glass
 from delegation.core.codec.envelope import Envelope, add_statements, join_token, parse_envelope, parse_token
 from delegation.core.codec.feed import decode_feed_entry, encode_feed_entry
 from delegation.core.codec.links import (
@@ -38,7 +39,13 @@ from delegation.core.codec.statements import (
     statement_from_message,
     statement_to_message,
 )
-from delegation.core.codec.trust import decode_bundle, decode_catalogue, encode_bundle, encode_catalogue
+from delegation.core.codec.trust import (
+    decode_bundle,
+    decode_catalogue,
+    effects_from_numbers,
+    encode_bundle,
+    encode_catalogue,
+)
 
 __all__ = [
     "Envelope",
@@ -47,6 +54,7 @@ __all__ = [
     "decode_approval",
     "decode_batch",
     "decode_binding",
+    "decode_break_glass",
     "decode_bundle",
     "decode_catalogue",
     "decode_feed_entry",
@@ -58,9 +66,11 @@ __all__ = [
     "decode_record",
     "decode_scope",
     "decode_statement",
+    "effects_from_numbers",
     "encode_approval",
     "encode_batch",
     "encode_binding",
+    "encode_break_glass",
     "encode_bundle",
     "encode_catalogue",
     "encode_feed_entry",

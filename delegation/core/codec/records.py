@@ -75,6 +75,10 @@ def decode_record(data: bytes) -> DecisionRecord:
         invalid("a refusal, and only one, has a known reason")
     if message.link_number > limits.LINKS:
         invalid("a link number")
+    if message.break_glass:
+        check_bytes(message.break_glass, limits.NONCE_BYTES, "a break-glass nonce")
+        if not message.allowed:
+            invalid("a refused call needed no break-glass")
     return DecisionRecord(
         check_bytes(message.call_id, limits.CALL_ID_BYTES, "a call id"),
         message.chain_digest,
@@ -88,6 +92,7 @@ def decode_record(data: bytes) -> DecisionRecord:
         check_count(message.feed_position, "a feed position"),
         message.proof,
         trace_of(message.trace_id, message.span_id),
+        message.break_glass,
     )
 
 
@@ -107,6 +112,7 @@ def encode_record(record: DecisionRecord) -> bytes:
             link_number=0 if record.link_index is None else record.link_index + 1,
             feed_position=record.feed_position,
             proof=record.proof,
+            break_glass=record.break_glass,
             **trace_fields(record.trace),
         )
     )

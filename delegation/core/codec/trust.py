@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from delegation.core import limits
@@ -111,11 +112,28 @@ def decode_catalogue(data: bytes) -> Catalogue:
     return Catalogue(tools)
 
 
+def effects_from_numbers(numbers: Iterable[int]) -> frozenset[Effect]:
+    """Take effects from their numbers in statement.proto.
+
+    Raises:
+        Malformed: FIELD_INVALID if one is unknown, there is none, or they are not sorted and unique.
+    """
+    given = list(numbers)
+    known = frozenset(effect for number, effect in _EFFECTS.items() if number in given)
+    if not given or given != effect_numbers(known):
+        invalid("effects are unknown, missing, not sorted or repeated")
+    return known
+
+
+def effect_numbers(effects: Iterable[Effect]) -> list[pb.Effect.ValueType]:
+    """Give the numbers of effects, in order."""
+    return sorted(_EFFECT_NUMBERS[effect] for effect in effects)
+
+
 def _tool(message: pb.CatalogueTool) -> CatalogueTool:
-    effects = [_EFFECTS.get(number) for number in message.effects]
-    known = frozenset(effect for effect in effects if effect is not None)
-    if not effects or list(message.effects) != sorted({_EFFECT_NUMBERS[effect] for effect in known}):
-        invalid("a tool's effects are unknown, missing, not sorted or repeated")
+    known = effects_from_numbers(message.effects)
+    if not 0 <= message.maximum_feed_age_ms <= limits.FEED_AGE_MS:
+        invalid("the feed may not be that old")
     if message.local and known != {Effect.READ}:
         invalid("only a tool whose sole effect is read can be local")
     labels = [check_name(label, "a label") for label in message.labels]
@@ -128,6 +146,7 @@ def _tool(message: pb.CatalogueTool) -> CatalogueTool:
         message.local,
         frozenset(labels),
         check_text(message.owner, "an owner", limits.NAME_BYTES),
+        message.maximum_feed_age_ms,
     )
 
 
@@ -141,10 +160,11 @@ def encode_catalogue(catalogue: Catalogue) -> bytes:
                 pb.CatalogueTool(
                     audience=tool.audience,
                     tool=tool.tool,
-                    effects=sorted(_EFFECT_NUMBERS[effect] for effect in tool.effects),
+                    effects=effect_numbers(tool.effects),
                     local=tool.local,
                     labels=sorted(tool.labels),
                     owner=tool.owner,
+                    maximum_feed_age_ms=tool.maximum_feed_age_ms,
                 )
                 for tool in ordered
             ]

@@ -4,18 +4,39 @@ import { ascending, compareText, sameBytes, sha256 } from "./bytes.js";
 import { read } from "./canonical.js";
 import { Refused } from "./errors.js";
 import { checkName, checkText, requireField } from "./field-values.js";
-import { DOCUMENT_BYTES, NAME_BYTES } from "./limits.js";
+import { DOCUMENT_BYTES, FEED_AGE_MS, FEED_AGE_OTHER_MS, FEED_AGE_READ_MS, NAME_BYTES } from "./limits.js";
 import * as messages from "./statement-messages.js";
 
 const READ = 1;
 const EFFECTS = 6;
+
+/** Checks effects (T-19, B-2): named, sorted, unique, at least one. */
+export function checkEffects(effects: readonly number[]): void {
+  requireField(effects.length > 0 && ascending(effects, (a, b) => a - b), "effects are not sorted, unique, present");
+  requireField(
+    effects.every((effect) => effect >= 1 && effect <= EFFECTS),
+    "an effect is not one of those there are",
+  );
+}
 
 export class Catalogue {
   constructor(readonly tools: readonly messages.CatalogueToolMessage[]) {}
 
   /** T-20: a tool that is not listed is not local. */
   isLocal(audience: string, tool: string): boolean {
-    return this.tools.some((entry) => entry.audience === audience && entry.tool === tool && entry.local);
+    return this.#find(audience, tool)?.local ?? false;
+  }
+
+  /** how old the revocation feed may be when a tool runs. */
+  maximumFeedAgeMs(audience: string, tool: string): number {
+    const entry = this.#find(audience, tool);
+    if (entry === undefined) return FEED_AGE_OTHER_MS;
+    if (entry.maximumFeedAgeMs > 0n) return Number(entry.maximumFeedAgeMs);
+    return entry.effects.length === 1 && entry.effects[0] === READ ? FEED_AGE_READ_MS : FEED_AGE_OTHER_MS;
+  }
+
+  #find(audience: string, tool: string): messages.CatalogueToolMessage | undefined {
+    return this.tools.find((entry) => entry.audience === audience && entry.tool === tool);
   }
 }
 
@@ -39,14 +60,12 @@ export function readCatalogue(bytes: Uint8Array): Catalogue {
   return new Catalogue(tools);
 }
 
-function checkTool({ audience, tool, effects, local, labels, owner }: messages.CatalogueToolMessage): void {
+function checkTool(entry: messages.CatalogueToolMessage): void {
+  const { audience, tool, effects, local, labels, owner, maximumFeedAgeMs } = entry;
   checkName(audience, "audience");
   checkName(tool, "tool");
-  requireField(effects.length > 0 && ascending(effects, (a, b) => a - b), "effects are not sorted, unique, present");
-  requireField(
-    effects.every((effect) => effect >= 1 && effect <= EFFECTS),
-    "an effect is not one of those there are",
-  );
+  checkEffects(effects);
+  requireField(maximumFeedAgeMs >= 0n && maximumFeedAgeMs <= FEED_AGE_MS, "a feed may not be so old");
   requireField(!local || (effects.length === 1 && effects[0] === READ), "a local tool does more than read");
   for (const label of labels) checkName(label, "label");
   requireField(ascending(labels, compareText), "labels are not sorted, or not unique");

@@ -12,6 +12,7 @@ import {
   DOCUMENT_BYTES,
   LINK_ID_BYTES,
   LINKS,
+  NONCE_BYTES,
   RECORD_BYTES,
 } from "./limits.js";
 import * as messages from "./statement-messages.js";
@@ -61,4 +62,6 @@ export function checkDecisionRecord(bytes: Uint8Array): void {
   requireField(record.linkNumber <= LINKS, "link_number is out of range");
   count(record.feedPosition, "feed_position");
   checkTraceIds(record.traceId, record.spanId);
+  if (record.breakGlass.length > 0) checkSize(record.breakGlass, NONCE_BYTES, "break_glass");
+  requireField(record.allowed || record.breakGlass.length === 0, "a refused call needed no break-glass");
 }

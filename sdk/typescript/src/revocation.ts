@@ -5,9 +5,10 @@ import { read } from "./canonical.js";
 import { Refused } from "./errors.js";
 import { checkSize, count, requireField, time } from "./field-values.js";
 import {
+  BREAK_GLASS_MS,
   DIGEST_BYTES,
   DOCUMENT_BYTES,
-  FEED_AGE_MS,
+  FEED_AGE_OTHER_MS,
   KEY_BYTES,
   KEY_ID_BYTES,
   LINK_ID_BYTES,
@@ -136,11 +137,11 @@ export class RevocationFeed {
     }
   }
 
-  /** R-7: whether the feed is whole and no older than `maximumAgeMs`. */
-  isFresh(at: { nowMs: number; monotonicMs: number }, maximumAgeMs = FEED_AGE_MS): boolean {
+  /** R-7: whether the feed is whole and no older than `maximumAgeMs`: that of the tool (R-10), or of a break-glass (B-4). */
+  isFresh(at: { nowMs: number; monotonicMs: number }, maximumAgeMs = FEED_AGE_OTHER_MS): boolean {
     const age = Math.max(at.nowMs - this.#issuedAtMs, at.monotonicMs - this.#arrivedMs);
     const whole = this.#position !== undefined && this.#unfinished === undefined;
-    return whole && age <= Math.min(maximumAgeMs, FEED_AGE_MS);
+    return whole && age <= Math.min(maximumAgeMs, BREAK_GLASS_MS);
   }
 
   #take(piece: FeedPiece): void {

@@ -103,6 +103,7 @@ const CatalogueTool = define({
   local: bool(4),
   labels: repeated(string(5)),
   owner: string(6),
+  maximumFeedAgeMs: int64(7),
 });
 
 export const Catalogue = define({ tools: repeated(nested(1, () => CatalogueTool)) });
@@ -128,6 +129,7 @@ export const DecisionRecord = define({
   proof: bytes(11),
   traceId: bytes(12),
   spanId: bytes(13),
+  breakGlass: bytes(14),
 });
 
 const Impact = define({ name: string(1), amount: string(2) });
@@ -137,4 +139,16 @@ export const Outcome = define({
   status: enumeration(2),
   endedAtMs: int64(3),
   impacts: repeated(nested(4, () => Impact)),
+});
+
+export const BreakGlass = define({
+  audiences: repeated(string(1)),
+  justification: string(2),
+  notBeforeMs: int64(3),
+  expiresAtMs: int64(4),
+  operator: string(5),
+  nonce: bytes(6),
+  effects: repeated(enumeration(7)),
+  maximumFeedAgeMs: int64(8),
+  singleUse: bool(9),
 });

@@ -9,11 +9,11 @@ import { DIGEST_BYTES, DOCUMENT_BYTES } from "./limits.js";
 import * as messages from "./statement-messages.js";
 import { openStatement, readStatement } from "./statements.js";
 
-const PURPOSES = [undefined, "grant", "statement", "checkpoint"] as const;
+const PURPOSES = [undefined, "grant", "statement", "checkpoint", "break_glass"] as const;
 const STATES = [undefined, "active", "retired", "compromised"] as const;
 
 export interface TrustedKey {
-  readonly purpose: "grant" | "statement" | "checkpoint";
+  readonly purpose: "grant" | "statement" | "checkpoint" | "break_glass";
   readonly publicKey: Uint8Array;
   readonly notBeforeMs: number;
   /** 0: no end is set. */
@@ -58,6 +58,15 @@ export function statementKey(trust: Trust, id: Uint8Array, nowMs: number): Uint8
   const key = trust.find(id);
   if (key === undefined || !counts(key, "statement", nowMs)) {
     throw new Refused("statement_invalid", "a statement is by no key that counts for statements");
+  }
+  return key.publicKey;
+}
+
+/** B-1: the public key of the break-glass key that a statement names. Refuses `statement_invalid`. */
+export function breakGlassKey(trust: Trust, id: Uint8Array, nowMs: number): Uint8Array {
+  const key = trust.find(id);
+  if (key === undefined || !counts(key, "break_glass", nowMs)) {
+    throw new Refused("statement_invalid", "a break-glass statement is by no key that counts for them");
   }
   return key.publicKey;
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 
+import { checkCovers, openBreakGlass } from "../src/break-glass.js";
 import { hex } from "../src/bytes.js";
 import { openCatalogue } from "../src/catalogue.js";
 import { openDecisionBatch } from "../src/decisions.js";
@@ -52,6 +53,16 @@ export const STATEMENTS: Readonly<Record<string, Single>> = {
       nowMs: number(input["now_ms"]),
     });
     return { value: messageAsJson(messages.TrustBundle, readStatement(statement, statement.length).payload) };
+  },
+
+  "break-glass"(json) {
+    const input = members(json, ["trust", "root_key", "statement", "now_ms", "audience", "effects"]);
+    const statement = bytes(input["statement"]);
+    const nowMs = number(input["now_ms"]);
+    const by = { trust: readTrust(input["trust"]), rootKey: fromHex(input["root_key"]), nowMs };
+    const order = openBreakGlass(statement, by);
+    checkCovers(order, { audience: text(input["audience"]), effects: list(input["effects"]).map(number), nowMs });
+    return { value: messageAsJson(messages.BreakGlass, readStatement(statement).payload) };
   },
 
   catalogue(json) {

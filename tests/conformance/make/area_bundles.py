@@ -129,7 +129,7 @@ def _bad_bundles(full: bytes) -> Iterator[tuple[str, str, str, bytes]]:
     yield "key-for-two-purposes", "A key for two purposes.", "T-15", bundle(*twice)
     for name, key in (
         ("purpose-0", trusted_key(0, public)),
-        ("purpose-4", trusted_key(4, public)),
+        ("purpose-5", trusted_key(5, public)),
         ("state-0", trusted_key(1, public, state=0)),
         ("state-4", trusted_key(1, public, state=4)),
         ("key-31-bytes", trusted_key(1, public[:31])),
@@ -153,11 +153,18 @@ READ, WRITE, EXTERNAL, DESTRUCTIVE, SPENDS, PRIVILEGE = range(1, 7)
 
 
 def entry(
-    audience: str, tool: str, *effects: int, local: bool = False, labels: Sequence[str] = (), owner: str = ""
+    audience: str,
+    tool: str,
+    *effects: int,
+    local: bool = False,
+    labels: Sequence[str] = (),
+    owner: str = "",
+    feed_age_ms: int = 0,
 ) -> bytes:
     """Give a `CatalogueTool` as a field of a catalogue."""
     head = some(1, audience) + some(2, tool) + some(3, bytes(effects)) + nonzero(4, local)
-    return delimited(1, head + b"".join(delimited(5, label) for label in labels) + some(6, owner))
+    rest = some(6, owner) + nonzero(7, feed_age_ms)
+    return delimited(1, head + b"".join(delimited(5, label) for label in labels) + rest)
 
 
 LOCAL = entry("files", "read", READ, local=True)
@@ -184,7 +191,7 @@ def catalogues() -> Iterator[Vector]:
     yield vector("local", "A tool that reads and is local.", "T-20", LOCAL, local(True, False, False))
     remote = entry("files", "read", READ)
     yield vector("not-local", "A tool that reads and is not local.", "T-20", remote, local(False, False, False))
-    full = entry("files", "read", READ, local=True, labels=("a", "b"), owner="Files team") + entry(
+    full = entry("files", "read", READ, local=True, labels=("a", "b"), owner="Files team", feed_age_ms=600_000) + entry(
         "files", "write", READ, WRITE, EXTERNAL, DESTRUCTIVE, SPENDS, PRIVILEGE
     )
     yield vector("two", "Two tools, with everything.", "T-19", full, local(True, False, False))
@@ -209,6 +216,7 @@ def catalogues() -> Iterator[Vector]:
         ("label-empty", "An empty label.", entry("files", "read", READ, labels=("",))),
         ("no-audience", "A tool of no audience.", entry("", "read", READ)),
         ("no-tool", "A tool without a name.", entry("files", "", READ)),
+        ("feed-too-old", "A feed that is older than may be.", entry("files", "read", READ, feed_age_ms=600_001)),
         ("owner-newline", "An owner with a line break.", entry("files", "read", READ, owner="a\n")),
     ):
         yield vector(name, says, "T-19 T-20", data, refused("field_invalid"))

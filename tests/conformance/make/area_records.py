@@ -37,6 +37,7 @@ def record(**tweaks: Any) -> bytes:
         "proof": b"",
         "trace_id": b"",
         "span_id": b"",
+        "break_glass": b"",
         **tweaks,
     }
     encoded = (
@@ -122,6 +123,9 @@ def _records() -> Iterator[tuple[str, str, bytes, dict[str, Any]]]:
         ("link-32", True, {"allowed": False, "reason": "expired", "link_number": 32}),
         ("traced", True, {"trace_id": fixed("trace"), "span_id": fixed("span", 8)}),
         ("with-proof", True, {"proof": b"any bytes"}),
+        ("break-glass", True, {"break_glass": fixed("break-glass nonce")}),
+        ("break-glass-15-bytes", False, {"break_glass": fixed("break-glass nonce")[:15]}),
+        ("denied-with-break-glass", False, {"allowed": False, "reason": "expired", "break_glass": fixed("nonce")}),
         ("allowed-with-reason", False, {"reason": "expired"}),
         ("denied-without-reason", False, {"allowed": False}),
         ("unknown-reason", False, {"allowed": False, "reason": "because"}),

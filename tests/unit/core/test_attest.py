@@ -179,6 +179,7 @@ def test_every_opener_is_tried_somewhere():
         "offer",
         "approval",
         "bundle",
+        "break_glass",
         "catalogue",
         "feed_entry",
         "batch",

@@ -93,7 +93,7 @@ WRONG = {
     "a version that no database holds": lambda m: setattr(m, "version", 2**53),
     "no trust domain": lambda m: setattr(m, "trust_domain", ""),
     "a key for nothing": lambda m: setattr(m.keys[0], "purpose", 0),
-    "a key for something unknown": lambda m: setattr(m.keys[0], "purpose", 4),
+    "a key for something unknown": lambda m: setattr(m.keys[0], "purpose", 5),
     "a key in no state": lambda m: setattr(m.keys[0], "state", 0),
     "a compromised key that does not say since when": lambda m: setattr(m.keys[0], "state", 3),
     "a good key that is compromised": lambda m: setattr(m.keys[0], "compromised_at_ms", 1),
