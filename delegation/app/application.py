@@ -23,14 +23,16 @@ from delegation.app.development import (
     development_tls,
     issue_development_profile,
 )
-from delegation.app.key_files import read_bundle, read_root_public, service_keys, system_ms
+from delegation.app.key_files import read_root_public, system_ms
+from delegation.app.key_store import open_key_store
+from delegation.app.trust_reload import ReloadingTrust
 from delegation.app.use_cases import handlers
-from delegation.core.codec import encode_catalogue, encode_statement
 from delegation.core.trust import Catalogue
-from delegation.errors import ConfigError, Conflict
+from delegation.errors import ConfigError
 from delegation.identity.mtls import MtlsAuthenticator
 from delegation.identity.static import StaticIdentities
 from delegation.jobs.sweeper import run_sweeper
+from delegation.server.caller_limits import CallerLimits
 from delegation.server.catalogue_file import load_catalogue
 from delegation.server.config import ServerConfig
 from delegation.server.config_sections import TlsFiles
@@ -42,11 +44,7 @@ from delegation.server.tls import TlsMaterial
 from delegation.server.tls_reload import ReloadingTls
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Offers
-from delegation.service.trust import Trust, check_trust
-from delegation.signing.port import ServiceKeys
-from delegation.signing.sealed_file import find_passphrase
 from delegation.storage.port import Storage
-from delegation.storage.records import DocumentRecord
 from delegation.storage.sqlite import SqliteStorage
 
 _LOG: Final = structlog.get_logger("delegation")
@@ -58,8 +56,7 @@ _GC_THRESHOLD: Final = 50_000
 class _Parts:
     """What a configuration gives before anything runs."""
 
-    keys: ServiceKeys
-    trust: Trust
+    trust: ReloadingTrust
     trust_root: bytes
     identities: StaticIdentities
     tls: TlsFiles
@@ -99,9 +96,9 @@ class Application:
         await storage.open()
         self._storage = storage
         try:
-            await _keep_documents(storage, parts.trust, self._now_ms())
+            await parts.trust.start(storage)
             feed = RevocationFeed(
-                storage, parts.keys.statement, now_ms=self._now_ms, heartbeat_ms=config.feed.heartbeat_ms
+                storage, parts.trust.in_use.keys.statement, now_ms=self._now_ms, heartbeat_ms=config.feed.heartbeat_ms
             )
             await feed.start()
             self._feed = feed
@@ -112,6 +109,7 @@ class Application:
             await self.stop()
             raise
         self._tasks.append(asyncio.create_task(run_sweeper(storage, self._now_ms)))
+        self._tasks.append(asyncio.create_task(parts.trust.follow(storage)))
 
     async def _listen(self, storage: Storage, feed: RevocationFeed, offers: Offers) -> None:
         parts, config = self._parts, self.config
@@ -128,8 +126,7 @@ class Application:
             handlers(
                 config,
                 storage=storage,
-                keys=parts.keys,
-                trust=parts.trust,
+                trust=parts.trust.in_use,
                 feed=feed,
                 offers=offers,
                 now_ms=self._now_ms,
@@ -156,6 +153,10 @@ class Application:
         if self._storage is not None:
             await self._storage.close()
 
+    def look_at_keys(self) -> None:
+        """Look at once whether trust bundle or keys have changed, rather than in a moment."""
+        self._parts.trust.look_now()
+
     def issue_profile(self, spiffe_id: str, *, directory: Path | None = None) -> Path:
         """In development, give an identity its profile; return the profile's path. Raises `ConfigError`."""
         return issue_development_profile(
@@ -169,29 +170,21 @@ def build(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> App
     Raises:
         ConfigError: one line that says what to do.
     """
-    catalogue = load_catalogue(config.catalogue) if config.catalogue is not None else Catalogue()
     tls = config.tls
     if config.dev:
+        catalogue = load_catalogue(config.catalogue) if config.catalogue is not None else Catalogue()
         ca = development_ca(config)
-        keys = development_keys(config, catalogue)
+        store = development_keys(config, catalogue)
         identities = development_identities(config)
         tls = tls or development_tls(config, ca)
     else:
-        passphrase = find_passphrase(os.environ, config.keys.passphrase_file)
-        keys = service_keys(config.keys_directory, passphrase)
+        store = open_key_store(config.keys, config.keys_directory, os.environ)
         identities = StaticIdentities(config.callers())
     if tls is None:
         raise ConfigError("tls is missing: set tls.certificate, tls.key and tls.client_ca, or use --dev")
     trust_root = read_root_public(config.keys_directory)
-    trust = check_trust(
-        read_bundle(config.keys_directory),
-        encode_catalogue(catalogue) if catalogue.tools else b"",
-        root_key=trust_root,
-        keys=keys,
-        trust_domain=config.trust_domain,
-        now_ms=now_ms(),
-    )
-    return Application(config, _Parts(keys, trust, trust_root, identities, tls), now_ms=now_ms)
+    trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms)
+    return Application(config, _Parts(trust, trust_root, identities, tls), now_ms=now_ms)
 
 
 def serve(config: ServerConfig, *, ready: Callable[[Application], None] | None = None) -> None:
@@ -215,6 +208,7 @@ async def _run(application: Application, ready: Callable[[Application], None] | 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, application.look_at_keys)
     await application.start()
     try:
         if application.config.dev:
@@ -247,18 +241,11 @@ def _allowance(config: ServerConfig) -> Allowance:
     limits = config.limits
     return Allowance(
         calls=limits.queue_capacity,
+        caller=CallerLimits(
+            calls=limits.calls_per_caller or max(1, limits.queue_capacity // 4),
+            streams=limits.streams_per_caller,
+            per_second=limits.rate_per_caller,
+        ),
         default_seconds=limits.default_deadline_ms / 1000,
         maximum_seconds=limits.max_deadline_ms / 1000,
     )
-
-
-async def _keep_documents(storage: Storage, trust: Trust, now_ms: int) -> None:
-    """Keep what is served, so that an older bundle is never served again. Raises `ConfigError`."""
-    content = encode_statement(trust.statement)
-    try:
-        await storage.put_document(DocumentRecord("trust_bundle", trust.bundle.version, content, now_ms))
-    except Conflict:
-        raise ConfigError(
-            f"the trust bundle, version {trust.bundle.version}, is not newer than one that this database has seen:"
-            " sign a new one with `delegation keys sign-bundle`, or use the database that belongs to it"
-        ) from None

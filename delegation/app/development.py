@@ -18,10 +18,9 @@ from delegation.app.key_files import (
     create_service_keys,
     has_key,
     read_bundle,
-    service_keys,
-    sign_bundle_file,
     system_ms,
 )
+from delegation.app.next_bundle import sign_bundle_file
 from delegation.core.attest import catalogue_digest
 from delegation.core.codec import decode_bundle
 from delegation.core.trust import Catalogue
@@ -32,8 +31,8 @@ from delegation.identity.profile import PROFILE_FILE, Profile, issue_profile, pr
 from delegation.identity.static import StaticIdentities, development_caller, development_operator
 from delegation.server.config import ServerConfig
 from delegation.server.config_sections import TlsFiles
-from delegation.signing.port import SERVICE_PURPOSES, ServiceKeys, SignerPurpose
-from delegation.signing.sealed_file import RANDOM_PASSPHRASE_COST, find_or_create_random_passphrase
+from delegation.signing.port import SERVICE_PURPOSES, KeyStore, SignerPurpose
+from delegation.signing.sealed_file import RANDOM_PASSPHRASE_COST, SealedFiles, find_or_create_random_passphrase
 
 BUNDLE_LIFETIME_MS: Final = 365 * 24 * 60 * 60 * 1000
 RENEW_BUNDLE_MS: Final = 30 * 24 * 60 * 60 * 1000
@@ -71,26 +70,26 @@ def development_tls(config: ServerConfig, ca: DevelopmentCa) -> TlsFiles:
     return TlsFiles(certificate=certificate, key=key, client_ca=config.state_dir / "ca" / "ca.pem")
 
 
-def development_keys(config: ServerConfig, catalogue: Catalogue) -> ServiceKeys:
-    """Open the keys, or make them; sign a bundle unless the present one will do. Raises `ConfigError`."""
+def development_keys(config: ServerConfig, catalogue: Catalogue) -> KeyStore:
+    """Find the keys, or make them; sign a bundle unless the present one will do. Raises `ConfigError`."""
     directory = config.keys_directory
     passphrase = find_or_create_random_passphrase(directory / _PASSPHRASE_FILE, random=secrets.token_bytes)
     if not has_key(directory, SignerPurpose.ROOT):
         create_root_key(directory, passphrase, cost=RANDOM_PASSPHRASE_COST)
     missing = [purpose for purpose in SERVICE_PURPOSES if not has_key(directory, purpose)]
     create_service_keys(directory, passphrase, purposes=missing, cost=RANDOM_PASSPHRASE_COST)
-    keys = service_keys(directory, passphrase)
+    store = SealedFiles(directory, lambda: passphrase, cost=RANDOM_PASSPHRASE_COST)
     if missing or not _bundle_will_do(directory, catalogue):
         sign_bundle_file(
             directory,
+            store=store,
             root_directory=directory,
             root_passphrase=passphrase,
-            keys=keys,
             trust_domain=config.trust_domain,
             catalogue=catalogue,
             lifetime_ms=BUNDLE_LIFETIME_MS,
         )
-    return keys
+    return store
 
 
 def _bundle_will_do(directory: Path, catalogue: Catalogue) -> bool:

@@ -1,7 +1,7 @@
-"""The operator's work with keys: making them, and signing the trust bundle that lists them.
+"""The operator's key files: keys are made, and the trust bundle that lists them is written and read.
 
 The root key is made and used offline. What a running service needs of it is its public half, beside
-the bundle that it signed: `root.pub` and `trust-bundle.bin` in the keys' directory.
+the bundle that it signed: `root.pub` and `trust-bundle.bin` in the keys' directory. Signing: `next_bundle`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Final
 
 from delegation.core import limits
+from delegation.core.attest import open_bundle
 from delegation.core.codec import decode_bundle, decode_statement, encode_statement
 from delegation.core.keys import check_public_key
 from delegation.core.statement import SignedStatement
-from delegation.core.trust import Catalogue, KeyPurpose, KeyState, TrustBundle, TrustedKey
+from delegation.core.trust import TrustBundle
 from delegation.errors import ConfigError, Refused
-from delegation.private_files import write_private
-from delegation.service.bundle_signing import BUNDLE_LIFETIME_MS, sign_trust_bundle, trusted_key
-from delegation.signing.port import SERVICE_PURPOSES, ServiceKeys, SignerPurpose
-from delegation.signing.sealed_file import USUAL_COST, create_key, key_path, open_key, open_service_keys
+from delegation.private_files import make_private_directory, write_private
+from delegation.signing.port import SERVICE_PURPOSES, SignerPurpose
+from delegation.signing.sealed_file import USUAL_COST, create_key, key_path
 from delegation.signing.sealed_format import ScryptCost
 
 ROOT_PUBLIC_FILE: Final = "root.pub"
 BUNDLE_FILE: Final = "trust-bundle.bin"
-_KEY_PURPOSE: Final = {purpose: KeyPurpose(str(purpose)) for purpose in SERVICE_PURPOSES}
 
 
 def system_ms() -> int:
@@ -71,47 +70,10 @@ def create_service_keys(
     }
 
 
-def sign_bundle_file(
-    directory: Path,
-    *,
-    root_directory: Path,
-    root_passphrase: bytes,
-    keys: ServiceKeys,
-    trust_domain: str,
-    catalogue: Catalogue | None = None,
-    lifetime_ms: int = BUNDLE_LIFETIME_MS,
-    now_ms: Callable[[], int] = system_ms,
-) -> TrustBundle:
-    """Sign a trust bundle for a service's keys and put it, with the root's public key, where it looks.
-
-    Keys that the former bundle lists stay listed: retired ones for ever, one that is replaced as retired.
-
-    Args:
-        directory: the service's keys' directory.
-        root_directory: where the root key is; offline, except in development.
-        root_passphrase: of the root key.
-        keys: the service's keys, to be active.
-        trust_domain: the service's trust domain.
-        catalogue: what is said about tools.
-        lifetime_ms: how long verifiers trust the bundle.
-        now_ms: the clock.
-
-    Raises:
-        ConfigError: the root key cannot be opened, the former bundle is another root's, or nothing can be written.
-    """
-    root = open_key(root_directory, SignerPurpose.ROOT, root_passphrase)
-    at_ms = now_ms()
-    former = _former(directory, root.public)
-    statement = sign_trust_bundle(
-        root,
-        _listed(former, keys, at_ms),
-        trust_domain=trust_domain,
-        version=former.version + 1 if former else 1,
-        now_ms=at_ms,
-        catalogue=catalogue,
-        lifetime_ms=lifetime_ms,
-    )
-    write_private(directory / ROOT_PUBLIC_FILE, base64.urlsafe_b64encode(root.public).rstrip(b"=") + b"\n")
+def write_bundle(directory: Path, statement: SignedStatement, root_public: bytes) -> TrustBundle:
+    """Put a signed bundle and the root's public key where a service looks. Raises `ConfigError`."""
+    make_private_directory(directory)
+    write_private(directory / ROOT_PUBLIC_FILE, base64.urlsafe_b64encode(root_public).rstrip(b"=") + b"\n")
     write_private(directory / BUNDLE_FILE, encode_statement(statement))
     return decode_bundle(statement.payload)
 
@@ -138,11 +100,6 @@ def read_bundle(directory: Path) -> SignedStatement:
         raise ConfigError(f"{path} is no trust bundle: sign one with `delegation keys sign-bundle`") from None
 
 
-def service_keys(directory: Path, passphrase: bytes) -> ServiceKeys:
-    """Open the keys of a running service. Raises `ConfigError`."""
-    return open_service_keys(directory, passphrase)
-
-
 def has_key(directory: Path, purpose: SignerPurpose) -> bool:
     """Tell whether a key's file is there."""
     return key_path(directory, purpose).exists()
@@ -157,22 +114,17 @@ def _read(path: Path, what: str) -> bytes:
         raise ConfigError(f"cannot read {path}: {error.strerror}; check its permissions") from None
 
 
-def _former(directory: Path, root_public: bytes) -> TrustBundle | None:
+def former_bundle(directory: Path, root_public: bytes) -> TrustBundle | None:
+    """Give the bundle that the next one follows, if there is one: signed by this root. It may have expired.
+
+    Raises:
+        ConfigError: it is another root's, or has been changed.
+    """
     if not (directory / BUNDLE_FILE).exists():
         return None
-    if read_root_public(directory) != root_public:
-        raise ConfigError(f"{directory / BUNDLE_FILE} is of another root key: move it away to begin a new trust")
-    return decode_bundle(read_bundle(directory).payload)
-
-
-def _listed(former: TrustBundle | None, keys: ServiceKeys, now_ms: int) -> list[TrustedKey]:
-    active = {SignerPurpose.GRANT: keys.grant, SignerPurpose.STATEMENT: keys.statement}
-    active[SignerPurpose.CHECKPOINT] = keys.checkpoint
-    listed = {key.key_id: key for key in former.keys} if former else {}
-    for purpose, signer in active.items():
-        for key_id, key in listed.items():
-            if key.purpose is _KEY_PURPOSE[purpose] and key.state is KeyState.ACTIVE and key_id != signer.key_id:
-                listed[key_id] = key._replace(state=KeyState.RETIRED, not_after_ms=now_ms)
-        if signer.key_id not in listed:
-            listed[signer.key_id] = trusted_key(_KEY_PURPOSE[purpose], signer.public, now_ms=now_ms)
-    return list(listed.values())
+    try:
+        return open_bundle(read_bundle(directory), root_public, now_ms=0)
+    except Refused:
+        raise ConfigError(
+            f"{directory / BUNDLE_FILE} is of another root key or was changed: move it away to begin a new trust"
+        ) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from delegation.core.verify import Verifier
 from delegation.server.authorization_rpcs import AuthorizationRpcs
 from delegation.server.config import ServerConfig
 from delegation.server.delegation_rpcs import DelegationRpcs
@@ -26,8 +25,7 @@ from delegation.service.record_decisions import RecordDecisions
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.report_outcome import ReportOutcome
 from delegation.service.revoke import Revoke
-from delegation.service.trust import Trust
-from delegation.signing.port import ServiceKeys
+from delegation.service.trust import TrustInUse
 from delegation.storage.port import Storage
 
 
@@ -35,15 +33,14 @@ def handlers(
     config: ServerConfig,
     *,
     storage: Storage,
-    keys: ServiceKeys,
-    trust: Trust,
+    trust: TrustInUse,
     feed: RevocationFeed,
     offers: Offers,
     now_ms: Callable[[], int],
     random: Callable[[int], bytes],
 ) -> Rpcs:
     """Make the handlers of all RPCs."""
-    verifier = Verifier(trust.bundle)
+    keys, verifier = trust.keys, trust.verifier
     recorded = RecordedLinks(storage)
     guard_keys = GuardKeys(storage, now_ms=now_ms)
     owners = {caller.id: caller.owner for caller in config.callers()}
@@ -80,7 +77,6 @@ def handlers(
                 recorded=recorded,
                 now_ms=now_ms,
                 random=random,
-                catalogue_digest=trust.bundle.catalogue_digest,
             ),
             consume_proof=ConsumeProof(storage, now_ms=now_ms),
             record_decisions=RecordDecisions(storage, guard_keys=guard_keys, late_links=late_links, now_ms=now_ms),

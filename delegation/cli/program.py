@@ -12,8 +12,10 @@ from delegation.cli.commands import (
     config_show,
     demo,
     inspect,
+    keys_compromise,
     keys_init,
     keys_issue,
+    keys_rotate,
     keys_show,
     keys_sign_bundle,
     revoke,
@@ -41,6 +43,8 @@ _COMMANDS: tuple[tuple[Callable[..., Any], str], ...] = (
 )
 _KEYS: tuple[tuple[Callable[..., Any], str], ...] = (
     (keys_init.init, "Make root key, service keys and trust bundle."),
+    (keys_rotate.rotate, "A new key, published before it signs."),
+    (keys_compromise.compromise, "Give up a key that somebody else has."),
     (keys_sign_bundle.sign_bundle, "Sign the next trust bundle."),
     (keys_show.show, "The trust bundle and its keys."),
     (keys_issue.issue, "Give an agent or tool its development identity."),

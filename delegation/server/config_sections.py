@@ -41,6 +41,8 @@ class KeysConfig(Section):
 
     directory: Path | None = None
     passphrase_file: Path | None = None
+    # A new key signs only when it has been published for so long: guards fetch the bundle every minute.
+    publish_ahead_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 300_000
 
 
 class LimitsConfig(Section):
@@ -51,7 +53,12 @@ class LimitsConfig(Section):
     max_metadata_bytes: Annotated[int, Field(ge=8 * 1024, le=_MIB)] = 128 * 1024
     default_deadline_ms: Annotated[int, Field(ge=100, le=600_000)] = 10_000
     max_deadline_ms: Annotated[int, Field(ge=100, le=600_000)] = 60_000
+    # All callers together: calls under way or waiting. What goes beyond is refused, with advice to try again.
     queue_capacity: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    # One caller: a quarter of that unless said otherwise, so that one alone cannot take up the room of all.
+    calls_per_caller: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    streams_per_caller: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    rate_per_caller: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     # A connection outlives its certificate: after this time the peer has to show a valid one again.
     max_connection_age_ms: Annotated[int, Field(ge=1_000, le=86_400_000)] = 600_000
     drain_ms: Annotated[int, Field(ge=0, le=600_000)] = 10_000

@@ -11,7 +11,7 @@ from delegation.identity.port import Caller
 from delegation.service.agents import RegisterAgent
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Instance, Offers, Wanted, Work
-from delegation.service.trust import Trust
+from delegation.service.trust import TrustInUse
 from delegation.v1 import trust_service_pb2 as pb
 from delegation.wire import trust as wire
 
@@ -19,8 +19,10 @@ from delegation.wire import trust as wire
 class TrustRpcs:
     """The RPCs, by the contract's names."""
 
-    def __init__(self, *, trust: Trust, feed: RevocationFeed, register_agent: RegisterAgent, offers: Offers) -> None:
-        self._bundle = wire.trust_bundle_message(wire.TrustDocuments(trust.statement, trust.catalogue_bytes))
+    def __init__(
+        self, *, trust: TrustInUse, feed: RevocationFeed, register_agent: RegisterAgent, offers: Offers
+    ) -> None:
+        self._trust = trust
         self._feed = feed
         self._register_agent = register_agent
         self._offers = offers
@@ -28,7 +30,8 @@ class TrustRpcs:
     async def GetTrustBundle(self, caller: Caller, message: pb.GetTrustBundleRequest) -> pb.GetTrustBundleResponse:
         """Give what is signed by the root key: it is for everybody who is known here."""
         del caller, message
-        return self._bundle
+        trust = self._trust.trust
+        return wire.trust_bundle_message(wire.TrustDocuments(trust.statement, trust.catalogue_bytes))
 
     async def WatchRevocations(
         self, caller: Caller, message: pb.WatchRevocationsRequest

@@ -98,7 +98,6 @@ class Authorize:
         recorded: RecordedLinks,
         now_ms: Clock,
         random: Random,
-        catalogue_digest: bytes = b"",
     ) -> None:
         self._storage = storage
         self._feed = feed
@@ -106,7 +105,6 @@ class Authorize:
         self._recorded = recorded
         self._now_ms = now_ms
         self._random = random
-        self._catalogue_digest = catalogue_digest or None
         self._denials: OrderedDict[tuple[str, bytes], Decision] = OrderedDict()
 
     async def __call__(self, caller: Caller, question: Question) -> Decision:
@@ -213,7 +211,7 @@ class Authorize:
             feed_position=position,
             caller=caller.id,
             proof=question.proof[: limits.PROOF_BYTES],
-            catalogue_digest=self._catalogue_digest,
+            catalogue_digest=self._verifier.trust.catalogue_digest or None,
             trace_id=trace.trace_id if trace else None,
             span_id=trace.span_id if trace else None,
         )

@@ -1,8 +1,8 @@
-"""Signing a trust bundle with the root key, offline: `delegation keys sign-bundle` and `--dev`."""
+"""Signing a trust bundle with the root key, offline: the `delegation keys` commands and `--dev`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from delegation.core.attest import catalogue_digest, sign_bundle
@@ -29,7 +29,7 @@ def sign_trust_bundle(
     catalogue: Catalogue | None = None,
     lifetime_ms: int = BUNDLE_LIFETIME_MS,
 ) -> SignedStatement:
-    """Sign a trust bundle.
+    """Sign a trust bundle that continues no other.
 
     Args:
         root: the root key, which is used for nothing else.
@@ -40,8 +40,36 @@ def sign_trust_bundle(
         catalogue: what is said about tools; None or empty: no tool is local.
         lifetime_ms: how long verifiers trust it.
     """
-    digest = catalogue_digest(catalogue) if catalogue is not None and catalogue.tools else b""
-    bundle = TrustBundle(
-        trust_domain, version, now_ms, now_ms + lifetime_ms, tuple(sorted(keys, key=lambda key: key.key_id)), digest
-    )
+    digest = digest_of_catalogue(catalogue)
+    bundle = TrustBundle(trust_domain, version, now_ms, now_ms + lifetime_ms, _sorted(keys), digest)
     return sign_bundle(bundle, root)
+
+
+def next_bundle(
+    former: TrustBundle,
+    keys: Iterable[TrustedKey],
+    *,
+    now_ms: int,
+    catalogue: Catalogue | None = None,
+    lifetime_ms: int = BUNDLE_LIFETIME_MS,
+) -> TrustBundle:
+    """Make the bundle that follows another: of the next version, and all that is not said stays as it was.
+
+    Args:
+        former: the bundle before it, checked.
+        keys: what it lists.
+        now_ms: the time.
+        catalogue: another catalogue; None: the former one's digest stays.
+        lifetime_ms: how long verifiers trust it.
+    """
+    digest = former.catalogue_digest if catalogue is None else digest_of_catalogue(catalogue)
+    return TrustBundle(former.trust_domain, former.version + 1, now_ms, now_ms + lifetime_ms, _sorted(keys), digest)
+
+
+def digest_of_catalogue(catalogue: Catalogue | None) -> bytes:
+    """Give the digest that a bundle names a catalogue by; empty for one that lists nothing."""
+    return catalogue_digest(catalogue) if catalogue is not None and catalogue.tools else b""
+
+
+def _sorted(keys: Iterable[TrustedKey]) -> tuple[TrustedKey, ...]:
+    return tuple(sorted(keys, key=lambda key: key.key_id))

@@ -99,8 +99,7 @@ def unseal(content: bytes, purpose: SignerPurpose, passphrase: bytes) -> Signing
         ConfigError: Not a sealed key, damaged, for another purpose, or the passphrase is wrong.
     """
     fields = _parse(content)
-    if fields["purpose"] != purpose.value:
-        raise ConfigError(f"it is sealed for another purpose than {purpose}: correct the path")
+    _require_purpose(fields, purpose)
     try:
         numbers = fields["scrypt"]
         cost = ScryptCost(int(numbers["log2_n"]), int(numbers["r"]), int(numbers["p"]))
@@ -120,6 +119,25 @@ def unseal(content: bytes, purpose: SignerPurpose, passphrase: bytes) -> Signing
     if key.public != public_key:
         raise _damaged()
     return key
+
+
+def claimed_public_key(content: bytes, purpose: SignerPurpose) -> bytes:
+    """Read which public key a sealed file says it is. `unseal` alone shows whether that is true.
+
+    Raises:
+        ConfigError: Not a sealed key, damaged, or for another purpose.
+    """
+    fields = _parse(content)
+    _require_purpose(fields, purpose)
+    try:
+        return _bytes(fields["public_key"], _SEED_BYTES)
+    except TypeError:
+        raise _damaged() from None
+
+
+def _require_purpose(fields: dict[str, Any], purpose: SignerPurpose) -> None:
+    if fields["purpose"] != purpose.value:
+        raise ConfigError(f"it is sealed for another purpose than {purpose}: correct the path")
 
 
 def _parse(content: bytes) -> dict[str, Any]:

@@ -73,11 +73,10 @@ def journey(directory: Path) -> Iterator[bytes | str]:
     yield str(NUMBER)
     with running_server(directory / "state", catalogue=directory / "tools.toml", identities=IDENTITIES) as server:
         yield (directory / "state" / "keys" / "passphrase").read_bytes().strip()
-        keys = server.application._parts.keys
+        keys = server.application._parts.trust.in_use.keys
         for key in (keys.grant, keys.statement, keys.checkpoint):
             told.append(repr(key))
-            if seed := getattr(key, "seed", None) or getattr(getattr(key, "_key", None), "seed", None):
-                yield seed
+            yield key._signer.seed
         yield from through_the_sdk(server)
         yield from at_the_bare_contract(server)
 

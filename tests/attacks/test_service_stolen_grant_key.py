@@ -9,7 +9,8 @@ from delegation.core.codec import join_token
 from delegation.core.mint import sign_grant
 from delegation.core.scope import Scope, any_call
 from delegation.errors import Reason, Refused
-from delegation.signing.sealed_file import open_service_keys
+from delegation.signing.port import SignerPurpose
+from delegation.signing.sealed_file import open_key
 from support.caller import Caller, Holding, new_key, nonce, now_ms
 from support.server import TRUST_DOMAIN, running_server, spiffe_id
 
@@ -25,7 +26,7 @@ def server(tmp_path):
 def forged(server, *, unrecorded_handoffs: bool) -> Holding:
     """Sign a grant with the service's own grant key, taken from its disk."""
     keys = server.directory / "keys"
-    stolen = open_service_keys(keys, (keys / "passphrase").read_bytes().strip()).grant
+    stolen = open_key(keys, SignerPurpose.GRANT, (keys / "passphrase").read_bytes().strip())
     key, task_id = new_key(), nonce()
     link = sign_grant(
         stolen,

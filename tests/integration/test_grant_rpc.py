@@ -18,7 +18,7 @@ READ = tool("files", "read", path=under("/srv/docs"))
 
 
 def verified(server, token):
-    bundle = server.application._parts.trust.bundle
+    bundle = server.application._parts.trust.in_use.trust.bundle
     return Verifier(bundle).verify(token, now_ms=now_ms(), revocations=RevocationState.nothing_revoked())
 
 

@@ -48,7 +48,7 @@ def test_a_handoff_is_recorded_and_receipted(server, planner):
     task = planner.grant(READ)
     child = task.child("agent/reader", scope=NARROWER)
     (recorded,) = planner.record(child)
-    statement_key = server.application._parts.keys.statement.public
+    statement_key = server.application._parts.trust.in_use.keys.statement.public
     assert recorded.link_id == child.leaf.link_id
     assert open_receipt(recorded.receipt, statement_key).link_id == child.leaf.link_id
     assert recorded.binding is None
@@ -147,7 +147,7 @@ def test_a_grant_that_this_service_never_recorded_is_built_upon_by_nobody(server
 
     key = new_key()
     link = sign_grant(
-        server.application._parts.keys.grant,
+        server.application._parts.trust.in_use.keys.grant,
         task_id=nonce(),
         principal=Principal("ada", "test", PrincipalBasis.ASSERTED),
         holder_key=key.public,

@@ -23,7 +23,6 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from certificates import now
 from delegation.app import build, create_root_key, create_service_keys, sign_bundle_file
 from delegation.app.development import development_ca, development_tls
-from delegation.app.key_files import service_keys
 from delegation.core.codec import decode_bundle
 from delegation.core.scope import any_call
 from delegation.errors import (
@@ -37,6 +36,7 @@ from delegation.errors import (
 )
 from delegation.identity.dev_ca import DevelopmentCa, open_or_create_ca
 from delegation.server.config import load_config
+from delegation.signing.sealed_file import SealedFiles
 from delegation.signing.sealed_format import ScryptCost
 from delegation.v1 import trust_service_pb2 as pb
 from delegation.wire.errors import error_of_call
@@ -325,7 +325,7 @@ def test_a_catalogue_that_the_bundle_does_not_name_is_said_so(tmp_path, monkeypa
     one_line(error)
 
 
-def test_an_older_trust_bundle_than_the_database_has_seen_is_refused(tmp_path, monkeypatch):
+def test_a_trust_bundle_older_than_the_database_has_seen_is_not_served(tmp_path, monkeypatch):
     monkeypatch.setenv("DELEGATION_KEY_PASSPHRASE", PASSPHRASE.decode())
     config = production_config(tmp_path)
     file = config.keys_directory / "trust-bundle.bin"
@@ -334,6 +334,17 @@ def test_an_older_trust_bundle_than_the_database_has_seen_is_refused(tmp_path, m
     with running_application(build(config)):
         pass
     file.write_bytes(first)
+    with running_application(build(config)) as server, server_channel(tmp_path, server, "agent/planner") as planner:
+        assert bundle_version(planner) == 2
+
+
+def test_another_trust_bundle_of_a_version_that_the_database_has_seen_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("DELEGATION_KEY_PASSPHRASE", PASSPHRASE.decode())
+    config = production_config(tmp_path)
+    with running_application(build(config)):
+        pass
+    (config.keys_directory / "trust-bundle.bin").unlink()
+    sign(config)
     with pytest.raises(ConfigError, match="not newer") as error, running_application(build(config)):
         pass
     one_line(error)
@@ -367,7 +378,7 @@ def sign(config):
         config.keys_directory,
         root_directory=config.state_dir.parent / "root",
         root_passphrase=PASSPHRASE,
-        keys=service_keys(config.keys_directory, PASSPHRASE),
+        store=SealedFiles(config.keys_directory, lambda: PASSPHRASE),
         trust_domain=TRUST_DOMAIN,
     )
 

@@ -252,7 +252,7 @@ def test_work_handed_to_an_offered_key_is_bound_and_delivered(server, planner, w
     key = worker.keys[offered_key(request_offer(planner, "agent/worker"))]
     child = planner.grant(READ).child("agent/worker", key=key)
     (recorded,) = planner.record(child)
-    binding = open_binding(recorded.binding, server.application._parts.keys.statement.public)
+    binding = open_binding(recorded.binding, server.application._parts.trust.in_use.keys.statement.public)
     assert (binding.agent, binding.holder_key) == (worker.agent, key.public)
     delivered = worker.work.get(timeout=10)
     assert parse_token(delivered).statements == (recorded.receipt, recorded.binding)

@@ -9,7 +9,16 @@ import typer
 
 from delegation.cli.options import Json
 
-Keys = Annotated[Path, typer.Option("--keys", metavar="DIR", help="The directory of the service's keys.")]
+Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", metavar="DIR", show_default=False, help="The directory of the service's sealed keys."),
+]
+ServiceConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", show_default=False, help="Instead of --keys: the service's configuration."
+    ),
+]
 RootKeys = Annotated[
     Path, typer.Option("--root", metavar="DIR", help="The directory of the root key: keep it offline.")
 ]
@@ -34,8 +43,9 @@ RootPassphraseFile = Annotated[
 def init(
     *,
     trust_domain: TrustDomain,
-    keys: Keys,
     root: RootKeys,
+    keys: Keys = None,
+    config: ServiceConfig = None,
     catalogue: CatalogueFile = None,
     passphrase_file: PassphraseFile = None,
     root_passphrase_file: RootPassphraseFile = None,
@@ -45,18 +55,26 @@ def init(
 
     The root key is needed again only to sign the next bundle: take its directory offline.
     """
-    from delegation.app.key_files import create_root_key, create_service_keys
-    from delegation.cli.key_directories import read_catalogue, refuse_same, sign_and_show
-    from delegation.cli.passphrases import passphrase_of
+    from delegation.app.key_files import create_root_key
+    from delegation.app.next_bundle import sign_bundle_file
+    from delegation.cli.key_directories import place_of, read_catalogue, refuse_same, root_passphrase_of, show_bundle
+    from delegation.identity.spiffe import check_trust_domain
+    from delegation.signing.port import SERVICE_PURPOSES
 
-    refuse_same(keys, root)
-    known = read_catalogue(catalogue)
-    root_passphrase = passphrase_of(
-        "the root key", root_passphrase_file, "--root-passphrase-file", from_environment=False, new=True
-    )
-    passphrase = passphrase_of(
-        "the service's keys", passphrase_file, "--passphrase-file", from_environment=True, new=True
-    )
+    place = place_of(keys, config, passphrase_file, new=True)
+    refuse_same(place.directory, root)
+    known, domain = read_catalogue(catalogue), check_trust_domain(trust_domain)
+    root_passphrase = root_passphrase_of(root_passphrase_file, new=True)
+    place.ask()
     create_root_key(root, root_passphrase)
-    create_service_keys(keys, passphrase)
-    sign_and_show(keys, root, trust_domain, known, passphrase=passphrase, root_passphrase=root_passphrase, json=json)
+    for purpose in SERVICE_PURPOSES:
+        place.store.create(purpose)
+    bundle = sign_bundle_file(
+        place.directory,
+        store=place.store,
+        root_directory=root,
+        root_passphrase=root_passphrase,
+        trust_domain=domain,
+        catalogue=known,
+    )
+    show_bundle(place, bundle, json=json)

@@ -8,6 +8,7 @@ from delegation.cli.commands.keys_init import (
     PassphraseFile,
     RootKeys,
     RootPassphraseFile,
+    ServiceConfig,
     TrustDomain,
 )
 from delegation.cli.options import Json
@@ -16,25 +17,30 @@ from delegation.cli.options import Json
 def sign_bundle(
     *,
     trust_domain: TrustDomain,
-    keys: Keys,
     root: RootKeys,
+    keys: Keys = None,
+    config: ServiceConfig = None,
     catalogue: CatalogueFile = None,
     passphrase_file: PassphraseFile = None,
     root_passphrase_file: RootPassphraseFile = None,
     json: Json = False,
 ) -> None:
-    """Sign the next trust bundle: before the present one expires, for new keys, or for another catalogue.
+    """Sign the next trust bundle: before the present one expires, or for another catalogue.
 
-    Keys that the former bundle lists stay listed, as retired ones. Restart the service afterwards.
+    Keys stay as they are; `keys rotate` and `keys compromise` change them. A running service follows by itself.
+    Without --catalogue the former bundle's stays.
     """
-    from delegation.cli.key_directories import read_catalogue, sign_and_show
-    from delegation.cli.passphrases import passphrase_of
+    from delegation.app.next_bundle import sign_bundle_file
+    from delegation.cli.key_directories import place_of, read_catalogue, root_passphrase_of, show_bundle
+    from delegation.identity.spiffe import check_trust_domain
 
-    known = read_catalogue(catalogue)
-    root_passphrase = passphrase_of(
-        "the root key", root_passphrase_file, "--root-passphrase-file", from_environment=False, new=False
+    place = place_of(keys, config, passphrase_file)
+    bundle = sign_bundle_file(
+        place.directory,
+        store=place.store,
+        root_directory=root,
+        root_passphrase=root_passphrase_of(root_passphrase_file),
+        trust_domain=check_trust_domain(trust_domain),
+        catalogue=read_catalogue(catalogue),
     )
-    passphrase = passphrase_of(
-        "the service's keys", passphrase_file, "--passphrase-file", from_environment=True, new=False
-    )
-    sign_and_show(keys, root, trust_domain, known, passphrase=passphrase, root_passphrase=root_passphrase, json=json)
+    show_bundle(place, bundle, json=json)

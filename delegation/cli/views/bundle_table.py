@@ -33,7 +33,7 @@ def print_bundle(console: Console, bundle: TrustBundle, root: bytes, now_ms: int
     )
     console.print()
     for key in sorted(bundle.keys, key=lambda each: (each.purpose, -each.not_before_ms)):
-        console.print(_key(key), soft_wrap=True)
+        console.print(_key(key, now_ms), soft_wrap=True)
 
 
 def plain_bundle(bundle: TrustBundle, root: bytes) -> dict[str, Any]:
@@ -66,7 +66,10 @@ def root_text(root: bytes) -> str:
     return base64.urlsafe_b64encode(root).rstrip(b"=").decode()
 
 
-def _key(key: TrustedKey) -> Text:
+def _key(key: TrustedKey, now_ms: int) -> Text:
     style = {KeyState.ACTIVE: "allowed", KeyState.RETIRED: "quiet"}.get(key.state, "refused")
     text = Text.assemble((f"{key.purpose:<12}", "label"), key.key_id.hex(), "  ", (str(key.state), style))
-    return text.append(f" since {moment(key.not_before_ms)}", "quiet")
+    text.append(f" since {moment(key.compromised_at_ms or key.not_before_ms)}", "quiet")
+    if key.not_after_ms and key.state is KeyState.ACTIVE:
+        text.append(f" until {moment(key.not_after_ms)}, {relative(key.not_after_ms, now_ms)}", "quiet")
+    return text

@@ -1,4 +1,4 @@
-"""The operator's key files: made once, listed in a signed bundle, rotated with an overlap."""
+"""The operator's key files: made once, listed in a signed bundle, rotated with an overlap, given up."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import shutil
 
 import pytest
 
-from delegation.app.key_files import (
-    create_root_key,
-    create_service_keys,
-    read_bundle,
-    read_root_public,
-    service_keys,
-    sign_bundle_file,
-)
+from delegation.app.key_files import create_root_key, create_service_keys, read_bundle, read_root_public
+from delegation.app.next_bundle import give_up_key, rotate_key, sign_bundle_file
+from delegation.core import limits
 from delegation.core.attest import open_bundle
-from delegation.core.trust import KeyPurpose, KeyState
-from delegation.errors import ConfigError
-from delegation.signing.port import SERVICE_PURPOSES
+from delegation.core.codec import encode_statement
+from delegation.core.keys import SigningKey
+from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState
+from delegation.errors import ConfigError, InvalidRequest
+from delegation.service.bundle_signing import sign_trust_bundle
+from delegation.service.key_rotation import OVERLAP_MS
+from delegation.signing.port import SignerPurpose
+from delegation.signing.sealed_file import SealedFiles
 from delegation.signing.sealed_format import ScryptCost
 from support.chains import NOW_MS
 
 PASSPHRASE = b"correct horse"
 CHEAP = ScryptCost(log2_n=10)
+DAY_MS = 24 * 60 * 60 * 1000
+GRANT = KeyPurpose.GRANT
 
 
 @pytest.fixture
@@ -37,15 +39,17 @@ def keys(tmp_path):
     return tmp_path / "keys"
 
 
-def sign(keys, root, now_ms=NOW_MS):
-    return sign_bundle_file(
-        keys,
-        root_directory=root,
-        root_passphrase=PASSPHRASE,
-        keys=service_keys(keys, PASSPHRASE),
-        trust_domain="test.example",
-        now_ms=lambda: now_ms,
-    )
+def given(keys, root, now_ms):
+    store = SealedFiles(keys, lambda: PASSPHRASE, cost=CHEAP)
+    return {"store": store, "root_directory": root, "root_passphrase": PASSPHRASE, "now_ms": lambda: now_ms}
+
+
+def sign(keys, root, now_ms=NOW_MS, **further):
+    return sign_bundle_file(keys, trust_domain="test.example", **given(keys, root, now_ms), **further)
+
+
+def of(bundle, purpose, *, state=KeyState.ACTIVE):
+    return [key for key in bundle.keys if key.purpose is purpose and key.state is state]
 
 
 def test_a_signed_bundle_lists_every_key_and_is_found_with_the_roots_public_key(keys, root):
@@ -53,7 +57,7 @@ def test_a_signed_bundle_lists_every_key_and_is_found_with_the_roots_public_key(
     bundle = open_bundle(read_bundle(keys), read_root_public(keys), now_ms=NOW_MS)
     assert bundle == signed
     assert bundle.version == 1
-    assert {key.purpose for key in bundle.keys} == set(KeyPurpose)
+    assert {key.purpose for key in bundle.keys} == {GRANT, KeyPurpose.STATEMENT, KeyPurpose.CHECKPOINT}
     assert read_root_public(keys) == read_root_public(root)
 
 
@@ -64,23 +68,99 @@ def test_nothing_is_made_twice(keys, root):
         create_service_keys(keys, PASSPHRASE, cost=CHEAP)
 
 
-def test_a_rotated_key_is_active_and_the_former_one_stays_listed_as_retired(keys, root):
-    sign(keys, root)
-    former = service_keys(keys, PASSPHRASE).grant
-    (keys / "grant.key").unlink()
-    create_service_keys(keys, PASSPHRASE, purposes=SERVICE_PURPOSES[:1], cost=CHEAP)
-    bundle = sign(keys, root, NOW_MS + 1)
-    assert bundle.version == 2
-    assert bundle.find(former.key_id).state is KeyState.RETIRED
-    assert bundle.find(service_keys(keys, PASSPHRASE).grant.key_id).state is KeyState.ACTIVE
-    assert sign(keys, root, NOW_MS + 2).find(former.key_id).not_after_ms == NOW_MS + 1
+def test_a_renewed_bundle_keeps_keys_and_catalogue_and_needs_no_passphrase_of_the_service(keys, root):
+    catalogue = Catalogue((CatalogueTool("files", "read", frozenset({Effect.READ}), local=True),))
+    first = sign(keys, root, catalogue=catalogue)
+
+    def ask():
+        raise AssertionError("no passphrase is needed")
+
+    further = {**given(keys, root, NOW_MS + DAY_MS), "store": SealedFiles(keys, ask)}
+    second = sign_bundle_file(keys, trust_domain="test.example", **further)
+    assert (second.version, second.keys, second.catalogue_digest) == (2, first.keys, first.catalogue_digest)
+    assert second.expires_at_ms == first.expires_at_ms + DAY_MS
 
 
-def test_a_bundle_of_another_root_is_not_continued(keys, root, tmp_path):
+@pytest.mark.parametrize("purpose", [GRANT, KeyPurpose.STATEMENT, KeyPurpose.CHECKPOINT])
+def test_a_rotated_key_is_published_and_the_former_one_counts_until_all_it_signed_has_expired(keys, root, purpose):
+    (former,) = of(sign(keys, root), purpose)
+    bundle = rotate_key(keys, purpose, **given(keys, root, NOW_MS + DAY_MS))
+    assert bundle == open_bundle(read_bundle(keys), read_root_public(keys), now_ms=NOW_MS)
+    both = {key.key_id: key for key in of(bundle, purpose)}
+    assert len(both) == 2
+    assert both.pop(former.key_id).not_after_ms == NOW_MS + DAY_MS + OVERLAP_MS
+    (new,) = both.values()
+    assert new.not_after_ms == 0
+    assert new.usable(NOW_MS + DAY_MS), "for clocks that are behind, it counts already"
+    assert OVERLAP_MS > limits.GRANT_LIFETIME_MS
+    held = SealedFiles(keys, lambda: PASSPHRASE).public_keys(SignerPurpose(str(purpose)))
+    assert set(held) == {former.public_key, new.public_key}
+
+
+def test_a_key_whose_window_is_over_is_listed_as_retired_for_ever(keys, root):
+    (former,) = of(sign(keys, root), GRANT)
+    rotate_key(keys, GRANT, **given(keys, root, NOW_MS))
+    assert not of(sign(keys, root, NOW_MS + OVERLAP_MS - 1), GRANT, state=KeyState.RETIRED)
+    for version in range(3):
+        (retired,) = of(sign(keys, root, NOW_MS + OVERLAP_MS + version), GRANT, state=KeyState.RETIRED)
+        assert retired.key_id == former.key_id
+
+
+@pytest.mark.parametrize("purpose", [GRANT, KeyPurpose.STATEMENT, KeyPurpose.CHECKPOINT])
+def test_giving_up_the_only_key_makes_another_in_the_same_bundle(keys, root, purpose):
+    (former,) = of(sign(keys, root), purpose)
+    at_ms = NOW_MS + DAY_MS
+    bundle = give_up_key(keys, former.key_id, since_ms=NOW_MS + 1, **given(keys, root, at_ms))
+    (lost,) = of(bundle, purpose, state=KeyState.COMPROMISED)
+    assert (lost.key_id, lost.compromised_at_ms) == (former.key_id, NOW_MS + 1)
+    (new,) = of(bundle, purpose)
+    assert new.usable(at_ms)
+    assert new.not_after_ms == 0
+
+
+def test_giving_up_one_key_of_two_makes_no_third(keys, root):
     sign(keys, root)
+    both = of(rotate_key(keys, GRANT, **given(keys, root, NOW_MS)), GRANT)
+    bundle = give_up_key(keys, both[0].key_id, **given(keys, root, NOW_MS + 1))
+    assert [key.key_id for key in of(bundle, GRANT)] == [both[1].key_id]
+
+
+def test_a_key_that_is_not_listed_cannot_be_given_up(keys, root):
+    sign(keys, root)
+    with pytest.raises(InvalidRequest, match="no key"):
+        give_up_key(keys, bytes(16), **given(keys, root, NOW_MS))
+    assert sign(keys, root).version == 2
+
+
+def test_a_file_that_was_put_beside_the_keys_is_not_listed_by_a_renewal(keys, root):
+    """Its public key stands in it in clear: whoever writes there must not get a key of their own signed by the root."""
+    first = sign(keys, root)
+    SealedFiles(keys, lambda: b"mallory's", cost=CHEAP).create(SignerPurpose.GRANT)
+    assert sign(keys, root).keys == first.keys
+
+
+def test_a_bundle_of_another_root_or_a_changed_one_is_not_continued(keys, root, tmp_path):
+    bundle = sign(keys, root)
     create_root_key(tmp_path / "other", PASSPHRASE, cost=CHEAP)
     with pytest.raises(ConfigError, match="another root"):
         sign(keys, tmp_path / "other")
+    forged = sign_trust_bundle(
+        SigningKey(bytes(32)), bundle.keys, trust_domain="test.example", version=7, now_ms=NOW_MS
+    )
+    (keys / "trust-bundle.bin").write_bytes(encode_statement(forged))
+    with pytest.raises(ConfigError, match="was changed"):
+        rotate_key(keys, GRANT, **given(keys, root, NOW_MS))
+
+
+def test_a_bundle_of_another_trust_domain_is_not_continued(keys, root):
+    sign(keys, root)
+    with pytest.raises(ConfigError, match=r"test\.example"):
+        sign_bundle_file(keys, trust_domain="elsewhere.example", **given(keys, root, NOW_MS))
+
+
+def test_without_a_bundle_there_is_nothing_to_rotate(keys, root):
+    with pytest.raises(ConfigError, match="keys init"):
+        rotate_key(keys, GRANT, **given(keys, root, NOW_MS))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +179,7 @@ def test_files_that_are_missing_or_damaged_are_named(keys, root, name, content):
         read(keys)
 
 
-def test_a_key_of_one_purpose_is_not_opened_as_another(keys):
+def test_a_key_of_one_purpose_is_not_listed_as_another(keys, root):
     shutil.copy(keys / "statement.key", keys / "grant.key")
     with pytest.raises(ConfigError, match="grant"):
-        service_keys(keys, PASSPHRASE)
+        sign(keys, root)

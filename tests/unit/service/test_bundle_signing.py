@@ -8,7 +8,7 @@ from delegation.core.codec import encode_catalogue
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustedKey
 from delegation.errors import ConfigError
 from delegation.service.bundle_signing import BUNDLE_LIFETIME_MS, sign_trust_bundle, trusted_key
-from delegation.service.trust import check_trust
+from delegation.service.trust import check_trust, signing_keys
 from support.chains import CHECKPOINTS, ISSUER, MALLORY, NOW_MS, ROOT, STATEMENTS
 
 CATALOGUE = Catalogue((CatalogueTool("files", "read", frozenset({Effect.READ}), local=True),))
@@ -22,7 +22,10 @@ LISTED = [
 def checked(keys, *, root=ROOT, listed=LISTED, catalogue=CATALOGUE, served=CATALOGUE, domain="test", now_ms=NOW_MS):
     statement = sign_trust_bundle(root, listed, trust_domain="test", version=3, now_ms=NOW_MS, catalogue=catalogue)
     data = encode_catalogue(served) if served.tools else b""
-    return check_trust(statement, data, root_key=ROOT.public, keys=keys, trust_domain=domain, now_ms=now_ms)
+    trust = check_trust(statement, data, root_key=ROOT.public, trust_domain=domain, now_ms=now_ms)
+    held = [signer.public for signer in (keys.grant, keys.statement, keys.checkpoint)]
+    signing_keys(trust.bundle, held, now_ms=now_ms, publish_ahead_ms=0)
+    return trust
 
 
 def test_a_service_goes_to_work_under_a_bundle_that_lists_its_keys_and_catalogue(keys):

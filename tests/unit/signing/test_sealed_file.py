@@ -10,15 +10,15 @@ import pytest
 
 from delegation.core import keys
 from delegation.errors import ConfigError
-from delegation.signing.port import SERVICE_PURPOSES, SignerPurpose
+from delegation.signing.port import SignerPurpose
 from delegation.signing.sealed_file import (
     RANDOM_PASSPHRASE_COST,
+    SealedFiles,
     create_key,
     find_or_create_random_passphrase,
     find_passphrase,
     key_path,
     open_key,
-    open_service_keys,
 )
 from delegation.signing.sealed_format import MAX_SEALED_BYTES, ScryptCost, seal, unseal
 
@@ -73,13 +73,47 @@ def test_a_key_file_is_never_overwritten(tmp_path):
     assert open_key(tmp_path, GRANT, PASSPHRASE).public == made.public
 
 
-def test_a_running_service_opens_three_keys_and_needs_no_root(tmp_path):
-    made = {purpose: create(tmp_path, purpose) for purpose in SERVICE_PURPOSES}
-    opened = open_service_keys(tmp_path, PASSPHRASE)
-    assert opened.grant.public == made[GRANT].public
-    assert opened.statement.public == made[STATEMENT].public
-    assert opened.checkpoint.public == made[SignerPurpose.CHECKPOINT].public
-    assert len({opened.grant.public, opened.statement.public, opened.checkpoint.public}) == 3
+def store(directory, passphrase=PASSPHRASE):
+    return SealedFiles(directory, lambda: passphrase, cost=CHEAP)
+
+
+def test_a_store_makes_several_keys_of_a_purpose_and_opens_each(tmp_path):
+    made = [store(tmp_path).create(purpose) for purpose in (GRANT, GRANT, STATEMENT, GRANT)]
+    grants = {made[0].public, made[1].public, made[3].public}
+    assert set(store(tmp_path).public_keys(GRANT)) == grants
+    assert store(tmp_path).public_keys(STATEMENT) == (made[2].public,)
+    for public in grants:
+        opened = store(tmp_path).open(GRANT, public)
+        keys.verify(public, b"message", opened.sign(b"message"))
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in tmp_path.iterdir())
+
+
+def test_keys_are_listed_without_a_passphrase_and_opened_with_the_right_one_only(tmp_path):
+    made = store(tmp_path).create(GRANT)
+
+    def ask():
+        raise AssertionError("no passphrase is needed")
+
+    assert SealedFiles(tmp_path, ask).public_keys(GRANT) == (made.public,)
+    with pytest.raises(ConfigError, match="passphrase is wrong"):
+        store(tmp_path, b"wrong").open(GRANT, made.public)
+
+
+def test_a_file_that_claims_another_public_key_is_not_opened_as_that_one(tmp_path):
+    one, two = store(tmp_path).create(GRANT), store(tmp_path).create(GRANT)
+    path = key_path(tmp_path, GRANT)
+    claims = base64.urlsafe_b64encode(one.public).rstrip(b"="), base64.urlsafe_b64encode(two.public).rstrip(b"=")
+    path.write_bytes(path.read_bytes().replace(*claims))
+    with pytest.raises(ConfigError, match="has no file"):
+        store(tmp_path).open(GRANT, one.public)
+    (tmp_path / f"grant-{two.key_id.hex()[:16]}.key").unlink()
+    with pytest.raises(ConfigError, match="damaged"):
+        store(tmp_path).open(GRANT, two.public)
+
+
+def test_a_key_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="has no file of the grant key"):
+        store(tmp_path).open(GRANT, bytes(32))
 
 
 @pytest.mark.parametrize("wrong", [b"", b"wrong", PASSPHRASE + b"\n", PASSPHRASE[:-1]])
@@ -95,7 +129,7 @@ def test_a_wrong_passphrase_is_one_line_without_either_passphrase(tmp_path, wron
 
 def test_a_missing_key_is_one_line_with_its_path(tmp_path):
     with pytest.raises(ConfigError, match=r"grant\.key does not exist"):
-        open_service_keys(tmp_path, PASSPHRASE)
+        open_key(tmp_path, GRANT, PASSPHRASE)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777])

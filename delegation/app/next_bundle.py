@@ -1,0 +1,132 @@
+"""Signing the next trust bundle of a directory: renewed, with a rotated key, or with one given up.
+
+Each of these is one command of `delegation keys`, run where the root key is. A running service and all guards follow
+by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from delegation.app.key_files import BUNDLE_FILE, former_bundle, system_ms, write_bundle
+from delegation.core.attest import sign_bundle
+from delegation.core.keys import Signer
+from delegation.core.trust import Catalogue, KeyPurpose, TrustBundle, TrustedKey
+from delegation.errors import ConfigError
+from delegation.service.bundle_signing import BUNDLE_LIFETIME_MS, next_bundle, sign_trust_bundle, trusted_key
+from delegation.service.key_rotation import compromised, lacking, retired, rotated
+from delegation.signing.port import KeyStore, SignerPurpose
+from delegation.signing.sealed_file import open_key
+
+
+def sign_bundle_file(
+    directory: Path,
+    *,
+    store: KeyStore,
+    root_directory: Path,
+    root_passphrase: bytes,
+    trust_domain: str,
+    catalogue: Catalogue | None = None,
+    lifetime_ms: int = BUNDLE_LIFETIME_MS,
+    now_ms: Callable[[], int] = system_ms,
+) -> TrustBundle:
+    """Sign the next trust bundle and put it, with the root's public key, where a service looks.
+
+    Whatever the former bundle lists stays listed; keys whose window is over as retired. For a purpose that has no key
+    that can go on signing, the store's own keys are opened and listed.
+
+    Args:
+        directory: where the bundle is.
+        store: the service's keys.
+        root_directory: where the root key is; offline, except in development.
+        root_passphrase: of the root key.
+        trust_domain: the service's trust domain.
+        catalogue: what is said about tools; None: the former bundle's stays.
+        lifetime_ms: how long verifiers trust the bundle.
+        now_ms: the clock.
+
+    Raises:
+        ConfigError: the root key cannot be opened, the former bundle is another root's or another domain's, or nothing
+            can be written.
+    """
+    root = open_key(root_directory, SignerPurpose.ROOT, root_passphrase)
+    at_ms = now_ms()
+    former = former_bundle(directory, root.public)
+    if former is not None and former.trust_domain != trust_domain:
+        raise ConfigError(f"{directory / BUNDLE_FILE} is for {former.trust_domain}, not for {trust_domain}")
+    keys = retired(former.keys, now_ms=at_ms) if former else []
+    for purpose in lacking(keys, now_ms=at_ms):
+        keys = [*keys, *_opened(store, purpose, {key.public_key for key in keys}, at_ms)]
+    if former is None:
+        statement = sign_trust_bundle(
+            root, keys, trust_domain=trust_domain, version=1, now_ms=at_ms, catalogue=catalogue, lifetime_ms=lifetime_ms
+        )
+    else:
+        bundle = next_bundle(former, keys, now_ms=at_ms, catalogue=catalogue, lifetime_ms=lifetime_ms)
+        statement = sign_bundle(bundle, root)
+    return write_bundle(directory, statement, root.public)
+
+
+def rotate_key(
+    directory: Path,
+    purpose: KeyPurpose,
+    *,
+    store: KeyStore,
+    root_directory: Path,
+    root_passphrase: bytes,
+    now_ms: Callable[[], int] = system_ms,
+) -> TrustBundle:
+    """Make a new key of a purpose and publish it in the next bundle; the former one ends after the overlap.
+
+    Arguments as for `sign_bundle_file`. Raises `ConfigError`.
+    """
+    root, former, at_ms = _to_continue(directory, root_directory, root_passphrase, now_ms)
+    signer = store.create(SignerPurpose(str(purpose)))
+    keys = rotated(former.keys, purpose, signer.public, now_ms=at_ms)
+    return write_bundle(directory, sign_bundle(next_bundle(former, keys, now_ms=at_ms), root), root.public)
+
+
+def give_up_key(
+    directory: Path,
+    key_id: bytes,
+    *,
+    store: KeyStore,
+    root_directory: Path,
+    root_passphrase: bytes,
+    since_ms: int | None = None,
+    now_ms: Callable[[], int] = system_ms,
+) -> TrustBundle:
+    """List a key as compromised in the next bundle; if no other can take its place, make one, to be used at once.
+
+    `key_id` has 16 bytes; from `since_ms` on it may have been in somebody else's hands, None: now. The other arguments
+    as for `sign_bundle_file`.
+
+    Raises:
+        ConfigError: as `sign_bundle_file`.
+        InvalidRequest: the bundle lists no such key.
+    """
+    root, former, at_ms = _to_continue(directory, root_directory, root_passphrase, now_ms)
+    keys = compromised(former.keys, key_id, since_ms=since_ms or at_ms, now_ms=at_ms)
+    given_up = next(key.purpose for key in keys if key.key_id == key_id)
+    if given_up in lacking(keys, now_ms=at_ms):
+        signer = store.create(SignerPurpose(str(given_up)))
+        keys = rotated(keys, given_up, signer.public, now_ms=at_ms)
+    return write_bundle(directory, sign_bundle(next_bundle(former, keys, now_ms=at_ms), root), root.public)
+
+
+def _to_continue(
+    directory: Path, root_directory: Path, root_passphrase: bytes, now_ms: Callable[[], int]
+) -> tuple[Signer, TrustBundle, int]:
+    root = open_key(root_directory, SignerPurpose.ROOT, root_passphrase)
+    former = former_bundle(directory, root.public)
+    if former is None:
+        raise ConfigError(f"{directory} has no trust bundle to continue: make one with `delegation keys init`")
+    return root, former, now_ms()
+
+
+def _opened(store: KeyStore, purpose: KeyPurpose, listed: set[bytes], now_ms: int) -> list[TrustedKey]:
+    """List the keys of a store. They are opened, since whoever can write files there could add some that only claim."""
+    signing = SignerPurpose(str(purpose))
+    fresh = [public for public in store.public_keys(signing) if public not in listed]
+    return [trusted_key(purpose, store.open(signing, public).public, now_ms=now_ms) for public in fresh]
