@@ -6,9 +6,12 @@ failure to decide is a denial; every denial that was taken here is recorded like
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Union
 
 from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
@@ -41,8 +44,17 @@ from delegation_sdk.trust import TrustKeeper
 if TYPE_CHECKING:
     from delegation.wire.authorization import CallToDecide, Decision
 
-# Yields the question if the service must be asked, is sent its answer, and returns the call.
-Deciding = Generator["CallToDecide", "Decision", AuthorizedCall]
+
+class Wanted(Enum):
+    """What a decision may need besides the service's answer."""
+
+    NEWER_TRUST = "a newer trust bundle"
+    """The answer to it is whether there was one."""
+
+
+# Yields the question if the service must be asked, and is sent its decision; or that it needs a newer trust bundle, and
+# is sent whether there was one. Returns the call.
+Deciding = Generator[Union["CallToDecide", Wanted], Any, AuthorizedCall]
 
 MAX_STALENESS_READ_MS: Final = 60_000
 """How old the revocation feed may be for a tool that only reads."""
@@ -122,15 +134,15 @@ class Decider:
         if not question.carriage.proof:
             raise refusal(Reason.PROOF_MISSING)
         if self._trust.catalogue.is_local(self._audience, question.tool):
-            return self._decide_here(question, sent, defaults)
+            return (yield from self._decide_here(question, sent, defaults))
         return (yield from self._ask(question, sent, defaults))
 
-    def _decide_here(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> AuthorizedCall:
+    def _decide_here(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
         """Verify, check the proof, authorize, record: all in process, for tools that only read."""
         self._recorder.require_room()
         now_ms = self._sources.now_ms()
         self._feed.state.require_fresh(MAX_STALENESS_READ_MS, now_ms=now_ms, monotonic_ms=self._sources.monotonic_ms())
-        chain = self._verify(question, now_ms)
+        chain = yield from self._verified(question, now_ms)
         proof = check_proof(
             question.carriage.proof,
             chain,
@@ -151,7 +163,7 @@ class Decider:
         from delegation.wire.authorization import CallToDecide
 
         try:
-            decision = yield CallToDecide(
+            decision: Decision = yield CallToDecide(
                 token=question.carriage.token,
                 proof=question.carriage.proof,
                 audience=self._audience,
@@ -173,7 +185,7 @@ class Decider:
             raise decision.refusal
         try:
             now_ms = self._sources.now_ms()
-            chain = self._verify(question, now_ms)
+            chain = yield from self._verified(question, now_ms)
             self._chains.keep(chain, now_ms)  # the service has checked the proof, and permits nothing without
             # The service has not seen the defaults; and it is not believed more than the chain.
             used = self._permit(chain, question.tool, sent, defaults)
@@ -182,6 +194,15 @@ class Decider:
             question.call_id = self._sources.new_id()
             raise
         return self._authorized(decision.call_id, chain, question.tool, used)
+
+    def _verified(self, question: Question, now_ms: int) -> Generator[Wanted, bool, VerifiedChain]:
+        """Verify the chain; if it is refused for a key that is not known here, once more by a newer bundle."""
+        try:
+            return self._verify(question, now_ms)
+        except Refused as refused:
+            if not self._trust.may_lack(refused, question.carriage.token) or not (yield Wanted.NEWER_TRUST):
+                raise
+        return self._verify(question, now_ms)
 
     def _verify(self, question: Question, now_ms: int) -> VerifiedChain:
         chain = self._trust.verify(question.carriage.token, now_ms=now_ms, revocations=self._feed.state)
@@ -233,34 +254,44 @@ class Decider:
         return question.record(self._audience, refused, now_ms=now_ms, feed_position=position)
 
 
-def drive(deciding: Deciding, ask: Callable[[CallToDecide], Decision]) -> AuthorizedCall:
-    """Take a decision, asking the service if need be. Raises `Refused`."""
+def drive(
+    deciding: Deciding, ask: Callable[[CallToDecide], Decision], catch_up: Callable[[], Future[bool]]
+) -> AuthorizedCall:
+    """Take a decision, asking the service if need be, and for a newer trust bundle. Raises `Refused`."""
     try:
-        call = next(deciding)
-        try:
-            decision = ask(call)
-        except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
-            deciding.throw(error)
-        else:
-            deciding.send(decision)
+        wanted = next(deciding)
+        while True:
+            if isinstance(wanted, Wanted):
+                wanted = deciding.send(catch_up().result())
+                continue
+            try:
+                decision = ask(wanted)
+            except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
+                wanted = deciding.throw(error)
+            else:
+                wanted = deciding.send(decision)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
-    raise refusal(Reason.INTERNAL)
 
 
-async def drive_async(deciding: Deciding, ask: Callable[[CallToDecide], Awaitable[Decision]]) -> AuthorizedCall:
-    """Take a decision, asking the service if need be; the same steps as `drive`. Raises `Refused`."""
+async def drive_async(
+    deciding: Deciding, ask: Callable[[CallToDecide], Awaitable[Decision]], catch_up: Callable[[], Future[bool]]
+) -> AuthorizedCall:
+    """Take a decision, asking the service and for a newer trust bundle as `drive` does. Raises `Refused`."""
     try:
-        call = next(deciding)
-        try:
-            decision = await ask(call)
-        except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
-            deciding.throw(error)
-        else:
-            deciding.send(decision)
+        wanted = next(deciding)
+        while True:
+            if isinstance(wanted, Wanted):
+                wanted = deciding.send(await asyncio.wrap_future(catch_up()))
+                continue
+            try:
+                decision = await ask(wanted)
+            except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
+                wanted = deciding.throw(error)
+            else:
+                wanted = deciding.send(decision)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
-    raise refusal(Reason.INTERNAL)
 
 
 def _undecided(error: DelegationError) -> Refused:

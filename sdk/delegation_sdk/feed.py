@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from delegation.core.attest import open_feed_entry
-from delegation.core.revocation import RevocationState
+from delegation.core.revocation import FeedEntry, RevocationState
 from delegation.core.statement import SignedStatement
-from delegation.core.trust import TrustBundle
+from delegation.core.trust import KeyState, TrustBundle
 from delegation.errors import DelegationError, Refused, ServiceUnavailable
 from delegation_sdk.backoff import Backoff
 from delegation_sdk.log import warn
@@ -74,6 +74,7 @@ class FeedWatcher:
         self._stream: FeedStream | None = None
         self._refreshed_ms = 0
         self._said = ""
+        self._signed_by = b""
         self._backoff = Backoff(sources.random)
         self._known = threading.Event()
         self._closing = threading.Event()
@@ -150,13 +151,32 @@ class FeedWatcher:
 
     def _take(self, statement: SignedStatement) -> None:
         try:
-            entry = open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
+            entry = self._opened(statement)
         except Refused:
             self._state.interrupt()
             raise
+        if statement.key_id != self._signed_by:
+            self._forget_if_forged()
+            self._signed_by = statement.key_id
         self._state.apply(entry, monotonic_ms=self._sources.monotonic_ms())
         self._backoff.reset()
         self._said = ""
         if not entry.more:
             self._begin_anew = False
             self._known.set()
+
+    def _opened(self, statement: SignedStatement) -> FeedEntry:
+        """Open an entry; one by a key that is not known may be signed by one that our bundle does not list yet."""
+        try:
+            return open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
+        except Refused:
+            if self._trust().find(statement.key_id) is not None:
+                raise
+        self._refresh_trust()
+        return open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
+
+    def _forget_if_forged(self) -> None:
+        """Forget everything if whoever signed it may have been a thief: what it left out, and how far it says it is."""
+        former = self._trust().find(self._signed_by)
+        if former is not None and former.state is KeyState.COMPROMISED:
+            self._state = RevocationState()

@@ -10,6 +10,7 @@ import atexit
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
@@ -30,6 +31,7 @@ from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust import TrustKeeper
+from delegation_sdk.trust_cache import TrustCache
 
 if TYPE_CHECKING:
     from delegation_sdk.guarded_tool import DeclaredTool
@@ -51,6 +53,8 @@ class Guard:
         trust_root: The root public key that signs the trust bundle, 32 bytes.
         sources: Clock and randomness.
         max_waiting: How many decision records may wait for the service; one more denies.
+        cache_dir: A directory of this guard alone, to keep over restarts what must not be gone back behind; None:
+            nothing is kept.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Guard:
         trust_root: bytes,
         sources: Sources | None = None,
         max_waiting: int = MAX_WAITING,
+        cache_dir: Path | None = None,
     ) -> None:
         self.audience = audience
         self.declared: dict[str, DeclaredTool] = {}
@@ -68,7 +73,9 @@ class Guard:
         sources = sources or Sources.system()
         self._sources = sources
         self._process = os.getpid()
-        self._trust = TrustKeeper(ports.trust, trust_root, sources=sources)
+        self._trust = TrustKeeper(
+            ports.trust, trust_root, sources=sources, cache=TrustCache(cache_dir) if cache_dir else None
+        )
         self._feed = FeedWatcher(
             ports.feed, lambda: self._trust.bundle, refresh_trust=self._trust.refresh, sources=sources
         )
@@ -89,7 +96,12 @@ class Guard:
 
     @classmethod
     def connect(
-        cls, audience: str, profile: ProfilePath | Profile | None = None, *, timeout_s: float = OPEN_TIMEOUT_S
+        cls,
+        audience: str,
+        profile: ProfilePath | Profile | None = None,
+        *,
+        timeout_s: float = OPEN_TIMEOUT_S,
+        cache_dir: Path | None = None,
     ) -> Self:
         """Make a guard that is connected as the profile says (see `Client.connect`), and open it.
 
@@ -97,6 +109,7 @@ class Guard:
             audience: Whom the tools speak for; the service must know it as the caller's own.
             profile: The profile or its path.
             timeout_s: How long to wait for trust bundle and revocation feed, seconds.
+            cache_dir: As for `Guard`.
 
         Raises:
             ConfigError: There is no profile, or it cannot be used.
@@ -110,7 +123,7 @@ class Guard:
 
         found = profile if isinstance(profile, Profile) else Profile.find(profile)
         ports: GuardPorts = import_module("delegation_sdk.guard_grpc").connect_ports(found)
-        guard = cls(audience, ports, trust_root=found.trust_root)
+        guard = cls(audience, ports, trust_root=found.trust_root, cache_dir=cache_dir)
         guard.open(timeout_s=timeout_s)
         return guard
 
@@ -121,7 +134,7 @@ class Guard:
             ServiceUnavailable: The service cannot be reached.
             BadStatement: Its trust bundle is not signed by the root.
         """
-        self._trust.refresh()
+        self._trust.open()
         self._feed.start()
         self._recorder.start()
         atexit.register(self._close_at_exit)
@@ -163,7 +176,7 @@ class Guard:
                 nothing was decided, and the caller can send the call again with its chain.
         """
         with self._deciding(carriage, tool, arguments, defaults) as deciding:
-            return drive(deciding, self._ports.online.authorize)
+            return drive(deciding, self._ports.online.authorize, self._trust.catch_up)
 
     def tool(
         self, name: str, *, effects: Iterable[str] = (), labels: Iterable[str] = ()
@@ -293,4 +306,8 @@ class AsyncGuard:
             Refused: The call is denied.
         """
         with self._guard._deciding(carriage, tool, arguments, defaults) as deciding:  # noqa: SLF001 - its other face
-            return await drive_async(deciding, self._guard._ports.online.authorize_async)  # noqa: SLF001
+            return await drive_async(
+                deciding,
+                self._guard._ports.online.authorize_async,  # noqa: SLF001
+                self._guard._trust.catch_up,  # noqa: SLF001
+            )

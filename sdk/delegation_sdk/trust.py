@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+import threading
+from concurrent.futures import Future
+from typing import Final, NamedTuple, Protocol
 
 from delegation.core.attest import open_bundle, open_catalogue
 from delegation.core.chain import VerifiedChain
+from delegation.core.codec import parse_token
 from delegation.core.revocation import RevocationState
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, TrustBundle
 from delegation.core.verify import Verifier
-from delegation.errors import Reason, refusal
+from delegation.errors import DelegationError, Reason, Refused, ServiceUnavailable, refusal
+from delegation_sdk.log import warn
 from delegation_sdk.sources import Sources
+from delegation_sdk.trust_cache import CachedTrust, TrustCache
+
+CATCH_UP_EVERY_MS: Final = 2_000
+"""How often tokens of unknown keys make a guard fetch the bundle, at most; besides, it does so every minute."""
 
 
 class TrustDocuments(Protocol):
@@ -44,17 +52,25 @@ class _Trusted(NamedTuple):
 class TrustKeeper:
     """The current trust bundle, its catalogue, and the verifier that goes by it. Thread-safe.
 
+    A bundle is followed by newer ones only: also by those of an earlier process, where there is a cache.
+
     Args:
         source: Where they come from.
         root: The root public key, known beforehand, 32 bytes.
         sources: Clock and randomness.
+        cache: Keeps the bundle over restarts; None: nothing is kept.
     """
 
-    def __init__(self, source: TrustSource, root: bytes, *, sources: Sources) -> None:
+    def __init__(self, source: TrustSource, root: bytes, *, sources: Sources, cache: TrustCache | None = None) -> None:
         self._source = source
         self._root = root
         self._sources = sources
+        self._cache = cache
         self._trusted: _Trusted | None = None
+        self._taking = threading.Lock()
+        self._asking = threading.Lock()
+        self._asked: Future[bool] | None = None
+        self._ask_from_ms = 0
 
     @property
     def bundle(self) -> TrustBundle:
@@ -66,14 +82,83 @@ class TrustKeeper:
         """Its catalogue. Raises as `bundle`."""
         return self._known().catalogue
 
+    def open(self) -> None:
+        """Take the bundle of the cache, if there is one, and the service's. A current one of the cache will do.
+
+        Raises:
+            ConfigError: The cache cannot be read, or is damaged.
+            BadStatement: As `refresh`; also if the cache's bundle is not the root's.
+            ServiceUnavailable: There is no bundle to be had.
+        """
+        cached = self._cache.load() if self._cache else None
+        if cached is not None:
+            bundle = open_bundle(cached.bundle, self._root, now_ms=0)  # an expired one, too, is never gone back behind
+            self._trusted = _Trusted(bundle, open_catalogue(cached.catalogue, bundle), Verifier(bundle))
+        try:
+            self.refresh()
+        except ServiceUnavailable:
+            if self._trusted is None:
+                raise
+            self._trusted.bundle.require_current(self._sources.now_ms())
+
     def refresh(self) -> None:
         """Fetch the bundle again. What was known stays if this fails.
 
         Raises:
             BadStatement: BUNDLE_INVALID, BUNDLE_ROLLBACK or BUNDLE_EXPIRED.
             RequestFailed: It cannot be had.
+            ConfigError: The cache cannot be written.
         """
         documents = self._source.fetch()
+        with self._taking:
+            self._take(documents)
+
+    def verify(self, token: bytes, *, now_ms: int, revocations: RevocationState) -> VerifiedChain:
+        """Verify a token by the current bundle. Raises `Refused`."""
+        return self._known().verifier.verify(token, now_ms=now_ms, revocations=revocations)
+
+    def may_lack(self, refused: Refused, token: bytes) -> bool:
+        """Tell whether a newer bundle may have what a token was refused for: a key that is not known here."""
+        match refused.reason:
+            case Reason.ISSUER_UNKNOWN | Reason.BUNDLE_EXPIRED:
+                return True
+            case Reason.STATEMENT_INVALID:
+                find = self._known().bundle.find
+                return any(find(statement.key_id) is None for statement in parse_token(token).statements)
+            case _:
+                return False
+
+    def catch_up(self) -> Future[bool]:
+        """Fetch the bundle at once, in the background; the result tells whether a newer one was taken.
+
+        Whoever asks while a fetch is under way gets that one; whoever asks again too soon is told False: anybody can
+        send tokens of unknown keys, and must not make the guard ask the service for each.
+        """
+        with self._asking:
+            now_ms = self._sources.monotonic_ms()
+            if self._asked is not None and not self._asked.done():
+                return self._asked
+            asked: Future[bool] = Future()
+            self._asked = asked
+            asked.set_running_or_notify_cancel()  # it is shared: nobody who stops waiting may cancel it
+            if now_ms < self._ask_from_ms:
+                asked.set_result(False)
+                return asked
+            self._ask_from_ms = now_ms + CATCH_UP_EVERY_MS
+        threading.Thread(target=self._catch_up, args=(asked,), name="delegation-trust", daemon=True).start()
+        return asked
+
+    def _catch_up(self, asked: Future[bool]) -> None:
+        before = self._trusted
+        try:
+            self.refresh()
+        except DelegationError as error:
+            warn("trust bundle not refreshed: %s", error)
+        except Exception as error:  # noqa: BLE001 - whoever waits has to be told
+            warn("trust bundle not refreshed: a defect, %s", type(error).__qualname__)
+        asked.set_result(self._trusted is not before)
+
+    def _take(self, documents: TrustDocuments) -> None:
         known = self._trusted
         version = known.bundle.version if known else 0
         bundle = open_bundle(documents.bundle, self._root, now_ms=self._sources.now_ms(), known_version=version)
@@ -81,11 +166,10 @@ class TrustKeeper:
             return
         if bundle.version == version:  # of two that the root has signed, neither is the newer one
             raise refusal(Reason.BUNDLE_ROLLBACK, detail="another bundle of this version is known")
-        self._trusted = _Trusted(bundle, open_catalogue(documents.catalogue, bundle), Verifier(bundle))
-
-    def verify(self, token: bytes, *, now_ms: int, revocations: RevocationState) -> VerifiedChain:
-        """Verify a token by the current bundle. Raises `Refused`."""
-        return self._known().verifier.verify(token, now_ms=now_ms, revocations=revocations)
+        taken = _Trusted(bundle, open_catalogue(documents.catalogue, bundle), Verifier(bundle))
+        if self._cache is not None:  # before it counts: else a restart could go back behind it
+            self._cache.store(CachedTrust(documents.bundle, documents.catalogue))
+        self._trusted = taken
 
     def _known(self) -> _Trusted:
         if self._trusted is None:
