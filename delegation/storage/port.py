@@ -11,7 +11,7 @@ are not failures of the store but what it found; they leave the service as refus
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -169,6 +169,20 @@ class FeedPage:
 
     head_position: int
     entries: tuple[RevocationRecord, ...]
+
+
+Hears = Callable[[str], None]
+"""Is called, on the event loop, with what a replica tells the others."""
+
+
+class Relay(Protocol):
+    """What replicas over one database tell one another. Best effort: whoever does not listen just now misses it."""
+
+    async def tell(self, words: str) -> None:
+        """Tell all replicas something of at most 7,000 bytes, this one included. Raises `StorageError`."""
+
+    def listen(self, hears: Hears) -> None:
+        """Have somebody called with everything that is told from now on."""
 
 
 class Storage(Protocol):

@@ -57,6 +57,12 @@ class Statement:
         """Its text for PostgreSQL."""
         return _compiled(self._for_postgres, _POSTGRES)
 
+    @cached_property
+    def key_columns(self) -> int:
+        """Of an insertion: how many values at a row's beginning are its key."""
+        table = getattr(self._statement, "table", None)
+        return 0 if table is None else len(table.primary_key.columns)
+
 
 def insert_or_leave(table: sa.Table) -> Statement:
     """Insert whole rows; one whose key is taken changes nothing."""

@@ -58,6 +58,10 @@ class SqliteStorage(Reads, Writes):
         await self._writer.stop()
         await asyncio.to_thread(self._file.close)
 
+    async def upgrade(self) -> tuple[str | None, str]:
+        """Bring the schema up to date; return its revision before and after. Needs no `open`."""
+        return await asyncio.to_thread(_migrate, self._path)
+
     async def check(self) -> None:
         """Return if a write is taken now, by making one: a full or read-only disk takes none."""
         await self._write(Probe())
@@ -67,7 +71,7 @@ class SqliteStorage(Reads, Writes):
             return SqliteSession(connect(self._path, writes=True))
 
 
-def _migrate(path: Path) -> None:
+def _migrate(path: Path) -> tuple[str | None, str]:
     create_file(path)
     try:
         connection = connect(path, writes=True)
@@ -79,8 +83,9 @@ def _migrate(path: Path) -> None:
     try:
         with storage_errors(), engine.connect() as session:
             session.exec_driver_sql("BEGIN IMMEDIATE")
-            migrations.upgrade(session)
+            before_and_after = migrations.upgrade(session)
             session.commit()
+            return before_and_after
     except sa.exc.DBAPIError as error:
         raise unavailable(error.orig or error) from error
     finally:

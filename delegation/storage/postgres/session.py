@@ -1,0 +1,177 @@
+"""The writing connection: one group of operations is one transaction.
+
+A group that surely left nothing behind (the connection broke before COMMIT was sent, another replica's
+transaction stood in the way) is tried again. Where COMMIT was sent and not answered, nobody knows, and everybody
+in the group is told so by an error: each of these writes can be asked for again and is made once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from delegation.storage.operations.group import GroupTransaction, alone, together
+from delegation.storage.operations.operation import Lock, lock_of
+from delegation.storage.postgres.connection import (
+    Connection,
+    PostgresServer,
+    cannot_connect,
+    connect,
+    lost,
+    of_the_database,
+    unavailable,
+)
+from delegation.storage.postgres.snapshot import PostgresSnapshot, in_greenlet, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from delegation.storage.operations.operation import Operation, Row
+    from delegation.storage.statements import Statement
+
+FEED_CHANNEL: Final = "delegation_feed"
+"""Where replicas are told that the feed has moved. What it says is read from the database."""
+
+_LOCK_SPACE: Final = 0x64656C65_00000000  # so that our advisory locks are nobody else's
+_FEED_LOCK: Final = _LOCK_SPACE + 1
+_CLAIMS: Final = {"purge": _LOCK_SPACE + 2}
+MIGRATION_LOCK: Final = _LOCK_SPACE + 3
+
+_BEGIN: Final = {
+    Lock.NONE: "BEGIN ISOLATION LEVEL READ COMMITTED",
+    # The statement after the lock sees what was committed before the lock was given.
+    Lock.SHARED: f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({_FEED_LOCK})",
+    Lock.EXCLUSIVE: f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_FEED_LOCK})",
+}
+_TRIES: Final = 3
+_STOOD_IN_THE_WAY: Final = ("40001", "40P01")  # serialization failure, deadlock: the other one went through
+
+
+class PostgresTransaction(PostgresSnapshot, GroupTransaction):
+    """A transaction in PostgreSQL, used in a greenlet."""
+
+    def __init__(self, connection: Connection) -> None:
+        PostgresSnapshot.__init__(self, connection)
+        GroupTransaction.__init__(self)
+        self.moved_feed = False
+
+    def change(self, statement: Statement, **values: object) -> int:
+        """Run an update or delete; return how many rows it changed."""
+        ready = statement.postgres
+        status: str = wait_for(self._connection.execute(ready.text, *ready.bind(values)))
+        return int(status.rpartition(" ")[2])
+
+    def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
+        """Insert rows. In the order of their keys: two replicas that insert the same must not wait for each other."""
+        width = statement.key_columns
+        wait_for(self._connection.executemany(statement.postgres.text, sorted(rows, key=lambda row: row[:width])))
+
+    def claim(self, work: str) -> bool:
+        """Make a piece of upkeep this transaction's own, if no other replica has it just now."""
+        row = wait_for(self._connection.fetchrow("SELECT pg_try_advisory_xact_lock($1)", _CLAIMS[work]))
+        return bool(row[0])
+
+    def next_position(self) -> int:
+        """Give out the feed's next position, and have the other replicas told."""
+        self.moved_feed = True
+        return super().next_position()
+
+    def save(self) -> None:
+        """Set a savepoint."""
+        wait_for(self._connection.execute("SAVEPOINT alone"))
+
+    def release(self) -> None:
+        """Keep what was written since the savepoint."""
+        wait_for(self._connection.execute("RELEASE SAVEPOINT alone"))
+
+    def undo(self) -> None:
+        """Undo what was written since the savepoint."""
+        wait_for(self._connection.execute("ROLLBACK TO SAVEPOINT alone; RELEASE SAVEPOINT alone"))
+
+    def fails_all(self, error: Exception) -> bool:
+        """Tell an error of the database itself from one that a single write brought upon itself."""
+        return of_the_database(error)
+
+    def is_conflict(self, error: Exception) -> bool:
+        """Tell whether a unique key was taken."""
+        return isinstance(error, asyncpg.UniqueViolationError)
+
+
+class PostgresSession:
+    """Runs groups of operations on one connection, which it makes anew when it is lost."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._connection: Connection | None = None
+        self._commit_sent = False
+
+    async def open(self) -> None:
+        """Make the connection. Raises `StorageError`."""
+        try:
+            self._connection = await connect(self._server)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise cannot_connect(self._server, error) from error
+
+    async def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=self._server.connect_timeout_ms / 1000)
+
+    async def run(self, operations: Sequence[Operation[Any]]) -> Sequence[object]:
+        """Commit a group; each operation's result or exception, in order."""
+        for tries_left in reversed(range(_TRIES)):
+            self._commit_sent = False
+            try:
+                return await self._commit(operations)
+            except Exception as error:  # noqa: BLE001 - a database that is away may be back for the next group
+                await self._abandon(error)
+                if not self._may_try_again(error) or not tries_left:
+                    return [unavailable(error) for _ in operations]
+        raise AssertionError("unreachable")
+
+    def _may_try_again(self, error: Exception) -> bool:
+        if self._commit_sent:
+            return False
+        # A server that does not answer in time would not the second time, and everybody would wait twice as long.
+        return (lost(error) and not isinstance(error, TimeoutError)) or (
+            getattr(error, "sqlstate", None) in _STOOD_IN_THE_WAY
+        )
+
+    async def _commit(self, operations: Sequence[Operation[Any]]) -> list[object]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._server)
+        connection = self._connection
+        begin = _BEGIN[lock_of(operations)]
+        await connection.execute(begin)
+        transaction = PostgresTransaction(connection)
+        results = await in_greenlet(together, transaction, operations)
+        if results is None:
+            await connection.execute(f"ROLLBACK; {begin}")
+            transaction = PostgresTransaction(connection)
+            results = await in_greenlet(_each_alone, transaction, operations)
+        if transaction.moved_feed:
+            await connection.execute(f"NOTIFY {FEED_CHANNEL}")
+        self._commit_sent = True
+        await connection.execute("COMMIT")
+        return results
+
+    async def _abandon(self, error: Exception) -> None:
+        """Undo the transaction; give the connection up if that is not certain."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            if lost(error):
+                raise ConnectionError
+            await connection.execute("ROLLBACK")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection.terminate()
+            self._connection = None
+
+
+def _each_alone(transaction: PostgresTransaction, operations: Sequence[Operation[Any]]) -> list[object]:
+    return [alone(transaction, operation) for operation in operations]
