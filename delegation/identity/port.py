@@ -84,6 +84,21 @@ class PrincipalRule:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenHolder:
+    """Whose tokens an identity has: a subject of an issuer, or a client that acts for itself.
+
+    Attributes:
+        issuer: The issuer.
+        subject: The subject; for a client its id.
+        is_client: Whether the token must be one that the client got for itself (RFC 9068 section 2.2).
+    """
+
+    issuer: str
+    subject: str
+    is_client: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody the service knows, and what the operator lets them do. By default: nothing.
 

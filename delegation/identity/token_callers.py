@@ -15,7 +15,7 @@ from delegation.errors import ConfigError, Reason, ServiceUnavailable, Unauthent
 from delegation.identity.claims import PLAIN_TYPE, Expected, check_claims, name_of
 from delegation.identity.jws import BadToken, UnverifiedToken, read_token
 from delegation.identity.key_source import KeySource, verify_signature
-from delegation.identity.port import Caller, KnownCallers
+from delegation.identity.port import Caller, KnownCallers, TokenHolder
 from delegation.identity.spiffe import parse_spiffe_id
 
 _BEARER: Final = "bearer "
@@ -34,21 +34,6 @@ class TokenIssuer:
 
     keys: KeySource
     expected: Expected
-
-
-@dataclass(frozen=True, slots=True)
-class TokenHolder:
-    """Whose tokens an identity has: a subject of an issuer, or a client that acts for itself.
-
-    Attributes:
-        issuer: The issuer.
-        subject: The subject; for a client its id.
-        is_client: Whether the token must be one that the client got for itself (RFC 9068 section 2.2).
-    """
-
-    issuer: str
-    subject: str
-    is_client: bool = False
 
 
 class TokenCallers:

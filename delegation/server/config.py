@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 from delegation.errors import ConfigError, DelegationError
 from delegation.identity.spiffe import check_trust_domain, parse_spiffe_id
 from delegation.server.config_errors import config_error, read_toml
+from delegation.server.config_origins import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Origins
 from delegation.server.config_sections import (
     DatabaseConfig,
     FeedConfig,
@@ -25,10 +26,19 @@ from delegation.server.config_sections import (
     TlsFiles,
 )
 from delegation.server.identity_config import IdentityConfig
+from delegation.server.issuers_check import check_tokens
+from delegation.server.issuers_config import (
+    BearerConfig,
+    IssuerConfig,
+    PrincipalRuleConfig,
+    SpiffeConfig,
+    TokenHolderConfig,
+)
 from delegation.server.listen import ListenAddress, parse_listen_address
+from delegation.server.telemetry_config import LogsConfig, TelemetryConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pydantic_settings import PydanticBaseSettingsSource
 
@@ -37,8 +47,6 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE: Final = "DELEGATION_CONFIG"
 DEVELOPMENT_TRUST_DOMAIN: Final = "dev.internal"
 
-_PREFIX: Final = "DELEGATION_"
-_DELIMITER: Final = "__"
 # Keys that hold paths: in a file, they are relative to it.
 _PATHS: Final = (
     ("state_dir",),
@@ -50,7 +58,20 @@ _PATHS: Final = (
     ("keys", "directory"),
     ("keys", "passphrase_file"),
 )
-_SECTIONS: Final = (IdentityConfig, TlsFiles, DatabaseConfig, KeysConfig, LimitsConfig, GrantsConfig, FeedConfig)
+_SECTIONS: Final = (
+    IdentityConfig,
+    SpiffeConfig,
+    BearerConfig,
+    IssuerConfig,
+    TokenHolderConfig,
+    PrincipalRuleConfig,
+    TlsFiles,
+    DatabaseConfig,
+    KeysConfig,
+    LimitsConfig,
+    GrantsConfig,
+    FeedConfig,
+)
 
 
 def _parsed(parse: Callable[[str], object]) -> BeforeValidator:
@@ -82,8 +103,8 @@ class ServerConfig(BaseSettings):
     model_config = SettingsConfigDict(
         extra="forbid",
         frozen=True,
-        env_prefix=_PREFIX,
-        env_nested_delimiter=_DELIMITER,
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter=ENVIRONMENT_DELIMITER,
         validate_default=False,  # pydantic-settings would; ours are right, or empty and named as missing
     )
 
@@ -94,6 +115,9 @@ class ServerConfig(BaseSettings):
     trust_domain: Annotated[str, _parsed(check_trust_domain)] = Field(default_factory=_default_trust_domain)
     state_dir: Path = Field(default_factory=_default_state_dir)
     tls: TlsFiles | None = None
+    spiffe: SpiffeConfig | None = None
+    bearer: BearerConfig | None = None
+    issuers: tuple[IssuerConfig, ...] = ()
     identities: tuple[IdentityConfig, ...] = ()
     catalogue: Path | None = None
     database: DatabaseConfig = DatabaseConfig()
@@ -101,6 +125,8 @@ class ServerConfig(BaseSettings):
     limits: LimitsConfig = LimitsConfig()
     grants: GrantsConfig = GrantsConfig()
     feed: FeedConfig = FeedConfig()
+    logs: LogsConfig = LogsConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
 
     @classmethod
     def settings_customise_sources(
@@ -113,6 +139,11 @@ class ServerConfig(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take values from `load_config` alone: it knows where each came from, for its errors."""
         return (init_settings,)
+
+    @property
+    def trust_domains(self) -> frozenset[str]:
+        """The trust domains that callers may be of."""
+        return frozenset({self.trust_domain}) | (self.spiffe.trust_domains if self.spiffe is not None else frozenset())
 
     @property
     def database_path(self) -> Path:
@@ -143,8 +174,10 @@ class ServerConfig(BaseSettings):
                     f"--dev listens on this machine only, not on {self.listen}: listen on 127.0.0.1, [::1],"
                     " localhost or unix:/path, or leave --dev"
                 )
-        elif self.tls is None:
-            raise ValueError("tls is missing: set tls.certificate, tls.key and tls.client_ca, or use --dev")
+        elif self.tls is None and self.spiffe is None:
+            raise ValueError(
+                "tls is missing: set tls.certificate, tls.key and tls.client_ca, or spiffe.workload_api, or use --dev"
+            )
         elif not self.trust_domain:
             raise ValueError("trust_domain is missing: set it, as in acme.example")
         elif not self.identities:
@@ -157,8 +190,15 @@ class ServerConfig(BaseSettings):
         for index, caller_id in enumerate(ids):
             if caller_id in ids[:index]:
                 raise ValueError(f"identities lists {caller_id} twice: remove one of them")
-            if parse_spiffe_id(caller_id).trust_domain != self.trust_domain:
+            if parse_spiffe_id(caller_id).trust_domain not in self.trust_domains:
                 raise ValueError(f"identities lists {caller_id}, which is not of {self.trust_domain}: remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_have_issuers(self) -> Self:
+        check_tokens(self.bearer, self.spiffe, self.issuers, self.identities)
+        if self.dev and self.bearer is not None and not self.bearer.listen.is_local:
+            raise ValueError("--dev listens on this machine only: let bearer.listen be one of its own addresses")
         return self
 
 
@@ -172,27 +212,27 @@ def load_config(file: Path | None = None, **given: object) -> ServerConfig:
     Raises:
         ConfigError: One line: where it is wrong and what to do.
     """
+    return load_config_with_origins(file, **given)[0]
+
+
+def load_config_with_origins(file: Path | None = None, **given: object) -> tuple[ServerConfig, Origins]:
+    """Read the configuration as `load_config` does; tell, too, where each value came from."""
     if file is None and os.environ.get(CONFIG_VARIABLE):
         file = Path(os.environ[CONFIG_VARIABLE])
-    from_file = _relative_to(file.parent, read_toml(file)) if file is not None else {}
-    from_command = {name: value for name, value in given.items() if value is not None}
     try:
         from_environment = EnvSettingsSource(ServerConfig)()
     except SettingsError as error:
         raise ConfigError(f"environment: {error}; write lists and tables as JSON") from None
-    values = _over(_over(from_file, from_environment), from_command)
-
-    def place(location: tuple[int | str, ...]) -> str:
-        if _has(from_command, location[:1]):
-            return "command line"
-        if _has(from_environment, location):
-            return f"environment variable {_variable(location)}"
-        return str(file) if file is not None else "configuration"
-
+    origins = Origins(
+        file,
+        _relative_to(file.parent, read_toml(file)) if file is not None else {},
+        from_environment,
+        {name: value for name, value in given.items() if value is not None},
+    )
     try:
-        return ServerConfig(**values)
+        return ServerConfig(**origins.values()), origins
     except ValidationError as error:
-        raise config_error(error, place, _known_names()) from None
+        raise config_error(error, origins.blamed, _known_names()) from None
 
 
 def _relative_to(directory: Path, values: dict[str, Any]) -> dict[str, Any]:
@@ -203,29 +243,11 @@ def _relative_to(directory: Path, values: dict[str, Any]) -> dict[str, Any]:
             table = table.get(key) if isinstance(table, dict) else None
         if isinstance(table, dict) and isinstance(table.get(name), str):
             table[name] = directory / Path(table[name]).expanduser()
+    issuers = values.get("issuers")
+    for issuer in issuers if isinstance(issuers, list) else ():
+        if isinstance(issuer, dict) and isinstance(issuer.get("ca"), str):
+            issuer["ca"] = directory / Path(issuer["ca"]).expanduser()
     return values
-
-
-def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one tree of tables over another; a list replaces a list."""
-    merged = dict(lower)
-    for key, value in upper.items():
-        below = merged.get(key)
-        merged[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
-
-
-def _has(values: object, location: tuple[int | str, ...]) -> bool:
-    for key in location:
-        if not isinstance(values, dict) or key not in values:
-            return isinstance(values, (list, tuple)) and isinstance(key, int)
-        values = values[key]
-    return bool(location)
-
-
-def _variable(location: tuple[int | str, ...]) -> str:
-    names = [part for part in location if isinstance(part, str)]
-    return _PREFIX + _DELIMITER.join(names[:2] if names[0] != "identities" else names[:1]).upper()
 
 
 def _known_names() -> set[str]:

@@ -10,6 +10,7 @@ from delegation.core.notation import scope_from_plain, scope_to_plain
 from delegation.errors import DelegationError
 from delegation.identity.port import Caller, Ceiling, Role
 from delegation.identity.spiffe import parse_spiffe_id
+from delegation.server.issuers_config import PrincipalRuleConfig, TokenHolderConfig
 
 _ANYTHING = "any"
 
@@ -53,6 +54,8 @@ class IdentityConfig(BaseModel):
         roles: Of agent, orchestrator, tool, approver, auditor, operator.
         audiences: For a tool, the audiences it speaks for.
         ceiling: For an orchestrator, the most its grants may permit: capabilities, or "any".
+        principals: For an orchestrator, on whose behalf its grants may be, besides its own.
+        tokens: Whose access tokens stand for it, besides a certificate or JWT-SVID with its id.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +67,8 @@ class IdentityConfig(BaseModel):
     ceiling: Annotated[InstanceOf[Ceiling], BeforeValidator(_ceiling), PlainSerializer(_shown_ceiling)] = (
         Ceiling.NOTHING
     )
+    principals: tuple[PrincipalRuleConfig, ...] = ()
+    tokens: tuple[TokenHolderConfig, ...] = ()
 
     @model_validator(mode="after")
     def _has_the_roles_it_needs(self) -> Self:
@@ -72,6 +77,8 @@ class IdentityConfig(BaseModel):
             raise ValueError("only a tool speaks for audiences: give it the role tool, or remove them")
         if self.ceiling != Ceiling.NOTHING and Role.ORCHESTRATOR not in self.roles:
             raise ValueError("only an orchestrator has a ceiling: give it that role, or remove it")
+        if self.principals and Role.ORCHESTRATOR not in self.roles:
+            raise ValueError("only an orchestrator has principals: give it that role, or remove them")
         return self
 
     def caller(self) -> Caller:
@@ -81,5 +88,6 @@ class IdentityConfig(BaseModel):
             roles=self.roles,
             audiences=self.audiences,
             ceiling=self.ceiling,
+            principals=tuple(each.rule() for each in self.principals),
             owner=self.owner,
         )
