@@ -11,6 +11,7 @@ from delegation.cli.commands import (
     calls,
     config_show,
     demo,
+    doctor,
     inspect,
     keys_compromise,
     keys_init,
@@ -32,6 +33,7 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_op
 
 _COMMANDS: tuple[tuple[Callable[..., Any], str], ...] = (
     (serve.serve, "Run the service."),
+    (doctor.doctor, "What is wrong with a service, and what to do."),
     (demo.demo, "Watch it work, on real processes and files."),
     (inspect.inspect, "What a token says; nothing is verified."),
     (verify.verify, "Check a token as a tool would."),
