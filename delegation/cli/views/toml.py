@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from delegation.cli.untrusted_text import visible
@@ -11,22 +11,49 @@ from delegation.cli.untrusted_text import visible
 _BMP_END: Final = 0x10000
 
 
-def toml_lines(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Write a table: its values, then the tables in it, then the lists of tables."""
+Place = tuple[int | str, ...]
+
+
+def toml_lines(
+    values: Mapping[str, Any], place: Place = (), *, origin: Callable[[Place], str] | None = None
+) -> Iterator[str]:
+    """Write a table: its values, then the tables in it, then the lists of tables.
+
+    Args:
+        values: the table.
+        place: where it stands.
+        origin: says of a value at a place where it came from, which is then written beside it.
+    """
+    path = "".join(f"{_key(str(name))}." for name in place)
     tables = {name: value for name, value in values.items() if isinstance(value, Mapping)}
     lists = {name: value for name, value in values.items() if _is_tables(value)}
     for name, value in values.items():
         if name not in tables and name not in lists:
-            yield f"{_key(name)} = {_value(value)}"
+            yield _line(name, value, (*place, name), origin)
     for name, table in tables.items():
         yield ""
         yield f"[{path}{_key(name)}]"
-        yield from toml_lines(table, f"{path}{_key(name)}.")
+        yield from toml_lines(table, (*place, name), origin=origin)
     for name, entries in lists.items():
-        for entry in entries:
+        for index, entry in enumerate(entries):
             yield ""
             yield f"[[{path}{_key(name)}]]"
-            yield from (f"{_key(each)} = {_value(value)}" for each, value in entry.items())
+            for each, value in entry.items():
+                yield _line(each, value, (*place, name, index, each), origin)
+
+
+def leaves(values: Mapping[str, Any], place: Place = ()) -> Iterator[Place]:
+    """Name the place of each value that is no table; a list counts as one value."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, (*place, name))
+        else:
+            yield (*place, name)
+
+
+def _line(name: str, value: Any, place: Place, origin: Callable[[Place], str] | None) -> str:
+    line = f"{_key(name)} = {_value(value)}"
+    return line if origin is None else f"{line}  # {''.join(map(_character, origin(place)))}"
 
 
 def _is_tables(value: Any) -> bool:
