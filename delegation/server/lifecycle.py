@@ -47,10 +47,13 @@ class Server:
         *,
         limits: LimitsConfig,
         check_storage: Callable[[], Awaitable[None]],
+        second_listener: Listener | None = None,
     ) -> None:
         self._rpcs = rpcs
         self._door = door
         self._listener = listener
+        self._second_listener = second_listener
+        self.second_address: ListenAddress | None = None
         self._limits = limits
         self._check_storage = check_storage
         self._server: grpc.aio.Server | None = None
@@ -64,24 +67,19 @@ class Server:
         Raises:
             ConfigError: the address is taken or cannot be bound.
         """
-        address = self._listener.address
-        _refuse_taken_socket(address)
         server = grpc.aio.server(options=channel_options(self._limits))
         self._services = add_services(server, self._rpcs, self._door)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
-        try:
-            port = server.add_secure_port(str(address), self._listener.credentials())
-        except RuntimeError:
-            raise ConfigError(
-                f"cannot listen on {address}: it is taken or not of this machine; stop what uses it, or set listen"
-            ) from None
+        address = _bind(server, self._listener)
+        if self._second_listener is not None:
+            self.second_address = _bind(server, self._second_listener)
         await server.start()
         self._server = server
         await self._report(_SERVING)
         self._watching = asyncio.create_task(self._watch_storage())
-        return ListenAddress(address.host, port) if address.host else address
+        return address
 
     async def drain(self) -> None:
         """Take no more, finish what was begun (for up to `limits.drain_ms`), then stop."""
@@ -113,6 +111,18 @@ class Server:
     async def _report(self, status: Any) -> None:
         for name in (health.OVERALL_HEALTH, *self._services):
             await self._health.set(name, status)
+
+
+def _bind(server: grpc.aio.Server, listener: Listener) -> ListenAddress:
+    address = listener.address
+    _refuse_taken_socket(address)
+    try:
+        port = server.add_secure_port(str(address), listener.credentials())
+    except RuntimeError:
+        raise ConfigError(
+            f"cannot listen on {address}: it is taken or not of this machine; stop what uses it, or set listen"
+        ) from None
+    return ListenAddress(address.host, port) if address.host else address
 
 
 def _refuse_taken_socket(address: ListenAddress) -> None:

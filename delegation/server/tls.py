@@ -6,7 +6,8 @@ CA may say so, is for `delegation.identity`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -34,11 +35,13 @@ class TlsMaterial:
         certificate: The server's certificate, with its intermediates.
         key: Its private key.
         client_ca: The CA certificates that client certificates must come from, of all trust domains.
+        roots: Those of each trust domain apart; empty if they are all of the service's own.
     """
 
     certificate: bytes
     key: bytes
     client_ca: bytes
+    roots: Mapping[str, bytes] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return "TlsMaterial(...)"

@@ -11,20 +11,20 @@ import contextlib
 from collections.abc import Callable
 from typing import Final
 
-import grpc
 import structlog
 
 from delegation.errors import ConfigError
 from delegation.server.config_sections import TlsFiles
 from delegation.server.tls import TlsMaterial, read_tls
+from delegation.server.tls_rotating import RotatingTls
 
 LOOK_EVERY_SECONDS: Final = 5.0
 _LOG: Final = structlog.get_logger("delegation")
 _Stamp = tuple[tuple[int, int, int], ...]
 
 
-class ReloadingTls:
-    """Server credentials that follow their files."""
+class ReloadingTls(RotatingTls):
+    """TLS material that follows its files."""
 
     def __init__(self, files: TlsFiles, *, changed: Callable[[TlsMaterial], None]) -> None:
         """Read the files.
@@ -37,27 +37,8 @@ class ReloadingTls:
             ConfigError: a file cannot be used.
         """
         self._files = files
-        self._changed = changed
         self._stamp = self._stamp_now()
-        self.material = read_tls(files)
-        self._fresh: grpc.ServerCertificateConfiguration | None = None
-
-    def credentials(self) -> grpc.ServerCredentials:
-        """Return credentials with which nobody gets in without a client certificate."""
-        return grpc.dynamic_ssl_server_credentials(
-            _configuration(self.material),
-            self._take_fresh,  # type: ignore[arg-type] # None says "no change"; the stubs do not know
-            require_client_authentication=True,
-        )
-
-    def _take_fresh(self) -> grpc.ServerCertificateConfiguration | None:
-        """Hand over what has changed, once. gRPC asks at every handshake, from threads of its own.
-
-        To hand over the same again would make gRPC build its handshaker anew for each connection, and
-        many connections at once then reset one another (grpcio 1.85).
-        """
-        fresh, self._fresh = self._fresh, None
-        return fresh
+        super().__init__(read_tls(files), changed=changed)
 
     async def follow(self, *, every_seconds: float = LOOK_EVERY_SECONDS) -> None:
         """Look at the files now and then, until cancelled."""
@@ -76,8 +57,7 @@ class ReloadingTls:
             _LOG.warning("TLS files changed and cannot be used; the former ones stay in use", why=str(error))
             return False
         self._stamp = stamp
-        self.material, self._fresh = material, _configuration(material)
-        self._changed(material)
+        self.replace(material)
         _LOG.info("TLS files reloaded")
         return True
 
@@ -89,9 +69,3 @@ class ReloadingTls:
                 status = path.stat()
                 stamps.append((status.st_ino, status.st_mtime_ns, status.st_size))
         return tuple(stamps)
-
-
-def _configuration(material: TlsMaterial) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration(
-        [(material.key, material.certificate)], root_certificates=material.client_ca
-    )
