@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from delegation.app.database import storage_of
 from delegation.app.development import (
     developer_id,
     development_ca,
@@ -45,7 +46,6 @@ from delegation.server.tls_reload import ReloadingTls
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Offers
 from delegation.storage.port import Storage
-from delegation.storage.sqlite import SqliteStorage
 
 _LOG: Final = structlog.get_logger("delegation")
 _GC_THRESHOLD: Final = 50_000
@@ -92,7 +92,7 @@ class Application:
             StorageError: the database cannot be used, or is of a newer version.
         """
         parts, config = self._parts, self.config
-        storage: Storage = SqliteStorage(config.database_path, queue_limit=4 * config.limits.queue_capacity)
+        storage: Storage = storage_of(config)
         await storage.open()
         self._storage = storage
         try:

@@ -10,6 +10,7 @@ import typer
 from delegation.cli.commands import (
     calls,
     config_show,
+    db_upgrade,
     demo,
     doctor,
     inspect,
@@ -51,6 +52,7 @@ _KEYS: tuple[tuple[Callable[..., Any], str], ...] = (
     (keys_show.show, "The trust bundle and its keys."),
     (keys_issue.issue, "Give an agent or tool its development identity."),
 )
+_DATABASE: tuple[tuple[Callable[..., Any], str], ...] = ((db_upgrade.upgrade, "Bring the schema up to date."),)
 _CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
 
 
@@ -63,6 +65,7 @@ def program() -> typer.Typer:
         app.command(short_help=short, context_settings=context)(command)
     for name, commands, short in (
         ("keys", _KEYS, "Keys, trust bundle and development identities."),
+        ("db", _DATABASE, "The service's database."),
         ("config", _CONFIG, "The service's configuration."),
     ):
         group = _group(short)

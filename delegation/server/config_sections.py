@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from delegation.core.limits import DEFAULT_GRANT_LIFETIME_MS, GRANT_LIFETIME_MS
 
@@ -27,9 +28,65 @@ class TlsFiles(Section):
 
 
 class DatabaseConfig(Section):
-    """The SQLite file; by default `delegation.sqlite3` in the state directory."""
+    """A SQLite file, by default `delegation.sqlite3` in the state directory; or a PostgreSQL database.
+
+    The password is best kept out of the URL: in `password_file`, read again for each connection, in the variable
+    `PGPASSWORD`, or in libpq's password file (`PGPASSFILE`, `~/.pgpass`).
+    """
 
     path: Path | None = None
+    url: SecretStr | None = None
+    password_file: Path | None = None
+    pool_size: Annotated[int, Field(ge=1, le=100)] = 4
+    statement_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 5_000
+    connect_timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 3_000
+
+    def shown(self, path: Path) -> dict[str, Any]:
+        """Return what `config show` may show; `path` is the file if there is no URL."""
+        if self.url is None:
+            return {"path": str(path)}
+        plain = self.model_dump(mode="json", exclude_none=True)
+        return plain | {"url": without_password(self.url.get_secret_value())}
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_postgresql_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            _check_url(url.get_secret_value())
+        return url
+
+    @model_validator(mode="after")
+    def _is_one_database(self) -> Self:
+        if self.url is not None and self.path is not None:
+            raise ValueError("path and url are two databases: remove one of them")
+        if self.url is None and self.password_file is not None:
+            raise ValueError("password_file is for a database.url, which is missing")
+        return self
+
+
+def without_password(url: str) -> str:
+    """Write a database's URL without its password."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    query = [(key, "***" if key == "password" else value) for key, value in parse_qsl(parts.query)]
+    hidden = f"{user.partition(':')[0]}:***" if ":" in user else user
+    return urlunsplit(parts._replace(netloc=f"{hidden}{at}{host}", query=urlencode(query, safe="*/:")))
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no PostgreSQL URL. The words of the refusal hold nothing of it: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        readable = parts.port is None or parts.port > 0
+    except ValueError:
+        readable = "," in url  # several hosts, each with its port, are libpq's to read
+        parts = urlsplit("")
+    if parts.scheme and parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("it is no postgresql:// URL; for SQLite, set database.path")
+    if not readable or "@" in parts.path or not url.startswith("postgres"):
+        raise ValueError(
+            "it cannot be read: write postgresql://user@host:port/name, and @ : / in a name as %40 %3A %2F"
+        )
 
 
 class KeysConfig(Section):

@@ -131,7 +131,7 @@ def unavailable(error: BaseException) -> StorageError:
 def cannot_connect(server: PostgresServer, error: BaseException) -> StorageError:
     """Make the error for a database that cannot be reached when the service starts."""
     parts = urlsplit(server.url)
-    place = f"{parts.hostname or 'the local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    place = f"{parts.netloc.rpartition('@')[2] or 'the local socket'}{parts.path}"
     failure = StorageError(
         "storage_unavailable",
         f"cannot use the database at {place}: {_first_line(error)};"

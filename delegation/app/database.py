@@ -1,0 +1,55 @@
+"""Which database the configuration names: a SQLite file, or PostgreSQL for any number of replicas."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from delegation.errors import ConfigError
+from delegation.server.config import ServerConfig
+from delegation.storage.sqlite import SqliteStorage
+
+if TYPE_CHECKING:
+    from delegation.storage.postgres import PostgresStorage
+
+
+def storage_of(config: ServerConfig) -> SqliteStorage | PostgresStorage:
+    """Make the storage, not yet open. Raises `ConfigError` if PostgreSQL's extra is missing."""
+    queue_limit = 4 * config.limits.queue_capacity
+    database = config.database
+    if database.url is None:
+        return SqliteStorage(config.database_path, queue_limit=queue_limit)
+    from delegation.storage.postgres import PostgresServer, PostgresStorage
+
+    server = PostgresServer(
+        database.url.get_secret_value(),
+        password=None if database.password_file is None else _password_in(database.password_file),
+        pool_size=database.pool_size,
+        statement_timeout_ms=database.statement_timeout_ms,
+        connect_timeout_ms=database.connect_timeout_ms,
+    )
+    return PostgresStorage(server, queue_limit=queue_limit)
+
+
+def upgrade_database(config: ServerConfig) -> tuple[str | None, str]:
+    """Bring the schema up to date; return its revision before (None: there was none) and after.
+
+    Raises:
+        StorageError: the database cannot be used, or a newer program has changed it.
+        ConfigError: PostgreSQL's extra is missing, or its URL or password file cannot be used.
+    """
+    return asyncio.run(storage_of(config).upgrade())
+
+
+def _password_in(file: Path) -> Callable[[], str]:
+    """Read the password for each connection: it may have been changed since the last."""
+
+    def read() -> str:
+        try:
+            return file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"cannot read database.password_file {file}: check that it is there") from None
+
+    return read
