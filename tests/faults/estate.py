@@ -21,8 +21,9 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from certificates import now
-from delegation.app.key_files import create_root_key, create_service_keys, service_keys, sign_bundle_file
+from delegation.app import create_root_key, create_service_keys, sign_bundle_file
 from delegation.identity.dev_ca import DevelopmentCa
+from delegation.signing.sealed_file import SealedFiles
 from delegation.signing.sealed_format import ScryptCost
 from support.caller import Caller
 
@@ -158,7 +159,7 @@ class Estate:
             directory / "keys",
             root_directory=directory / "root",
             root_passphrase=_PASSPHRASE,
-            keys=service_keys(directory / "keys", _PASSPHRASE),
+            store=SealedFiles(directory / "keys", lambda: _PASSPHRASE),
             trust_domain=TRUST_DOMAIN,
             now_ms=lambda: int(began.timestamp() * 1000),
         )
