@@ -1,16 +1,18 @@
 """The one door through which every RPC comes in: who calls, how long it may take, what becomes of errors.
 
-Handlers behind it get a caller and a message. Each RPC's metadata and peer are read once; there is no
-stack of interceptors, which would cost more than a signature (docs: speed).
+Handlers behind it get a caller with a role for this RPC, and a message; nothing is parsed for anybody else. Each
+RPC's metadata and peer are read once; there is no stack of interceptors, which would cost more than a signature (docs:
+speed).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, NoReturn, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -18,13 +20,14 @@ from grpc.aio import ServicerContext
 
 from delegation import telemetry
 from delegation.errors import DelegationError, Overloaded, ServiceUnavailable
-from delegation.identity.port import Authenticator, Caller
+from delegation.identity.port import Authenticator, Caller, Role
+from delegation.server.caller_limits import CallerLimits, CallerShares, Share
 from delegation.server.incoming import Incoming
 from delegation.server.peer import peer_of
+from delegation.server.refusal_log import RefusalLog
 from delegation.service.unexpected import log_unexpected
 from delegation.telemetry import Span, names
 from delegation.wire.errors import DETAILS_KEY, status_of
-from delegation.wire.fields import whole
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A")
@@ -50,14 +53,34 @@ class Allowance:
     streams: int = 4096
     default_seconds: float = 10.0
     maximum_seconds: float = 60.0
+    caller: CallerLimits = field(default_factory=CallerLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[Q]):
+    """What the door has to know of an RPC.
+
+    Attributes:
+        name: its full name.
+        roles: a caller needs one of these; any role will do if there are none.
+        read: makes a request of bytes; raises `InvalidRequest`.
+    """
+
+    name: str
+    roles: frozenset[Role]
+    read: Callable[[bytes], Q]
 
 
 class Door:
     """Lets RPCs in, as long as there is room and the server is not going away."""
 
-    def __init__(self, authenticator: Authenticator, allowance: Allowance) -> None:
+    def __init__(
+        self, authenticator: Authenticator, allowance: Allowance, *, monotonic_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         self.authenticator = authenticator
         self._allowance = allowance
+        self._shares = CallerShares(allowance.caller, monotonic_ns=monotonic_ns)
+        self._refusals = RefusalLog(monotonic_ns=monotonic_ns)
         self._calls = 0
         self._streams = 0
         self._closing = False
@@ -74,16 +97,20 @@ class Door:
 
     # -- the three kinds of RPC --------------------------------------------------------------------------
 
-    def unary(self, method: str, handler: Unary[Q, A]) -> Callable[[Q | None, Context], Awaitable[A]]:
+    def unary(self, method: Method[Q], handler: Unary[Q, A]) -> Callable[[bytes, Context], Awaitable[A]]:
         """Wrap a handler of one request with one answer."""
 
-        async def call(request: Q | None, context: Context) -> A:
-            with self._span(method, context) as span:
+        async def call(request: bytes, context: Context) -> A:
+            caller: Caller | None = None
+            share: Share | None = None
+            with self._span(method.name, context) as span:
                 self._calls += 1
                 try:
                     self._require_room(self._calls, self._allowance.calls)
-                    caller = self.authenticator.authenticate(peer_of(context))
-                    message = whole(request)
+                    caller = await self._caller(context)
+                    share = self._shares.begin_call(caller.id)
+                    _require_role(caller, method)
+                    message = method.read(request)
                     seconds = self._seconds(context)
                     if seconds is None:  # the caller's own deadline is enough
                         answer = await handler(caller, message)
@@ -91,61 +118,95 @@ class Door:
                         async with asyncio.timeout(seconds):
                             answer = await handler(caller, message)
                 except Exception as error:  # noqa: BLE001 - nothing gets past
-                    await _fail(context, method, error, span)
+                    await self._fail(context, method.name, caller, error, span)
                 else:
                     span.set(names.RPC_STATUS_CODE, _OK)
                     return answer
                 finally:
                     self._calls -= 1
+                    if share is not None:
+                        share.calls -= 1
 
         return call
 
-    def watching(self, method: str, handler: Watching[Q, A]) -> Callable[[Q | None, Context], Awaitable[None]]:
+    def watching(self, method: Method[Q], handler: Watching[Q, A]) -> Callable[[bytes, Context], Awaitable[None]]:
         """Wrap a handler that streams answers until its client goes away."""
 
-        async def call(request: Q | None, context: Context) -> None:
-            with self._span(method, context) as span, self._stream():
+        async def call(request: bytes, context: Context) -> None:
+            caller: Caller | None = None
+            with self._span(method.name, context) as span, self._stream():
                 task = asyncio.current_task()
                 assert task is not None  # noqa: S101 - this is a coroutine's
                 self._watching.add(task)
                 try:
                     self._require_room(self._streams, self._allowance.streams)
-                    caller = self.authenticator.authenticate(peer_of(context))
-                    await _write(handler(caller, whole(request)), context)
+                    caller = await self._caller(context)
+                    with self._shares.stream(caller.id):
+                        _require_role(caller, method)
+                        await _write(handler(caller, method.read(request)), context)
                 except asyncio.CancelledError:
                     if not self._closing:
                         raise
                     task.uncancel()
-                    await _fail(context, method, _going_away(), span)
+                    await self._fail(context, method.name, caller, _going_away(), span)
                 except Exception as error:  # noqa: BLE001 - nothing gets past
-                    await _fail(context, method, error, span)
+                    await self._fail(context, method.name, caller, error, span)
                 finally:
                     self._watching.discard(task)
 
         return call
 
     def conversing(
-        self, method: str, handler: Conversing[Q, A], *, window: int
-    ) -> Callable[[AsyncIterator[Q], Context], Awaitable[None]]:
-        """Wrap a handler of a stream of requests with a stream of answers; at most `window` wait unread."""
+        self, method: Method[Q], handler: Conversing[Q, A], *, window: int, each_answered: bool
+    ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
+        """Wrap a handler of a stream of requests with a stream of answers.
 
-        async def call(requests: AsyncIterator[Q], context: Context) -> None:
-            with self._span(method, context) as span, self._stream():
-                incoming = Incoming(requests, window, check=whole)
-                self._incoming.add(incoming)
+        Args:
+            method: the RPC.
+            handler: the handler.
+            window: at most so many requests wait unread.
+            each_answered: whether each request gets one answer: until then it counts as its caller's.
+        """
+
+        async def call(requests: AsyncIterator[bytes], context: Context) -> None:
+            caller: Caller | None = None
+            with self._span(method.name, context) as span, self._stream():
                 try:
                     self._require_room(self._streams, self._allowance.streams)
-                    caller = self.authenticator.authenticate(peer_of(context))
-                    await _write(handler(caller, incoming), context)
+                    caller = await self._caller(context)
+                    with self._shares.stream(caller.id) as share:
+                        _require_role(caller, method)
+                        await self._converse(
+                            handler,
+                            caller,
+                            Incoming(
+                                requests,
+                                window,
+                                read=method.read,
+                                owed_seconds=lambda: self._shares.owed_seconds(share),
+                                under_way=share.messages if each_answered else None,
+                            ),
+                            context,
+                        )
                 except Exception as error:  # noqa: BLE001 - nothing gets past
-                    await _fail(context, method, error, span)
-                finally:
-                    self._incoming.discard(incoming)
-                    incoming.end()
+                    await self._fail(context, method.name, caller, error, span)
 
         return call
 
+    async def _converse(
+        self, handler: Conversing[Q, A], caller: Caller, incoming: Incoming[Q], context: Context
+    ) -> None:
+        self._incoming.add(incoming)
+        try:
+            await _write(handler(caller, incoming), context, written=incoming.answered)
+        finally:
+            self._incoming.discard(incoming)
+            incoming.over()
+
     # -- what they have in common ------------------------------------------------------------------------
+
+    async def _caller(self, context: Context) -> Caller:
+        return self.authenticator.authenticate(peer_of(context))
 
     def _require_room(self, taken: int, room: int) -> None:
         if self._closing:
@@ -170,11 +231,35 @@ class Door:
         finally:
             self._streams -= 1
 
+    async def _fail(
+        self, context: Context, method: str, caller: Caller | None, error: Exception, span: Span
+    ) -> NoReturn:
+        """End an RPC with the status of an exception; only what is of the tree says what it was."""
+        if isinstance(error, TimeoutError):
+            error = ServiceUnavailable("the answer took longer than the service allows")
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        status = status_of(error)
+        code = _CODE[status.code]
+        if isinstance(error, DelegationError):
+            self._refusals.note(method, caller.id if caller else "", code.name, error)
+        else:
+            log_unexpected(method, error)
+        span.set(names.RPC_STATUS_CODE, code.name)
+        details = ((DETAILS_KEY, status.SerializeToString()),) if status.details else ()
+        await context.abort(code, status.message, details)
+        raise AssertionError("abort returned")
+
     @staticmethod
     def _span(method: str, context: Context) -> AbstractContextManager[Span]:
         received = _text_metadata(context) if telemetry.listened() else _NO_METADATA
         attributes = {names.RPC_SYSTEM: "grpc", names.RPC_METHOD: method}
         return telemetry.span(method, kind="server", attributes=attributes, received=received)
+
+
+def _require_role(caller: Caller, method: Method[Any]) -> None:
+    if method.roles.isdisjoint(caller.roles):
+        caller.require_role(*sorted(method.roles))
 
 
 def _going_away() -> ServiceUnavailable:
@@ -185,7 +270,7 @@ def _text_metadata(context: Context) -> dict[str, str]:
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
 
 
-async def _write(answers: AsyncIterator[Any], context: Context) -> None:
+async def _write(answers: AsyncIterator[Any], context: Context, *, written: Callable[[], None] | None = None) -> None:
     """Write answers until there are no more, or nobody wants them: what made them ends then, too.
 
     A stream's handler yields to here and not to gRPC, which leaves the end of a generator to the garbage collector: in
@@ -194,22 +279,8 @@ async def _write(answers: AsyncIterator[Any], context: Context) -> None:
     try:
         async for answer in answers:
             await context.write(answer)
+            if written is not None:
+                written()
     finally:
         if isinstance(answers, AsyncGenerator):
             await answers.aclose()
-
-
-async def _fail(context: Context, method: str, error: Exception, span: Span) -> NoReturn:
-    """End an RPC with the status of an exception; only what is of the tree says what it was."""
-    if isinstance(error, TimeoutError):
-        error = ServiceUnavailable("the answer took longer than the service allows")
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
-    if not isinstance(error, DelegationError):
-        log_unexpected(method, error)
-    status = status_of(error)
-    code = _CODE[status.code]
-    span.set(names.RPC_STATUS_CODE, code.name)
-    details = ((DETAILS_KEY, status.SerializeToString()),) if status.details else ()
-    await context.abort(code, status.message, details)
-    raise AssertionError("abort returned")

@@ -13,13 +13,27 @@ A = TypeVar("A")
 class Incoming(AsyncIterator[Q], Generic[Q]):
     """An iterator over requests that the server can end: what was read is still given out.
 
-    A request that `check` raises for ends the stream after those before it.
+    Args:
+        requests: As they come in.
+        window: At most so many wait to be taken.
+        read: Makes a request of what came in; one that it raises for ends the stream after those before it.
+        owed_seconds: Charges for a request; the time to wait before the next one is read.
+        under_way: Taken once for each request; given back by `answered`, and in the end.
     """
 
     def __init__(
-        self, requests: AsyncIterator[Q], window: int, *, check: Callable[[Q], object] = lambda _request: None
+        self,
+        requests: AsyncIterator[bytes],
+        window: int,
+        *,
+        read: Callable[[bytes], Q],
+        owed_seconds: Callable[[], float] = lambda: 0.0,
+        under_way: asyncio.Semaphore | None = None,
     ) -> None:
-        self._check = check
+        self._read_one = read
+        self._owed_seconds = owed_seconds
+        self._under_way = under_way
+        self._unanswered = 0
         self._waiting: asyncio.Queue[Q | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(window)
         self._failure: BaseException | None = None
@@ -29,18 +43,38 @@ class Incoming(AsyncIterator[Q], Generic[Q]):
         """Read no further."""
         self._reader.cancel()
 
-    async def _read(self, requests: AsyncIterator[Q]) -> None:
+    def answered(self) -> None:
+        """Count one of the requests as done."""
+        if self._under_way is not None and self._unanswered:
+            self._unanswered -= 1
+            self._under_way.release()
+
+    def over(self) -> None:
+        """Read no further, and count all requests as done."""
+        self.end()
+        while self._under_way is not None and self._unanswered:
+            self.answered()
+
+    async def _read(self, requests: AsyncIterator[bytes]) -> None:
         try:
             async for request in requests:
-                self._check(request)
-                await self._room.acquire()
-                self._waiting.put_nowait(request)
+                await self._admit()
+                self._waiting.put_nowait(self._read_one(request))
         except asyncio.CancelledError:
             pass  # ended by the server, or the RPC was cancelled: there is nobody to tell
         except Exception as error:  # noqa: BLE001 - raised where the requests are awaited
             self._failure = error
         finally:
             self._waiting.put_nowait(None)
+
+    async def _admit(self) -> None:
+        """Wait until there is room here, and until the caller's share permits one more."""
+        await self._room.acquire()
+        if self._under_way is not None:
+            await self._under_way.acquire()
+            self._unanswered += 1
+        if owed_seconds := self._owed_seconds():
+            await asyncio.sleep(owed_seconds)
 
     def __aiter__(self) -> Incoming[Q]:
         return self

@@ -11,9 +11,10 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from delegation.server.access import roles_of
 from delegation.server.authorization_rpcs import AT_A_TIME, AuthorizationRpcs
 from delegation.server.delegation_rpcs import DelegationRpcs
-from delegation.server.door import Door
+from delegation.server.door import Door, Method
 from delegation.server.lineage_rpcs import LineageRpcs
 from delegation.server.trust_rpcs import TrustRpcs
 from delegation.v1 import (
@@ -22,15 +23,26 @@ from delegation.v1 import (
     lineage_service_pb2,
     trust_service_pb2,
 )
+from delegation.wire.fields import whole
 
 M = TypeVar("M", bound=Message)
 
 _BATCHES_READ_AHEAD: Final = 2
 _ANSWERS_READ_AHEAD: Final = 16
-_WINDOW: Final = {
-    "AuthorizeStream": AT_A_TIME,
-    "RecordDecisions": _BATCHES_READ_AHEAD,
-    "AnswerOffer": _ANSWERS_READ_AHEAD,
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """How many requests of a stream may wait unread, and whether each of them gets an answer."""
+
+    window: int
+    each_answered: bool
+
+
+_STREAMS: Final = {
+    "AuthorizeStream": _Stream(AT_A_TIME, each_answered=True),
+    "RecordDecisions": _Stream(_BATCHES_READ_AHEAD, each_answered=True),
+    "AnswerOffer": _Stream(_ANSWERS_READ_AHEAD, each_answered=False),
 }
 
 
@@ -68,23 +80,30 @@ def add_services(server: grpc.aio.Server, rpcs: Rpcs, door: Door) -> tuple[str, 
 
 def _method(door: Door, method: Any, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
     """Put a method behind the door, by the kind that the contract says it is."""
-    name = f"{method.containing_service.full_name}/{method.name}"
-    read, write = _reader(GetMessageClass(method.input_type)), GetMessageClass(method.output_type).SerializeToString
+    service = method.containing_service
+    known = Method(
+        f"{service.full_name}/{method.name}",
+        roles_of(service.name, method.name),
+        _reader(GetMessageClass(method.input_type)),
+    )
+    write = GetMessageClass(method.output_type).SerializeToString
     if method.client_streaming:
-        conversing = door.conversing(name, handler, window=_WINDOW[method.name])
-        return grpc.stream_stream_rpc_method_handler(conversing, read, write)
+        stream = _STREAMS[method.name]
+        conversing = door.conversing(known, handler, window=stream.window, each_answered=stream.each_answered)
+        return grpc.stream_stream_rpc_method_handler(conversing, None, write)
     if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(door.watching(name, handler), read, write)
-    return grpc.unary_unary_rpc_method_handler(door.unary(name, handler), read, write)
+        return grpc.unary_stream_rpc_method_handler(door.watching(known, handler), None, write)
+    return grpc.unary_unary_rpc_method_handler(door.unary(known, handler), None, write)
 
 
-def _reader(message_type: type[M]) -> Callable[[bytes], M | None]:
-    """Give what reads a request: None for bytes that are none, which the door refuses."""
+def _reader(message_type: type[M]) -> Callable[[bytes], M]:
+    """Give what reads a request, for the door: it refuses bytes that are none, and fields that are not known."""
 
-    def read(data: bytes) -> M | None:
+    def read(data: bytes) -> M:
         try:
-            return message_type.FromString(data)
+            message = message_type.FromString(data)
         except (DecodeError, ValueError):  # the pure implementation of protobuf says it so for text that is no UTF-8
-            return None
+            return whole(None)
+        return whole(message)
 
     return read

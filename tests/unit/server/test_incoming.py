@@ -9,6 +9,11 @@ import pytest
 from delegation.server.incoming import Incoming, in_order
 
 
+def incoming_of(requests, window=4, **options):
+    """Requests that need no reading."""
+    return Incoming(requests, window, read=lambda request: request, **options)
+
+
 async def numbers(count, *, fail=None):
     for number in range(count):
         yield number
@@ -17,7 +22,7 @@ async def numbers(count, *, fail=None):
 
 
 async def test_requests_come_in_their_order():
-    assert [number async for number in Incoming(numbers(100), 4)] == list(range(100))
+    assert [number async for number in incoming_of(numbers(100))] == list(range(100))
 
 
 async def test_no_more_than_the_window_is_read_ahead():
@@ -28,7 +33,7 @@ async def test_no_more_than_the_window_is_read_ahead():
             read.append(number)
             yield number
 
-    incoming = Incoming(noted(), 4)
+    incoming = incoming_of(noted())
     assert await anext(incoming) == 0
     for _ in range(20):
         await asyncio.sleep(0)
@@ -42,17 +47,58 @@ async def test_ended_by_the_server_it_still_gives_what_was_read():
         yield 2
         await asyncio.Event().wait()
 
-    incoming = Incoming(forever(), 4)
+    incoming = incoming_of(forever())
     assert await anext(incoming) == 1
     incoming.end()
     assert [number async for number in incoming] == [2]
 
 
 async def test_a_failure_to_read_is_raised_after_what_was_read():
-    incoming = Incoming(numbers(2, fail=ValueError("broken")), 4)
+    incoming = incoming_of(numbers(2, fail=ValueError("broken")))
     assert [await anext(incoming), await anext(incoming)] == [0, 1]
     with pytest.raises(ValueError, match="broken"):
         await anext(incoming)
+
+
+async def test_a_request_that_cannot_be_read_ends_the_stream_after_those_before_it():
+    def read(request):
+        if request == 2:
+            raise ValueError("no request")
+        return request
+
+    incoming = Incoming(numbers(5), 4, read=read)
+    assert [await anext(incoming), await anext(incoming)] == [0, 1]
+    with pytest.raises(ValueError, match="no request"):
+        await anext(incoming)
+
+
+async def test_two_streams_of_one_caller_share_what_may_be_under_way():
+    under_way = asyncio.Semaphore(3)
+    one, other = (incoming_of(numbers(10), under_way=under_way) for _ in range(2))
+    assert [await anext(one), await anext(one), await anext(one)] == [0, 1, 2]
+    waiting = asyncio.create_task(anext(other))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not waiting.done(), "three are under way"
+    one.answered()
+    assert await waiting in (0, 3)
+    one.over()
+    other.over()
+    assert not under_way.locked()
+    assert under_way._value == 3, "all is given back"
+
+
+async def test_a_stream_waits_for_as_long_as_it_owes():
+    owed = iter([0.0, 0.0, 3600.0])
+    incoming = incoming_of(numbers(10), owed_seconds=lambda: next(owed))
+    assert [await anext(incoming), await anext(incoming)] == [0, 1]
+    waiting = asyncio.create_task(anext(incoming))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    incoming.end()
+    with pytest.raises(StopAsyncIteration):
+        await waiting
 
 
 async def test_answers_come_in_the_order_of_requests_though_they_are_made_side_by_side():
