@@ -20,9 +20,6 @@ from delegation.errors import Reason, refusal
 
 Value = None | bool | int | str | Decimal | list[Any] | dict[str, Any]
 
-_ENCODE: Final = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-).encode
 _LOWEST, _HIGHEST = -limits.SAFE_INTEGER, limits.SAFE_INTEGER
 _PLAIN: Final = 1e-6
 """Below this, RFC 8785 writes a number with an exponent."""
@@ -107,22 +104,14 @@ def _flat(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes] | None:
             return None
         if type(name) is not str or not name.isascii():
             return None
-    with suppress(UnicodeEncodeError):  # not raised from: it holds the text
-        return typed, _ENCODE(typed).encode()
-    return _not_text()
-
-
-def _not_text() -> NoReturn:
-    _invalid("a string is not Unicode text")
+    return typed, canonical_json(typed, plain=True)
 
 
 def _nested(values: Mapping[str, Any]) -> tuple[dict[str, Value], bytes]:
     """Take anything JSON can say."""
     reader = _Reader()
     typed = reader.members(values, limits.VALUE_NESTING)
-    with suppress(UnicodeEncodeError):  # as above
-        return typed, (_ENCODE(typed) if reader.plain else canonical_json(typed)).encode()
-    return _not_text()
+    return typed, canonical_json(typed, plain=reader.plain)
 
 
 class _Reader:

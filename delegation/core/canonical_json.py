@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from delegation.core.arguments import Value
+from delegation.errors import Reason, refusal
 
+_ENCODE: Final = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
 _STRING: Final = json.encoder.encode_basestring
 _CONSTANTS: Final = {True: "true", False: "false", None: "null"}
 
 
-def canonical_json(value: Value) -> str:
-    """Write a typed value, also where Python's C encoder would not do it right.
+def canonical_json(value: Any, *, plain: bool = False) -> bytes:
+    """Write a typed value.
 
-    That orders names by code point instead of by UTF-16, and writes fractions as Python has them, not as ECMAScript.
+    Args:
+        value: a typed value, of `arguments.Value`.
+        plain: True if all names are ASCII and no number is a fraction. Then Python's C encoder does it right: it orders
+            names by code point instead of by UTF-16, and writes fractions as Python has them, not as ECMAScript.
+
+    Raises:
+        NotPermitted: ARGUMENTS_INVALID for a string that is not Unicode text.
     """
-    pieces: list[str] = []
-    _write(value, pieces.append)
-    return "".join(pieces)
+    with suppress(UnicodeEncodeError):  # not raised from: it holds the text
+        if plain:
+            return _ENCODE(value).encode()
+        pieces: list[str] = []
+        _write(value, pieces.append)
+        return b"".join(map(str.encode, pieces))
+    raise refusal(Reason.ARGUMENTS_INVALID, detail="a string is not Unicode text")
 
 
-def _write(value: Value, add: Callable[[str], None]) -> None:
+def _write(value: Any, add: Callable[[str], None]) -> None:
     """Add the pieces of a value: put together once, what that costs does not grow with the nesting."""
     if isinstance(value, str):
         add(_STRING(value))
@@ -43,7 +56,7 @@ def _write(value: Value, add: Callable[[str], None]) -> None:
         add(_CONSTANTS[value] if value is None or isinstance(value, bool) else str(value))
 
 
-def _write_members(value: Mapping[str, Value], add: Callable[[str], None]) -> None:
+def _write_members(value: Mapping[str, Any], add: Callable[[str], None]) -> None:
     before = "{"
     for name in sorted(value, key=_utf16):
         add(before)

@@ -30,7 +30,7 @@ from delegation.errors import DelegationError
 from delegation.v1 import chain_pb2
 from delegation_sdk import carriage
 from support.hostile import MADE_BY_THE_KERNEL, NoStrategyError, of_type
-from support.strategies import bounded
+from support.strategies import bounded, json_values, typed
 
 MODULES = [
     *(
@@ -40,6 +40,8 @@ MODULES = [
     carriage,
 ]
 OTHERWISE: dict[tuple[str, str], st.SearchStrategy[Any]] = {
+    ("canonical_json.canonical_json", "value"): json_values.map(typed) | st.text(st.characters(categories=("L", "Cs"))),
+    ("canonical_json.canonical_json", "plain"): st.just(False),
     ("notation_read.constraint_from_plain", "arguments"): st.just(notation.arguments_from_plain),
     ("notation_write.constraint_to_plain", "arguments"): st.just(notation.arguments_to_plain),
     ("keys.SigningKey.generate", "random"): st.just(bytes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.addresses import Cidr
@@ -30,22 +31,15 @@ def disjoint(child: Constraint, other: Constraint, steps: Steps, covers: Covers)
     Raises:
         NotPermitted: EVALUATION_EXHAUSTED.
     """
-    match other, child:
-        case (Exact(), _):
-            return _allows_none(child, (other.value,), steps)
-        case (OneOf(), _):
-            return _allows_none(child, other.members(), steps)
-        case (IntegerRange() | DecimalRange(), IntegerRange() | DecimalRange()):
-            return _apart(other, child)
-        case (SubPath(), SubPath()):
-            return not lies_in(child.root, other.root) and not lies_in(other.root, child.root)
-        case (Prefix(), Prefix()):
-            return not child.text.startswith(other.text) and not other.text.startswith(child.text)
-        case (Cidr(), Cidr()):
-            return not child.contains(other) and not other.contains(child)
-        case _:
-            inner = negated(child)
-            return inner is not None and covers(inner, other, steps) is None
+    if isinstance(other, Exact):
+        return _allows_none(child, (other.value,), steps)
+    if isinstance(other, OneOf):
+        return _allows_none(child, other.members(), steps)
+    apart = _APART.get((type(other), type(child)))
+    if apart is not None:
+        return apart(other, child)
+    inner = negated(child)
+    return inner is not None and covers(inner, other, steps) is None
 
 
 def _allows_none(child: Constraint, values: Iterable[Value], steps: Steps) -> bool:
@@ -56,7 +50,7 @@ def _allows_none(child: Constraint, values: Iterable[Value], steps: Steps) -> bo
     return True
 
 
-def _apart(one: IntegerRange | DecimalRange, other: IntegerRange | DecimalRange) -> bool:
+def _numbers_apart(one: IntegerRange | DecimalRange, other: IntegerRange | DecimalRange) -> bool:
     """Tell whether the bounds of two ranges leave no number, integer or not, to both."""
     return _below(one, other) or _below(other, one)
 
@@ -69,3 +63,26 @@ def _below(lower: IntegerRange | DecimalRange, upper: IntegerRange | DecimalRang
         isinstance(upper, DecimalRange) and upper.minimum_exclusive
     )
     return high < low or (excluded and high == low)
+
+
+def _paths_apart(one: SubPath, other: SubPath) -> bool:
+    return not lies_in(one.root, other.root) and not lies_in(other.root, one.root)
+
+
+def _beginnings_apart(one: Prefix, other: Prefix) -> bool:
+    return not one.text.startswith(other.text) and not other.text.startswith(one.text)
+
+
+def _networks_apart(one: Cidr, other: Cidr) -> bool:
+    return not one.contains(other) and not other.contains(one)
+
+
+_APART: Final[dict[tuple[type, type], Callable[[Any, Any], bool]]] = {
+    (IntegerRange, IntegerRange): _numbers_apart,
+    (IntegerRange, DecimalRange): _numbers_apart,
+    (DecimalRange, IntegerRange): _numbers_apart,
+    (DecimalRange, DecimalRange): _numbers_apart,
+    (SubPath, SubPath): _paths_apart,
+    (Prefix, Prefix): _beginnings_apart,
+    (Cidr, Cidr): _networks_apart,
+}

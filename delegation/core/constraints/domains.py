@@ -35,6 +35,8 @@ def segments_by(separator: str) -> Domain:
 
 def part_of(inner: Domain, outer: Domain) -> bool:
     """Tell whether everything in a domain is in another; every value is part of nothing."""
+    if inner == outer:
+        return inner != EVERY_VALUE
     return inner != EVERY_VALUE and all(word in outer or _wider(word) in outer for word in inner)
 
 

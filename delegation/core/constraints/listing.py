@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from delegation.core import limits
 from delegation.core.arguments import Value
@@ -19,19 +20,20 @@ def listed(constraint: Constraint, steps: Steps) -> Iterable[Value] | None:
     Raises:
         NotPermitted: EVALUATION_EXHAUSTED.
     """
-    match constraint:
-        case Exact():
-            return (constraint.value,)
-        case OneOf():
-            return constraint.members()
-        case IntegerRange(minimum=int(low), maximum=int(high)) if high - low < limits.COMPARED_INTEGERS:
-            return range(low, high + 1)
-        case DecimalRange(minimum=low, maximum=high) if low is not None and low == high:
-            return (low,)
-        case AllOf():
-            return _listed_of_all(constraint, steps)
-        case _:
-            return None
+    listing = _LISTINGS.get(type(constraint))
+    return None if listing is None else listing(constraint, steps)
+
+
+def _integers(constraint: IntegerRange, _: Steps) -> Iterable[Value] | None:
+    low, high = constraint.minimum, constraint.maximum
+    if low is None or high is None or high - low >= limits.COMPARED_INTEGERS:
+        return None
+    return range(low, high + 1)
+
+
+def _decimal(constraint: DecimalRange, _: Steps) -> Iterable[Value] | None:
+    low = constraint.minimum
+    return None if low is None or low != constraint.maximum else (low,)
 
 
 def _listed_of_all(constraint: AllOf, steps: Steps) -> Iterable[Value] | None:
@@ -58,7 +60,8 @@ def _source(constraint: AllOf, steps: Steps) -> Constraint | None:
 def _can_be_listed(constraint: Constraint, steps: Steps) -> bool:
     if isinstance(constraint, AllOf):
         return _source(constraint, steps) is not None
-    return isinstance(constraint, Exact | OneOf) or listed(constraint, steps) is not None
+    kind = type(constraint)
+    return kind in _LISTINGS and (kind in {Exact, OneOf} or listed(constraint, steps) is not None)
 
 
 def _allowed(constraint: AllOf, values: Iterable[Value], steps: Steps) -> list[Value]:
@@ -68,3 +71,12 @@ def _allowed(constraint: AllOf, values: Iterable[Value], steps: Steps) -> list[V
         if constraint.allows(value, steps):
             left.append(value)
     return left
+
+
+_LISTINGS: Final[dict[type, Callable[[Any, Steps], Iterable[Value] | None]]] = {
+    Exact: lambda constraint, _: (constraint.value,),
+    OneOf: lambda constraint, _: constraint.members(),
+    IntegerRange: _integers,
+    DecimalRange: _decimal,
+    AllOf: _listed_of_all,
+}
