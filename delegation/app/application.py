@@ -24,6 +24,7 @@ from delegation.app.development import (
     development_tls,
     issue_development_profile,
 )
+from delegation.app.identity_sources import IdentitySources
 from delegation.app.key_files import read_root_public, system_ms
 from delegation.app.key_store import open_key_store
 from delegation.app.trust_reload import ReloadingTrust
@@ -41,8 +42,7 @@ from delegation.server.door import Allowance, Door
 from delegation.server.lifecycle import Listener, Server
 from delegation.server.listen import ListenAddress
 from delegation.server.logs import configure_logs
-from delegation.server.tls import TlsMaterial
-from delegation.server.tls_reload import ReloadingTls
+from delegation.server.tls_rotating import RotatingTls
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Offers
 from delegation.storage.port import Storage
@@ -59,7 +59,7 @@ class _Parts:
     trust: ReloadingTrust
     trust_root: bytes
     identities: StaticIdentities
-    tls: TlsFiles
+    tls: TlsFiles | None
 
 
 class Application:
@@ -75,7 +75,8 @@ class Application:
         self._storage: Storage | None = None
         self._feed: RevocationFeed | None = None
         self._server: Server | None = None
-        self.tls: ReloadingTls | None = None
+        self._sources: IdentitySources | None = None
+        self.tls: RotatingTls | None = None
 
     @property
     def target(self) -> str:
@@ -83,6 +84,13 @@ class Application:
         if self._address is None:
             raise ConfigError("the server has not been started")
         return str(self._address)
+
+    @property
+    def bearer_target(self) -> str:
+        """Where callers with tokens connect, as a gRPC client writes it."""
+        if self._server is None or self._server.second_address is None:
+            raise ConfigError("the server takes no tokens, or has not been started")
+        return str(self._server.second_address)
 
     async def start(self) -> None:
         """Open the database, load what is revoked, listen.
@@ -114,14 +122,13 @@ class Application:
     async def _listen(self, storage: Storage, feed: RevocationFeed, offers: Offers) -> None:
         parts, config = self._parts, self.config
 
-        def authenticator(material: TlsMaterial) -> MtlsAuthenticator:
-            return MtlsAuthenticator({config.trust_domain: material.client_ca}, parts.identities, now_ms=self._now_ms)
+        def changed(authenticator: MtlsAuthenticator) -> None:
+            door.authenticator = authenticator
 
-        def changed(material: TlsMaterial) -> None:
-            door.authenticator = authenticator(material)
-
-        self.tls = tls = ReloadingTls(parts.tls, changed=changed)
-        door = Door(authenticator(tls.material), _allowance(config))
+        self._sources = sources = IdentitySources(config, parts.identities, parts.tls, now_ms=self._now_ms)
+        self.tls = tls = await sources.start(changed)
+        door = Door(sources.authenticator(tls.material), _allowance(config))
+        door.tokens = sources.tokens
         server = Server(
             handlers(
                 config,
@@ -131,15 +138,16 @@ class Application:
                 offers=offers,
                 now_ms=self._now_ms,
                 random=secrets.token_bytes,
+                principals=sources.principals,
             ),
             door,
             Listener(config.listen, tls.credentials),
             limits=config.limits,
             check_storage=storage.check,
+            second_listener=sources.bearer_listener(tls),
         )
         self._address = await server.start()
         self._server = server
-        self._tasks.append(asyncio.create_task(tls.follow()))
 
     async def stop(self) -> None:
         """Drain, finish what was accepted, let go of everything."""
@@ -148,6 +156,8 @@ class Application:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._sources is not None:
+            await self._sources.close()
         if self._feed is not None:
             await self._feed.stop()
         if self._storage is not None:
@@ -180,8 +190,6 @@ def build(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> App
     else:
         store = open_key_store(config.keys, config.keys_directory, os.environ)
         identities = StaticIdentities(config.callers())
-    if tls is None:
-        raise ConfigError("tls is missing: set tls.certificate, tls.key and tls.client_ca, or use --dev")
     trust_root = read_root_public(config.keys_directory)
     trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms)
     return Application(config, _Parts(trust, trust_root, identities, tls), now_ms=now_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from delegation.identity.port import PrincipalReader
 from delegation.server.authorization_rpcs import AuthorizationRpcs
 from delegation.server.config import ServerConfig
 from delegation.server.delegation_rpcs import DelegationRpcs
@@ -38,6 +39,7 @@ def handlers(
     offers: Offers,
     now_ms: Callable[[], int],
     random: Callable[[int], bytes],
+    principals: PrincipalReader | None = None,
 ) -> Rpcs:
     """Make the handlers of all RPCs."""
     keys, verifier = trust.keys, trust.verifier
@@ -56,6 +58,7 @@ def handlers(
                 now_ms=now_ms,
                 random=random,
                 lifetimes=GrantLifetimes(config.grants.default_lifetime_ms, config.grants.max_lifetime_ms),
+                principals=principals,
             ),
             hand_off=HandOff(
                 storage,

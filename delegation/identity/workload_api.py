@@ -97,6 +97,11 @@ class WorkloadApi:
             )
         return svid
 
+    @property
+    def svid(self) -> Svid | None:
+        """The SVID that came last; None before the first."""
+        return self._svid
+
     def jwt_keys(self, trust_domain: str) -> Sequence[VerifyingKey]:
         """Return the keys that JWT-SVIDs of a trust domain are signed with; none if the agent has given none."""
         return self._jwt_keys.get(trust_domain, ())

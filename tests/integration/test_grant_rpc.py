@@ -72,8 +72,8 @@ def test_a_grant_beyond_the_ceiling_is_refused_and_says_what_is_beyond(as_, capa
 
 
 @pytest.mark.spec("T-22")
-def test_a_principal_token_is_refused_since_nobody_could_check_it(planner):
-    with pytest.raises(InvalidRequest, match="no token issuer"):
+def test_a_principal_token_is_refused_where_nobody_could_check_it(planner):
+    with pytest.raises(InvalidRequest, match="no issuer of ID tokens"):
         planner.grant(READ, principal_token=b"ey.some.token")
 
 
