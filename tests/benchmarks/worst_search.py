@@ -21,6 +21,7 @@ import worst_found
 from kernel_paths import Kernel
 from worst_documents import DOCUMENTS
 from worst_evolution import Search
+from worst_recipes import Recipe
 from worst_subjects import Decisions, Documents
 from worst_tokens import POWERS
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.collect()
         gc.freeze()  # what stands here is no burden of the inputs that are timed
         before = time.process_time()
-        search = Search(subject, f"{name} {options.seed}", [] if options.fresh else worst_found.recipes(name))
+        search = Search(subject, f"{name} {options.seed}", [] if options.fresh else _known(name))
         search.run(options.seconds * share / sum(shares.values()))
         _show(name, search, options.show, time.process_time() - before)
         if isinstance(subject, Decisions):
@@ -46,6 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.keep:
             worst_found.keep(name, {focus: search.worst(focus)[0] for focus in search.foci})
     return 0
+
+
+def _known(name: str) -> list[Recipe]:
+    """Give what was found before; of calls also each one's arguments with each other's token."""
+    known = worst_found.recipes(name)
+    if name not in POWERS:
+        return known
+    return [[kind, token, arguments, *rest] for kind, token, *_ in known for _, _, arguments, *rest in known]
 
 
 def _subject(name: str) -> Decisions | Documents:
