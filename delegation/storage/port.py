@@ -198,7 +198,10 @@ class Storage(Protocol):
         """Finish what was accepted, then let go of the database."""
 
     async def check(self) -> None:
-        """Return if a write would be taken now; raise `StorageError` if not."""
+        """Return if a write is taken now; raise `StorageError` if not. Nothing is changed by it."""
+
+    def queue_depth(self) -> int:
+        """Tell how many writes wait."""
 
     # -- delegation ------------------------------------------------------------------------
 

@@ -70,6 +70,11 @@ class WriteQueue(Generic[O]):
         self._ended: str | None = "the database is not open"  # why nothing is taken; None while it is
         self._cause: BaseException | None = None
 
+    @property
+    def depth(self) -> int:
+        """How many operations wait."""
+        return len(self._waiting)
+
     def check(self) -> None:
         """Raise the `StorageError` that an operation submitted now would raise at once."""
         if self._ended is not None:

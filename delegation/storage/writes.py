@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from delegation import telemetry
+from delegation.storage.measured import MeasuredWriter
 from delegation.storage.operations.calls import ConsumeProof, Decide, RecordDecisions, ReportOutcome
-from delegation.storage.operations.delegations import AddGrant, AddHandoffs, CompleteTask
+from delegation.storage.operations.delegations import AddGrant, AddHandoffs, CompleteTask, RenewGrant
 from delegation.storage.operations.feed import Revoke
-from delegation.storage.operations.registry import AddOffer, PurgeExpired, PutAgent, PutDocument, TakeOffer
+from delegation.storage.operations.registry import AddOffer, PurgeExpired, PutAgent, PutDocument, RemoveAgent, TakeOffer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +36,10 @@ T = TypeVar("T")
 class Writer(Protocol):
     """Runs operations; used from one event loop."""
 
+    @property
+    def depth(self) -> int:
+        """How many operations wait."""
+
     def submit(self, operation: Operation[Any], /) -> asyncio.Future[object]:
         """Queue an operation; its future gets the result once that is durable. Raises `StorageError`."""
 
@@ -42,9 +48,13 @@ class Writes:
     """The writing half of the port; see `delegation.storage.port.Storage`."""
 
     def __init__(self, writer: Writer) -> None:
-        self._operations = writer
+        self._operations = MeasuredWriter(writer) if telemetry.listened() else writer
         self._head = 0
         self._head_moved = asyncio.Event()
+
+    def queue_depth(self) -> int:
+        """Tell how many writes wait."""
+        return self._operations.depth
 
     async def add_grant(
         self,
@@ -73,6 +83,18 @@ class Writes:
         """End a task and enter its revocation."""
         operation = CompleteTask(task_id, completed_ms, completed_by, revocation)
         return await self._write_to_feed(operation)
+
+    async def renew_grant(
+        self,
+        former: bytes,
+        link: LinkRecord,
+        *,
+        revocation: RevocationRecord,
+        fence: Fence | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> int:
+        """Put a grant in the place of a task's former one."""
+        return await self._write_to_feed(RenewGrant(former, link, revocation, fence, idempotency))
 
     async def decide(
         self, call: CallRecord, *, proof: ProofUse | None = None, fence: Fence | None = None
@@ -107,6 +129,10 @@ class Writes:
     async def put_agent(self, agent: AgentRecord) -> None:
         """Register an agent, or replace its registration."""
         await self._write(PutAgent(agent))
+
+    async def remove_agent(self, agent_id: str) -> None:
+        """Take an agent's registration back."""
+        await self._write(RemoveAgent(agent_id))
 
     async def add_offer(self, offer: OfferRecord) -> None:
         """Keep an offer."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, Literal, NamedTuple, Protocol
+
+from delegation.telemetry import names
 
 Kind = Literal["internal", "client", "server"]
 AttributeValue = str | int | bool | float
@@ -153,6 +155,68 @@ def count_unknown_chain(*, audience: str) -> None:
     from delegation.telemetry import listening  # loads the API
 
     listening.count_unknown_chain(audience)
+
+
+def count_break_glass(*, audience: str) -> None:
+    """Count a call that was let pass by a break-glass statement, if anything listens.
+
+    Args:
+        audience: At whose guard.
+    """
+    if not listened():
+        return
+    from delegation.telemetry import listening  # loads the API
+
+    listening.count_break_glass(audience)
+
+
+def measure(name: str, seconds: float, attributes: Attributes) -> None:
+    """Record how long something took, if anything listens.
+
+    Args:
+        name: `names.RPC_DURATION` or `names.WRITE_DURATION`.
+        seconds: how long.
+        attributes: by names of `names`.
+    """
+    if not listened():
+        return
+    from delegation.telemetry import listening  # loads the API
+
+    listening.measure(name, seconds, attributes)
+
+
+def change_active_rpcs(by: int, method: str) -> None:
+    """Count an RPC that begins (1) or ends (-1), if anything listens."""
+    if not listened():
+        return
+    from delegation.telemetry import listening  # loads the API
+
+    listening.change_active_rpcs(by, {names.RPC_METHOD: method})
+
+
+class Gauges:
+    """Values that are read when somebody collects metrics, until they are closed; nothing if nothing listens.
+
+    Args:
+        values: by names of `names`: what gives the value now, or None if there is none.
+    """
+
+    def __init__(self, values: Mapping[str, Callable[[], float | None]]) -> None:
+        self._values = dict(values)
+        if listened():
+            from delegation.telemetry import listening  # loads the API
+
+            for name in values:
+                listening.observe(name, self)
+
+    def read(self, name: str) -> float | None:
+        """Give the value now; None if there is none, or no more."""
+        value = self._values.get(name)
+        return None if value is None else value()
+
+    def close(self) -> None:
+        """Give no more values: what they are read from is going away."""
+        self._values.clear()
 
 
 def principal_hash(issuer: str, subject: str) -> str:

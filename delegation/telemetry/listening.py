@@ -5,12 +5,31 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Final
 
 from opentelemetry import metrics, propagate, trace
-from opentelemetry.metrics import Counter, Histogram
+from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observation, UpDownCounter
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from delegation.telemetry import Attributes, AttributeValue, Kind, SpanIds, names
+from delegation.telemetry import Attributes, AttributeValue, Gauges, Kind, SpanIds, names
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Bounds of durations; the API's own are meant for milliseconds."""
+
+_DURATIONS: Final = {
+    names.DECISION_DURATION: "How long a decision took",
+    names.RPC_DURATION: "How long an RPC took",
+    names.WRITE_DURATION: "From handing a write to the database to knowing it durable",
+}
+_GAUGES: Final = {
+    names.WRITE_QUEUE: ("{write}", "Writes that wait for the database"),
+    names.FEED_POSITION: ("{revocation}", "The position of the revocation feed that is known"),
+    names.FEED_AGE: ("s", "How old what is known of revocations is"),
+    names.CERTIFICATE_LEFT: ("s", "Until the TLS certificate in use expires"),
+    names.BUNDLE_LEFT: ("s", "Until the trust bundle in use expires"),
+    names.BUNDLE_VERSION: ("{version}", "The version of the trust bundle in use"),
+    names.READY: ("1", "Whether the service is ready for work: 1 or 0"),
+}
 
 
 class _ListenedSpan:
@@ -83,18 +102,50 @@ def count_decision(audience: str, reason: str | None, duration_ms: float) -> Non
     attributes = {names.AUDIENCE: audience, names.DECISION: names.REFUSED if reason else names.ALLOWED}
     if reason:
         attributes[names.REASON] = reason
-    decisions, duration = _decision_instruments()
-    decisions.add(1, attributes)
-    duration.record(duration_ms / 1000, attributes)
+    _decisions().add(1, attributes)
+    _duration(names.DECISION_DURATION).record(duration_ms / 1000, attributes)
 
 
 @cache
-def _decision_instruments() -> tuple[Counter, Histogram]:
-    meter = metrics.get_meter(names.SCOPE)
-    return (
-        meter.create_counter(names.DECISIONS, unit="{decision}", description="Decisions, by reason of refusal"),
-        meter.create_histogram(names.DECISION_DURATION, unit="s", description="How long a decision took"),
+def _decisions() -> Counter:
+    description = "Decisions, by reason of refusal"
+    return metrics.get_meter(names.SCOPE).create_counter(names.DECISIONS, unit="{decision}", description=description)
+
+
+def measure(name: str, seconds: float, attributes: Attributes) -> None:
+    """Record how long something took."""
+    _duration(name).record(seconds, attributes)
+
+
+@cache
+def _duration(name: str) -> Histogram:
+    return metrics.get_meter(names.SCOPE).create_histogram(
+        name, unit="s", description=_DURATIONS[name], explicit_bucket_boundaries_advisory=_SECONDS
     )
+
+
+def change_active_rpcs(by: int, attributes: Attributes) -> None:
+    """Count an RPC that begins or ends."""
+    _active_rpcs().add(by, attributes)
+
+
+@cache
+def _active_rpcs() -> UpDownCounter:
+    description = "RPCs under way"
+    return metrics.get_meter(names.SCOPE).create_up_down_counter(
+        names.RPC_ACTIVE, unit="{call}", description=description
+    )
+
+
+def observe(name: str, gauges: Gauges) -> None:
+    """Have a value read whenever metrics are collected."""
+
+    def read(_: CallbackOptions) -> list[Observation]:
+        value = gauges.read(name)
+        return [] if value is None else [Observation(value)]
+
+    unit, description = _GAUGES[name]
+    metrics.get_meter(names.SCOPE).create_observable_gauge(name, [read], unit=unit, description=description)
 
 
 def count_unknown_chain(audience: str) -> None:
@@ -106,3 +157,16 @@ def count_unknown_chain(audience: str) -> None:
 def _unknown_chains() -> Counter:
     description = "Calls by reference to a chain that the guard did not know"
     return metrics.get_meter(names.SCOPE).create_counter(names.UNKNOWN_CHAINS, unit="{call}", description=description)
+
+
+def count_break_glass(audience: str) -> None:
+    """Count a call that was let pass by a break-glass statement."""
+    _break_glass_calls().add(1, {names.AUDIENCE: audience})
+
+
+@cache
+def _break_glass_calls() -> Counter:
+    description = "Calls that were let pass by a break-glass statement"
+    return metrics.get_meter(names.SCOPE).create_counter(
+        names.BREAK_GLASS_CALLS, unit="{call}", description=description
+    )

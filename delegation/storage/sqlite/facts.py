@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from delegation.errors import StorageError
 from delegation.storage.facts import DatabaseFacts
@@ -35,7 +35,7 @@ def read_facts(path: Path) -> DatabaseFacts:
         raise StorageError("storage_unavailable", f"cannot read {path}: {error}") from error
 
 
-def _one(connection: sqlite3.Connection, question: str) -> object:
+def _one(connection: sqlite3.Connection, question: str) -> Any:
     """Ask; None if the answer is NULL, or there is no such table yet."""
     try:
         row = connection.execute(question).fetchone()
