@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from delegation.errors import Conflict
-from delegation.storage.port import NotRecordedError, RevokedMeanwhileError
+from delegation.storage.port import REVOCATION_KEPT_MS, NotRecordedError, RevokedMeanwhileError
 from storage.made import (
     NOW_MS,
     READER,
@@ -130,7 +130,7 @@ async def test_a_handoff_that_rests_on_something_revoked_meanwhile_is_refused_wh
 @pytest.mark.spec("R-3")
 async def test_completing_a_task_ends_it_and_says_so_in_the_feed(storage):
     task, _ = await granted(storage)
-    revocation = a_revocation("task", task.task_id)
+    revocation = a_revocation("task", task.task_id, expires_ms=task.expires_ms + REVOCATION_KEPT_MS)
     position = await storage.complete_task(
         task.task_id, completed_ms=NOW_MS + 9, completed_by=READER, revocation=revocation
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from delegation.storage import queries
 from delegation.storage.operations.feed import enter
 from delegation.storage.operations.operation import Insertion, InsertOperation, Lock, Operation, Row, Transaction
-from delegation.storage.port import Fence, Idempotency, IdempotencyKey, NotRecordedError
+from delegation.storage.port import REVOCATION_KEPT_MS, Fence, Idempotency, IdempotencyKey, NotRecordedError
 from delegation.storage.rows import LINKS, TASKS, kept_response
 from delegation.storage.schema import links, responses, revocations, tasks
 from delegation.storage.statements import Statement
@@ -25,11 +25,22 @@ _ADD_LINK = Statement(LINKS.insert())
 _LINK = Statement(LINKS.select().where(links.c.link_id == sa.bindparam("link_id")))
 _ADD_RESPONSE = Statement(sa.insert(responses))
 _RESPONSE = Statement(queries.RESPONSE)
-_TASK_END = Statement(sa.select(tasks.c.completed_ms).where(tasks.c.task_id == sa.bindparam("task_id")))
+_TASK_END = Statement(
+    sa.select(tasks.c.completed_ms, tasks.c.expires_ms).where(tasks.c.task_id == sa.bindparam("task_id"))
+)
 _END_TASK = Statement(
     sa.update(tasks)
     .where(tasks.c.task_id == sa.bindparam("of_task"))
     .values(completed_ms=sa.bindparam("completed_ms"), completed_by=sa.bindparam("completed_by"))
+)
+_REPLACE_GRANT = Statement(
+    sa.update(tasks)
+    .where(
+        tasks.c.task_id == sa.bindparam("of_task"),
+        tasks.c.grant_link_id == sa.bindparam("former"),
+        tasks.c.completed_ms.is_(None),
+    )
+    .values(grant_link_id=sa.bindparam("grant_link_id"), expires_ms=sa.bindparam("expires_ms"))
 )
 _ENDED_AT = Statement(
     sa.select(sa.func.max(revocations.c.position)).where(
@@ -135,4 +146,37 @@ class CompleteTask(Operation[int]):
             completed_ms=self.completed_ms,
             completed_by=self.completed_by,
         )
+        until_ms = max(self.revocation.expires_ms, row[1] + REVOCATION_KEPT_MS)
+        return enter(transaction, replace(self.revocation, expires_ms=until_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class RenewGrant(Operation[int]):
+    """See `Storage.renew_grant`."""
+
+    lock: ClassVar[Lock] = Lock.EXCLUSIVE
+
+    former: bytes
+    link: LinkRecord
+    revocation: RevocationRecord
+    fence: Fence | None
+    idempotency: Idempotency | None
+
+    def apply(self, transaction: Transaction) -> int:
+        """Replace the grant and revoke the former one, unless this was done before."""
+        if self.idempotency is not None and _earlier(transaction, self.idempotency.key) is not None:
+            return transaction.head()
+        transaction.check(self.fence)
+        replaced = transaction.change(
+            _REPLACE_GRANT,
+            of_task=self.link.task_id,
+            former=self.former,
+            grant_link_id=self.link.link_id,
+            expires_ms=self.link.expires_ms,
+        )
+        if not replaced:
+            raise NotRecordedError("the task is over, or has another grant")
+        transaction.insert(_ADD_LINK, [LINKS.to_row(self.link)])
+        for statement, row in _response_rows(self.idempotency):
+            transaction.insert(statement, [row])
         return enter(transaction, self.revocation)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from delegation.storage.records import AgentRecord, DocumentRecord, OfferRecord
 
 _PUT_AGENT = insert_or_replace(agents)
+_AGENT = Statement(AGENTS.select().where(agents.c.agent_id == sa.bindparam("agent_id")).with_for_update())
+_REMOVE_AGENT = Statement(sa.delete(agents).where(agents.c.agent_id == sa.bindparam("of_agent")))
 _ADD_OFFER = insert_or_leave(offers)
 _OFFER = Statement(queries.OFFER.with_for_update())
 _TAKE_OFFER = Statement(
@@ -47,8 +49,27 @@ class PutAgent(Operation[None]):
     agent: AgentRecord
 
     def apply(self, transaction: Transaction) -> None:
-        """Insert or replace."""
+        """Insert or replace; what others have said of the agent stands against what it says of itself."""
+        row = transaction.one(_AGENT, agent_id=self.agent.agent_id)
+        if row is not None and self.agent.caller == self.agent.agent_id:
+            registered = AGENTS.from_row(row)
+            if registered.caller != self.agent.caller:
+                if registered.owner != self.agent.owner:
+                    raise Conflict("this agent is registered for another owner, and not by itself")
+                return
         transaction.insert(_PUT_AGENT, [AGENTS.to_row(self.agent)])
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAgent(Operation[None]):
+    """See `Storage.remove_agent`."""
+
+    agent_id: str
+
+    def apply(self, transaction: Transaction) -> None:
+        """Delete the row."""
+        if not transaction.change(_REMOVE_AGENT, of_agent=self.agent_id):
+            raise NotRecordedError("no such agent is registered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +127,15 @@ def _forget(table: sa.Table, end: sa.Column[Any]) -> Statement:
     return Statement(sa.delete(table).where(key.in_(ended.order_by(end).limit(sa.bindparam("at_most")))))
 
 
-_FORGET_PROOFS: Final = _forget(proofs, proofs.c.issued_ms)
+_OLDEST_PROOFS: Final = (
+    sa.select(proofs.c.issued_ms)
+    .where(proofs.c.issued_ms <= sa.bindparam("ended_ms"))
+    .order_by(proofs.c.issued_ms)
+    .limit(sa.bindparam("at_most"))
+    .subquery()
+)
+_LAST_TO_FORGET: Final = Statement(sa.select(sa.func.max(_OLDEST_PROOFS.c.issued_ms)))
+_FORGET_PROOFS: Final = Statement(sa.delete(proofs).where(proofs.c.issued_ms <= sa.bindparam("until_ms")))
 _FORGET: Final = tuple(_forget(table, table.c.expires_ms) for table in (responses, revocations, offers))
 
 
@@ -114,14 +143,21 @@ _FORGET: Final = tuple(_forget(table, table.c.expires_ms) for table in (response
 class PurgeExpired(Operation[int]):
     """See `Storage.purge_expired`."""
 
+    lock: ClassVar[Lock] = Lock.EXCLUSIVE
     now_ms: int
     limit: int
 
     def apply(self, transaction: Transaction) -> int:
-        """Delete what expired longest ago, from each table; nothing while another replica does."""
-        if not transaction.claim("purge"):
-            return 0
-        gone = transaction.change(_FORGET_PROOFS, ended_ms=self.now_ms - PROOF_KEPT_MS, at_most=self.limit)
+        """Delete what expired longest ago, from each table; under its lock, by one replica at a time."""
+        gone = self._forget_proofs(transaction)
         for statement in _FORGET:
             gone += transaction.change(statement, ended_ms=self.now_ms, at_most=self.limit)
         return gone
+
+    def _forget_proofs(self, transaction: Transaction) -> int:
+        # Whoever's clock said that they are old: what is forgotten is not taken again.
+        row = transaction.one(_LAST_TO_FORGET, ended_ms=self.now_ms - PROOF_KEPT_MS, at_most=self.limit)
+        if row is None or row[0] is None:
+            return 0
+        transaction.move_horizon(int(row[0]))
+        return transaction.change(_FORGET_PROOFS, until_ms=int(row[0]))
