@@ -183,6 +183,14 @@ feed_head: Final = sa.Table(
     _column("position", sa.BigInteger),
 )
 
+# What was issued up to here may have been used and forgotten, whatever the clock says by which that was judged.
+horizons: Final = sa.Table(
+    "horizons",
+    METADATA,
+    _key("of", sa.Text),
+    _column("until_ms", sa.BigInteger),
+)
+
 responses: Final = sa.Table(
     "responses",
     METADATA,

@@ -9,6 +9,7 @@ import pytest
 
 from delegation.errors import Conflict, StorageError
 from delegation.storage.port import (
+    PROOF_KEPT_MS,
     CallFilter,
     NotRecordedError,
     ReplayedProofError,
@@ -268,3 +269,17 @@ async def test_outcomes_of_many_calls_are_read_at_once(storage):
     await asyncio.gather(*(storage.report_outcome(an_outcome(call)) for call in calls))
     assert len(await storage.outcomes([call.call_id for call in calls])) == 600
     assert await storage.outcomes([]) == {}
+
+
+@pytest.mark.spec("P-8")
+async def test_a_proof_from_a_time_of_which_uses_are_forgotten_is_never_fresh(storage):
+    old = a_call()
+    await storage.decide(old, proof=proof_of(old))
+    assert await storage.purge_expired(NOW_MS + PROOF_KEPT_MS) > 0  # a replica's clock was ahead, perhaps
+    again = a_call()
+    with pytest.raises(ReplayedProofError):
+        await storage.decide(again, proof=proof_of(old, request_digest=b"another"))
+    with pytest.raises(ReplayedProofError):
+        await storage.consume_proof(proof_of(old))
+    later = a_call()
+    assert await storage.decide(later, proof=proof_of(later, issued_ms=NOW_MS - 4)) == later

@@ -55,6 +55,15 @@ def _proof_row(proof: ProofUse, call_id: bytes | None) -> Row:
     return (proof.issued_ms, proof.proof_id, proof.audience, proof.caller, proof.request_digest, call_id)
 
 
+def _check_remembered(transaction: Transaction, proof: ProofUse) -> None:
+    """Raise `ReplayedProofError` for a proof whose earlier use may have been forgotten.
+
+    Who judges by a clock that is behind would otherwise take it for fresh.
+    """
+    if proof.issued_ms <= transaction.horizon():
+        raise ReplayedProofError
+
+
 def _earlier_use(transaction: Transaction, proof: ProofUse) -> Row | None:
     """Return the row of the same request's earlier use, if there is one.
 
@@ -63,6 +72,7 @@ def _earlier_use(transaction: Transaction, proof: ProofUse) -> Row | None:
     """
     row = transaction.one(_PROOF, issued_ms=proof.issued_ms, nonce=proof.proof_id)
     if row is None:
+        _check_remembered(transaction, proof)
         return None
     audience, caller, request_digest, _ = row
     same = proof.request_digest and hmac.compare_digest(request_digest, proof.request_digest)
@@ -84,6 +94,7 @@ class Decide(InsertOperation["CallRecord"]):
         transaction.check(self.fence)
         rows = [(_ADD_CALL, CALLS.to_row(self.call))]
         if self.proof is not None:
+            _check_remembered(transaction, self.proof)
             # First, because a used nonce is the likely obstacle.
             rows.insert(0, (_ADD_PROOF, _proof_row(self.proof, self.call.call_id)))
         return Insertion(self.call, rows)
@@ -116,6 +127,7 @@ class ConsumeProof(InsertOperation[None]):
     def plan(self, transaction: Transaction) -> Insertion[None]:
         """The proof is unused."""
         transaction.check(self.fence)
+        _check_remembered(transaction, self.proof)
         return Insertion(None, [(_ADD_PROOF, _proof_row(self.proof, None))])
 
     def apply(self, transaction: Transaction) -> None:

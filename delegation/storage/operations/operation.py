@@ -3,7 +3,8 @@
 SQLite lets one transaction write at a time. PostgreSQL runs each at READ COMMITTED beside those of
 other replicas, so what an operation reads may have changed when it writes. Three things make up for it:
 
-- `Lock`: the feed's head moves under the exclusive lock only, and a fence is checked under the shared one.
+- `Lock`: the feed's head moves and used proofs are forgotten under the exclusive lock only; a fence is checked, and
+  a proof used, under the shared one.
 - What is inserted has a unique key. Where another was faster, the operation runs once more, and finds it.
 - What is read to be changed is selected `with_for_update()`.
 """
@@ -38,6 +39,10 @@ _NEWER: Final = Statement(
         schema.revocations.c.position > sa.bindparam("after")
     )
 )
+_HORIZON: Final = Statement(sa.select(schema.horizons.c.until_ms).where(schema.horizons.c.of == "proofs"))
+_MOVE_HORIZON: Final = Statement(
+    sa.update(schema.horizons).where(schema.horizons.c.of == "proofs").values(until_ms=sa.bindparam("until"))
+)
 
 
 class Lock(enum.IntEnum):
@@ -45,7 +50,7 @@ class Lock(enum.IntEnum):
 
     NONE = 0
     SHARED = 1
-    """The feed's head stays where it is."""
+    """The feed's head stays where it is, and no used proof is forgotten."""
     EXCLUSIVE = 2
     """Nobody else holds either lock."""
 
@@ -56,6 +61,7 @@ class Transaction(ABC):
     def __init__(self) -> None:
         self._head: int | None = None
         self._newer: dict[int, list[Row]] = {}
+        self._horizon: int | None = None
 
     @abstractmethod
     def all(self, statement: Statement, **values: object) -> list[Row]:
@@ -72,10 +78,6 @@ class Transaction(ABC):
     @abstractmethod
     def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
         """Insert rows, each in the order of the statement's parameters."""
-
-    @abstractmethod
-    def claim(self, work: str) -> bool:
-        """Make a piece of upkeep this transaction's own; False if another has it just now."""
 
     def head(self) -> int:
         """Return the revocation feed's last position."""
@@ -107,9 +109,25 @@ class Transaction(ABC):
             if (kind, revoked_id) in fence.rests_on:
                 raise RevokedMeanwhileError(kind, revoked_id, position)
 
+    def horizon(self) -> int:
+        """Return the time up to which used proofs may have been forgotten."""
+        if self._horizon is None:
+            row = self.one(_HORIZON)
+            if row is None:
+                raise StorageError("storage_unavailable", "the database has lost its horizon")
+            self._horizon = int(row[0])
+        return self._horizon
+
+    def move_horizon(self, until_ms: int) -> None:
+        """Note that used proofs are forgotten up to a time."""
+        if until_ms > self.horizon():
+            self.change(_MOVE_HORIZON, until=until_ms)
+            self._horizon = until_ms
+
     def forget(self) -> None:
         """Forget what was read: it may have been undone."""
         self._head = None
+        self._horizon = None
         self._newer.clear()
 
 
@@ -143,6 +161,6 @@ def lock_of(operations: Iterable[Operation[Any]]) -> Lock:
     """Tell which lock a group needs, from its start to its end."""
     wanted = Lock.NONE
     for operation in operations:
-        needed = Lock.SHARED if getattr(operation, "fence", None) is not None else Lock.NONE
-        wanted = max(wanted, needed, operation.lock)
+        judges = getattr(operation, "fence", None) is not None or getattr(operation, "proof", None) is not None
+        wanted = max(wanted, Lock.SHARED if judges else Lock.NONE, operation.lock)
     return wanted

@@ -36,8 +36,7 @@ FEED_CHANNEL: Final = "delegation_feed"
 
 _LOCK_SPACE: Final = 0x64656C65_00000000  # so that our advisory locks are nobody else's
 _FEED_LOCK: Final = _LOCK_SPACE + 1
-_CLAIMS: Final = {"purge": _LOCK_SPACE + 2}
-MIGRATION_LOCK: Final = _LOCK_SPACE + 3
+MIGRATION_LOCK: Final = _LOCK_SPACE + 2
 
 _BEGIN: Final = {
     Lock.NONE: "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -67,11 +66,6 @@ class PostgresTransaction(PostgresSnapshot, GroupTransaction):
         """Insert rows. In the order of their keys: two replicas that insert the same must not wait for each other."""
         width = statement.key_columns
         wait_for(self._connection.executemany(statement.postgres.text, sorted(rows, key=lambda row: row[:width])))
-
-    def claim(self, work: str) -> bool:
-        """Make a piece of upkeep this transaction's own, if no other replica has it just now."""
-        row = wait_for(self._connection.fetchrow("SELECT pg_try_advisory_xact_lock($1)", _CLAIMS[work]))
-        return bool(row[0])
 
     def next_position(self) -> int:
         """Give out the feed's next position, and have the other replicas told."""

@@ -42,10 +42,6 @@ class SqliteTransaction(GroupTransaction):
         """Insert rows, each in the order of the statement's parameters."""
         self._connection.executemany(statement.sqlite.text, rows)
 
-    def claim(self, work: str) -> bool:  # noqa: ARG002 - the whole database is this transaction's
-        """Say that nobody else does it."""
-        return True
-
     def save(self) -> None:
         """Set a savepoint."""
         self._connection.execute("SAVEPOINT alone")
