@@ -20,10 +20,10 @@ from grpc.aio import ServicerContext
 
 from delegation import telemetry
 from delegation.errors import DelegationError, Overloaded, ServiceUnavailable
-from delegation.identity.port import Authenticator, Caller, Role
+from delegation.identity.port import Authenticator, Caller, Role, TokenAuthenticator
 from delegation.server.caller_limits import CallerLimits, CallerShares, Share
 from delegation.server.incoming import Incoming
-from delegation.server.peer import peer_of
+from delegation.server.peer import authorization_of, peer_of
 from delegation.server.refusal_log import RefusalLog
 from delegation.service.unexpected import log_unexpected
 from delegation.telemetry import Span, names
@@ -78,6 +78,7 @@ class Door:
         self, authenticator: Authenticator, allowance: Allowance, *, monotonic_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
         self.authenticator = authenticator
+        self.tokens: TokenAuthenticator | None = None
         self._allowance = allowance
         self._shares = CallerShares(allowance.caller, monotonic_ns=monotonic_ns)
         self._refusals = RefusalLog(monotonic_ns=monotonic_ns)
@@ -206,7 +207,10 @@ class Door:
     # -- what they have in common ------------------------------------------------------------------------
 
     async def _caller(self, context: Context) -> Caller:
-        return self.authenticator.authenticate(peer_of(context))
+        peer = peer_of(context)
+        if peer.certificate is not None or self.tokens is None:
+            return self.authenticator.authenticate(peer)
+        return await self.tokens.authenticate(authorization_of(context))
 
     def _require_room(self, taken: int, room: int) -> None:
         if self._closing:
