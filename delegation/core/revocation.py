@@ -147,6 +147,11 @@ class RevocationState:
         """
         self._interrupted = True
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether only a whole snapshot makes it fresh again."""
+        return self._interrupted
+
     def _apply(self, entry: FeedEntry) -> None:
         if entry.issued_at_ms < self.issued_at_ms or entry.to_position < entry.from_position:
             raise refusal(Reason.FEED_ROLLBACK)

@@ -6,12 +6,9 @@ failure to decide is a denial; every denial that was taken here is recorded like
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from concurrent.futures import Future
+from collections.abc import Generator, Mapping
 from contextlib import suppress
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Union
+from typing import TYPE_CHECKING, Any
 
 from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
@@ -32,32 +29,20 @@ from delegation.telemetry import Span
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
-from delegation_sdk.feed import FeedWatcher
+from delegation_sdk.driving import Blocking, Deciding, Wanted
+from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.known_chains import KnownChains
 from delegation_sdk.log import warn
 from delegation_sdk.question import Question
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
+from delegation_sdk.shared_replay import ProofUse, SharedReplay
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust import TrustKeeper
 
 if TYPE_CHECKING:
-    from delegation.wire.authorization import CallToDecide, Decision
-
-
-class Wanted(Enum):
-    """What a decision may need besides the service's answer."""
-
-    NEWER_TRUST = "a newer trust bundle"
-    """The answer to it is whether there was one."""
-
-
-# Yields the question if the service must be asked, and is sent its decision; or that it needs a newer trust bundle, and
-# is sent whether there was one. Returns the call.
-Deciding = Generator[Union["CallToDecide", Wanted], Any, AuthorizedCall]
-
-MAX_STALENESS_READ_MS: Final = 60_000
-"""How old the revocation feed may be for a tool that only reads."""
+    from delegation.wire.authorization import Decision
+    from delegation_sdk.break_glass import BreakGlassFile, Order
 
 
 class Decider:
@@ -68,7 +53,10 @@ class Decider:
         trust: The trust bundle and the catalogue.
         feed: The revocation feed.
         recorder: Where decisions and outcomes go.
-        replay: The proofs that were used.
+        replay: The proofs that were used here.
+        shared_replay: The store that all instances of this audience share, in place of it; None if there is none.
+        break_glass: The operator's break-glass statements; None if none are taken.
+        feed_ages: How old the feed may be.
         chains: The chains that can be found by their digest.
         sources: Clock and randomness.
     """
@@ -81,6 +69,9 @@ class Decider:
         feed: FeedWatcher,
         recorder: Recorder,
         replay: ReplayStore,
+        shared_replay: SharedReplay | None,
+        break_glass: BreakGlassFile | None,
+        feed_ages: FeedAges,
         chains: KnownChains,
         sources: Sources,
     ) -> None:
@@ -89,6 +80,9 @@ class Decider:
         self._feed = feed
         self._recorder = recorder
         self._replay = replay
+        self._shared_replay = shared_replay
+        self._break_glass = break_glass
+        self._feed_ages = feed_ages
         self._chains = chains
         self._sources = sources
 
@@ -119,7 +113,7 @@ class Decider:
             self._deny(question, failed, span)
             raise failed from None
         tracing.describe_chain(span, call.chain)
-        self._describe(span, call.call_id, None)
+        self._describe(span, call.call_id, None, question.order)
         return call
 
     def report(self, call_id: bytes, status: OutcomeStatus, impacts: tuple[tuple[str, str], ...] = ()) -> None:
@@ -134,15 +128,65 @@ class Decider:
         if not question.carriage.proof:
             raise refusal(Reason.PROOF_MISSING)
         if self._trust.catalogue.is_local(self._audience, question.tool):
+            self._recorder.require_room()
+            self._require_fresh(question)
             return (yield from self._decide_here(question, sent, defaults))
+        self._require_fresh(question)
         return (yield from self._ask(question, sent, defaults))
 
-    def _decide_here(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
-        """Verify, check the proof, authorize, record: all in process, for tools that only read."""
-        self._recorder.require_room()
+    def _decide_here(
+        self, question: Question, sent: Arguments, defaults: Mapping[str, Any], *, accept_from_ms: int = 0
+    ) -> Deciding:
+        """Verify, check the proof, authorize, record: all in process."""
         now_ms = self._sources.now_ms()
-        self._feed.state.require_fresh(MAX_STALENESS_READ_MS, now_ms=now_ms, monotonic_ms=self._sources.monotonic_ms())
         chain = yield from self._verified(question, now_ms)
+        yield from self._use_proof(question, sent, chain, now_ms=now_ms, accept_from_ms=accept_from_ms)
+        self._chains.keep(chain, now_ms)  # not before: only the leaf's holder gets a chain in here
+        used = self._permit(chain, question.tool, sent, defaults)
+        yield from self._use_order(question, now_ms)
+        self._recorder.append(self._record(question, None, now_ms), chain.token)
+        return self._authorized(question.call_id, chain, question.tool, used)
+
+    def _require_fresh(self, question: Question) -> None:
+        """Require a feed that is young enough for the tool, or for the break-glass statement that covers it (B-4)."""
+        now_ms, monotonic_ms = self._sources.now_ms(), self._sources.monotonic_ms()
+        maximum_ms = self._feed_ages.of(self._trust.catalogue, self._audience, question.tool)
+        try:
+            self._feed.state.require_fresh(maximum_ms, now_ms=now_ms, monotonic_ms=monotonic_ms)
+        except Refused as stale:
+            order = question.order or self._order_for(question, now_ms)
+            if order is None:
+                raise
+            maximum_ms = max(maximum_ms, order.statement.maximum_feed_age_ms)
+            self._feed.state.require_fresh(maximum_ms, now_ms=now_ms, monotonic_ms=monotonic_ms)
+            question.rely_on(order, stale)
+
+    def _order_for(self, question: Question, now_ms: int) -> Order | None:
+        if self._break_glass is None:
+            return None
+        return self._break_glass.find(self._trust.catalogue.find(self._audience, question.tool), now_ms)
+
+    def _use_order(self, question: Question, now_ms: int) -> Generator[Blocking, None, None]:
+        """Use up the break-glass statement that the call rests on, if it is of single use, and tell of it."""
+        order = question.order
+        if order is None or self._break_glass is None:
+            return
+        if order.statement.single_use:
+            use = self._break_glass.use
+            try:
+                yield Blocking(lambda: use(order, now_ms))
+            except DelegationError as error:
+                warn("a break-glass statement does not count: %s", error)
+                without, question.order = question.without_order, None
+                raise without or refusal(Reason.FEED_STALE) from None
+        question.tell_of_order(self._audience)
+
+    def _use_proof(
+        self, question: Question, sent: Arguments, chain: VerifiedChain, *, now_ms: int, accept_from_ms: int
+    ) -> Generator[Blocking, None, None]:
+        """Check the proof, and use it up: here, or in the store that the instances of this tool share."""
+        shared = self._shared_replay
+        horizon_ms = accept_from_ms if shared else max(accept_from_ms, self._replay.horizon_ms)
         proof = check_proof(
             question.carriage.proof,
             chain,
@@ -150,20 +194,27 @@ class Decider:
             tool=question.tool,
             arguments_digest=sent.digest,
             now_ms=now_ms,
-            accept_from_ms=self._replay.horizon_ms,
+            accept_from_ms=horizon_ms,
         )
-        self._replay.use(proof_id(proof.chain_digest, proof.audience, proof.nonce), proof.issued_at_ms, now_ms)
-        self._chains.keep(chain, now_ms)  # not before: only the leaf's holder gets a chain in here
-        used = self._permit(chain, question.tool, sent, defaults)
-        self._recorder.append(self._record(question, None, now_ms), chain.token)
-        return self._authorized(question.call_id, chain, question.tool, used)
+        if shared is None:
+            self._replay.use(proof_id(proof.chain_digest, proof.audience, proof.nonce), proof.issued_at_ms, now_ms)
+            return
+        used = ProofUse.of(proof, accept_from_ms=accept_from_ms, now_ms=now_ms)
+        yield Blocking(lambda: shared.use(used))
+
+    def _decide_alone(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
+        """Decide in process what the service did not answer, by the break-glass statement in hand (B-4)."""
+        self._recorder.require_room()
+        self._require_fresh(question)
+        accept_from_ms = question.order.accept_from_ms if question.order else 0
+        return (yield from self._decide_here(question, sent, defaults, accept_from_ms=accept_from_ms))
 
     def _ask(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
         """Have the service decide and record, before the tool runs."""
         from delegation.wire.authorization import CallToDecide
 
         try:
-            decision: Decision = yield CallToDecide(
+            decision: Decision | None = yield CallToDecide(
                 token=question.carriage.token,
                 proof=question.carriage.proof,
                 audience=self._audience,
@@ -174,9 +225,16 @@ class Decider:
             )
         except DelegationError as error:
             refused = _undecided(error)
+            away = refused.reason is Reason.SERVICE_UNAVAILABLE
+            order = self._order_for(question, self._sources.now_ms()) if away else None
             # A record for an audience that is not ours would never be taken, and hold up all others.
             question.decided_by_service = refused.reason is Reason.NOT_YOUR_AUDIENCE
-            raise refused from None
+            if order is None:
+                raise refused from None
+            question.rely_on(order, refused)
+            decision = None
+        if decision is None:
+            return (yield from self._decide_alone(question, sent, defaults))
         question.call_id = decision.call_id
         if decision.refusal is not None:
             question.decided_by_service = True
@@ -187,8 +245,11 @@ class Decider:
             now_ms = self._sources.now_ms()
             chain = yield from self._verified(question, now_ms)
             self._chains.keep(chain, now_ms)  # the service has checked the proof, and permits nothing without
+            if self._break_glass is not None and self._break_glass.in_force(now_ms):  # B-5
+                yield from self._use_proof(question, sent, chain, now_ms=now_ms, accept_from_ms=0)
             # The service has not seen the defaults; and it is not believed more than the chain.
             used = self._permit(chain, question.tool, sent, defaults)
+            yield from self._use_order(question, now_ms)
         except Exception:
             self.report(decision.call_id, OutcomeStatus.FAILED)  # permitted there, refused here: it will not run
             question.call_id = self._sources.new_id()
@@ -244,54 +305,16 @@ class Decider:
         except Refused:
             warn("a denial could not be recorded: the queue is full")
 
-    def _describe(self, span: Span, call_id: bytes, refused: Refused | None) -> None:
+    def _describe(self, span: Span, call_id: bytes, refused: Refused | None, order: Order | None = None) -> None:
         if span.recording:
             age_ms = self._feed.state.age_ms(self._sources.now_ms(), self._sources.monotonic_ms())
             tracing.describe_decision(span, call_id, refused, feed_age_ms=age_ms)
+            if order is not None:
+                tracing.describe_order(span, order.statement)
 
     def _record(self, question: Question, refused: Refused | None, now_ms: int) -> DecisionRecord:
         position = self._feed.state.position or 0
         return question.record(self._audience, refused, now_ms=now_ms, feed_position=position)
-
-
-def drive(
-    deciding: Deciding, ask: Callable[[CallToDecide], Decision], catch_up: Callable[[], Future[bool]]
-) -> AuthorizedCall:
-    """Take a decision, asking the service if need be, and for a newer trust bundle. Raises `Refused`."""
-    try:
-        wanted = next(deciding)
-        while True:
-            if isinstance(wanted, Wanted):
-                wanted = deciding.send(catch_up().result())
-                continue
-            try:
-                decision = ask(wanted)
-            except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
-                wanted = deciding.throw(error)
-            else:
-                wanted = deciding.send(decision)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-
-
-async def drive_async(
-    deciding: Deciding, ask: Callable[[CallToDecide], Awaitable[Decision]], catch_up: Callable[[], Future[bool]]
-) -> AuthorizedCall:
-    """Take a decision, asking the service and for a newer trust bundle as `drive` does. Raises `Refused`."""
-    try:
-        wanted = next(deciding)
-        while True:
-            if isinstance(wanted, Wanted):
-                wanted = deciding.send(await asyncio.wrap_future(catch_up()))
-                continue
-            try:
-                decision = await ask(wanted)
-            except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
-                wanted = deciding.throw(error)
-            else:
-                wanted = deciding.send(decision)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
 
 
 def _undecided(error: DelegationError) -> Refused:

@@ -8,23 +8,49 @@ here: a `FeedSource` is (see `feed_grpc`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
+from delegation.core import limits
 from delegation.core.attest import open_feed_entry
 from delegation.core.revocation import FeedEntry, RevocationState
 from delegation.core.statement import SignedStatement
-from delegation.core.trust import KeyState, TrustBundle
-from delegation.errors import DelegationError, Refused, ServiceUnavailable
+from delegation.core.trust import Catalogue, KeyState, TrustBundle
+from delegation.errors import ConfigError, DelegationError, Refused, ServiceUnavailable
 from delegation_sdk.backoff import Backoff
 from delegation_sdk.log import warn
 from delegation_sdk.sources import Sources
+
+if TYPE_CHECKING:
+    from delegation_sdk.feed_cache import FeedCache
 
 SILENCE_S: Final = 15.0
 """A stream that says nothing for so long is dead: the service sends heartbeats far more often."""
 
 _POLL_S: Final = 0.5
 _REFRESH_MS: Final = 60_000
+
+
+class FeedAges(NamedTuple):
+    """How old the feed may be when a tool runs, where the catalogue does not say (SPEC R-10).
+
+    Attributes:
+        read_ms: For a tool that only reads.
+        other_ms: For every other tool; one that is not listed gets the lesser of the two.
+    """
+
+    read_ms: int = limits.FEED_AGE_READ_MS
+    other_ms: int = limits.FEED_AGE_OTHER_MS
+
+    def checked(self) -> Self:
+        """Give it back. Raises `ConfigError` if an age is none, or more than may ever be."""
+        if not all(0 < each <= limits.FEED_AGE_MS for each in self):
+            raise ConfigError(f"the feed may be at most {limits.FEED_AGE_MS} ms old")
+        return self
+
+    def of(self, catalogue: Catalogue, audience: str, tool: str) -> int:
+        """Tell how old the feed may be for a tool, ms."""
+        return catalogue.maximum_feed_age_ms(audience, tool, read_ms=self.read_ms, other_ms=self.other_ms)
 
 
 class FeedStream(Protocol):
@@ -52,6 +78,7 @@ class FeedWatcher:
         trust: Gives the current trust bundle; it names the keys that may sign entries.
         refresh_trust: Called before each connection and every minute, so that an entry under a new key finds it known.
         sources: Clock and randomness.
+        cache: Keeps the feed over restarts; None: nothing is kept.
         silence_s: After how long without an entry a stream is dead, seconds.
     """
 
@@ -62,12 +89,14 @@ class FeedWatcher:
         *,
         refresh_trust: Callable[[], None],
         sources: Sources,
+        cache: FeedCache | None = None,
         silence_s: float = SILENCE_S,
     ) -> None:
         self._source = source
         self._trust = trust
         self._refresh_trust = refresh_trust
         self._sources = sources
+        self._cache = cache
         self._silence_s = silence_s
         self._state = RevocationState()
         self._begin_anew = True
@@ -86,7 +115,9 @@ class FeedWatcher:
         return self._state
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch, with what was kept if there is a cache. Raises `ConfigError` if that cannot be read."""
+        if self._cache is not None:
+            self._load(self._cache)
         self._thread.start()
 
     def wait_until_known(self, timeout_s: float) -> bool:
@@ -100,6 +131,32 @@ class FeedWatcher:
             stream.cancel()
         if self._thread.is_alive():
             self._thread.join(timeout=2 * _POLL_S + 1)
+        if self._cache is not None:
+            self._cache.close()
+
+    def _load(self, cache: FeedCache) -> None:
+        """Take what was kept as if it had just arrived; it is as old as its signatures say (SPEC R-11)."""
+        now_ms, monotonic_ms = self._sources.now_ms(), self._sources.monotonic_ms()
+        latest_ms = 0
+        try:
+            for kept in cache.load():
+                latest_ms = max(latest_ms, kept.kept_ms)
+                since_ms = monotonic_ms - max(now_ms - kept.kept_ms, 0)
+                known = kept.monotonic_ms is not None and kept.monotonic_ms <= monotonic_ms
+                entry = open_feed_entry(kept.statement, self._trust(), now_ms=now_ms)
+                self._state.apply(entry, monotonic_ms=min(kept.monotonic_ms or 0, since_ms) if known else since_ms)
+                self._signed_by = kept.statement.key_id
+        except Refused as refused:
+            warn("the kept revocation feed is taken up to a piece that is refused: %s", refused)
+        if latest_ms > now_ms:
+            warn("the kept revocation feed is from a later time than the clock shows; beginning with the service's")
+            self._state = RevocationState()
+        if self._state.position is None:
+            cache.drop()
+            return
+        self._begin_anew = self._state.is_interrupted
+        cache.resume()
+        self._known.set()
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -161,9 +218,48 @@ class FeedWatcher:
         self._state.apply(entry, monotonic_ms=self._sources.monotonic_ms())
         self._backoff.reset()
         self._said = ""
+        self._keep(statement, entry)
         if not entry.more:
             self._begin_anew = False
             self._known.set()
+
+    def _keep(self, statement: SignedStatement, entry: FeedEntry) -> None:
+        if self._cache is None:
+            return
+        now_ms, monotonic_ms = self._sources.now_ms(), self._sources.monotonic_ms()
+        self._cache.keep(statement, entry, now_ms=now_ms, monotonic_ms=monotonic_ms)
+        if self._cache.is_long:
+            threading.Thread(target=self._renew, args=(self._cache,), name="delegation-feed-cache", daemon=True).start()
+
+    def _renew(self, cache: FeedCache) -> None:
+        """Fetch a snapshot for the cache alone: what is known, and decided by, goes on meanwhile."""
+        stream: FeedStream | None = None
+        try:
+            stream = self._source.open(0)
+            cache.renew(self._snapshot(stream))
+        except DelegationError as error:
+            warn("the kept revocation feed was not shortened: %s", error)
+        finally:
+            if stream is not None:
+                stream.cancel()
+
+    def _snapshot(self, stream: FeedStream) -> Iterator[tuple[SignedStatement, FeedEntry, int, int]]:
+        quiet_s = 0.0
+        while not self._closing.is_set():
+            statement = stream.next(_POLL_S)
+            if statement is None:
+                quiet_s += _POLL_S
+                if quiet_s >= self._silence_s:
+                    raise ServiceUnavailable("the stream fell silent")
+                continue
+            quiet_s = 0.0
+            entry = self._opened(statement)
+            if not entry.snapshot:
+                raise ServiceUnavailable("the service sent no snapshot")
+            yield statement, entry, self._sources.now_ms(), self._sources.monotonic_ms()
+            if not entry.more:
+                return
+        raise ServiceUnavailable("this guard is closed")
 
     def _opened(self, statement: SignedStatement) -> FeedEntry:
         """Open an entry; one by a key that is not known may be signed by one that our bundle does not list yet."""

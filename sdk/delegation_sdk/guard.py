@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar
 
 from delegation import telemetry
 from delegation.core.keys import SigningKey
@@ -21,19 +21,23 @@ from delegation.errors import ConfigError, Layer, Reason, Refused, ServiceUnavai
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
-from delegation_sdk.deciding import Decider, Deciding, drive, drive_async
-from delegation_sdk.feed import FeedWatcher
+from delegation_sdk.deciding import Decider
+from delegation_sdk.driving import Deciding, drive, drive_async
+from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.known_chains import KnownChains
 from delegation_sdk.log import warn
 from delegation_sdk.record_queue import MAX_WAITING
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
+from delegation_sdk.shared_replay import SharedReplay
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust import TrustKeeper
 from delegation_sdk.trust_cache import TrustCache
 
 if TYPE_CHECKING:
+    from delegation_sdk.break_glass import BreakGlassFile
+    from delegation_sdk.feed_cache import FeedCache
     from delegation_sdk.guarded_tool import DeclaredTool
     from delegation_sdk.profile import Profile, ProfilePath
 
@@ -42,6 +46,7 @@ R = TypeVar("R")
 
 OPEN_TIMEOUT_S: Final = 10.0
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
+_FEED_AGES: Final = FeedAges()
 
 
 class Guard:
@@ -55,6 +60,13 @@ class Guard:
         max_waiting: How many decision records may wait for the service; one more denies.
         cache_dir: A directory of this guard alone, to keep over restarts what must not be gone back behind; None:
             nothing is kept.
+        replay: The store of used proofs that all instances of this audience share, also for calls that are decided in
+            process: `RedisReplay(…)`, or "service" for the service's own; None: one in memory, for a single instance.
+        break_glass: A file in which the operator may put break-glass statements, at any time.
+        feed_ages: How old the revocation feed may be, where the catalogue does not say.
+
+    Raises:
+        ConfigError: One of these cannot be used.
     """
 
     def __init__(
@@ -66,6 +78,9 @@ class Guard:
         sources: Sources | None = None,
         max_waiting: int = MAX_WAITING,
         cache_dir: Path | None = None,
+        replay: SharedReplay | Literal["service"] | None = None,
+        break_glass: Path | None = None,
+        feed_ages: FeedAges = _FEED_AGES,
     ) -> None:
         self.audience = audience
         self.declared: dict[str, DeclaredTool] = {}
@@ -77,8 +92,13 @@ class Guard:
             ports.trust, trust_root, sources=sources, cache=TrustCache(cache_dir) if cache_dir else None
         )
         self._feed = FeedWatcher(
-            ports.feed, lambda: self._trust.bundle, refresh_trust=self._trust.refresh, sources=sources
+            ports.feed,
+            lambda: self._trust.bundle,
+            refresh_trust=self._trust.refresh,
+            sources=sources,
+            cache=_feed_cache(cache_dir),
         )
+        self._shared_replay = _shared_replay(replay, ports)
         self._recorder = Recorder(
             ports.records, SigningKey.generate(sources.random), sources=sources, capacity=max_waiting
         )
@@ -89,6 +109,9 @@ class Guard:
             feed=self._feed,
             recorder=self._recorder,
             replay=ReplayStore(sources.now_ms()),
+            shared_replay=self._shared_replay,
+            break_glass=self._orders(break_glass, trust_root, cache_dir),
+            feed_ages=feed_ages.checked(),
             chains=self._chains,
             sources=sources,
         )
@@ -102,6 +125,9 @@ class Guard:
         *,
         timeout_s: float = OPEN_TIMEOUT_S,
         cache_dir: Path | None = None,
+        replay: SharedReplay | Literal["service"] | None = None,
+        break_glass: Path | None = None,
+        feed_ages: FeedAges = _FEED_AGES,
     ) -> Self:
         """Make a guard that is connected as the profile says (see `Client.connect`), and open it.
 
@@ -110,6 +136,9 @@ class Guard:
             profile: The profile or its path.
             timeout_s: How long to wait for trust bundle and revocation feed, seconds.
             cache_dir: As for `Guard`.
+            replay: As for `Guard`.
+            break_glass: As for `Guard`.
+            feed_ages: As for `Guard`.
 
         Raises:
             ConfigError: There is no profile, or it cannot be used.
@@ -123,7 +152,15 @@ class Guard:
 
         found = profile if isinstance(profile, Profile) else Profile.find(profile)
         ports: GuardPorts = import_module("delegation_sdk.guard_grpc").connect_ports(found)
-        guard = cls(audience, ports, trust_root=found.trust_root, cache_dir=cache_dir)
+        guard = cls(
+            audience,
+            ports,
+            trust_root=found.trust_root,
+            cache_dir=cache_dir,
+            replay=replay,
+            break_glass=break_glass,
+            feed_ages=feed_ages,
+        )
         guard.open(timeout_s=timeout_s)
         return guard
 
@@ -153,6 +190,8 @@ class Guard:
         finally:
             self._recorder.abandon()
             self._feed.close()
+            if self._shared_replay is not None:
+                self._shared_replay.close()
             self._ports.close()
 
     def authorize(
@@ -250,6 +289,15 @@ class Guard:
                 duration_ms = self._sources.monotonic_ms() - started_ms
                 telemetry.count_decision(audience=self.audience, reason=reason, duration_ms=duration_ms)
 
+    def _orders(self, path: Path | None, root: bytes, cache_dir: Path | None) -> BreakGlassFile | None:
+        if path is None:
+            return None
+        from delegation_sdk.break_glass import BreakGlassFile
+        from delegation_sdk.used_orders import UsedOrderFiles
+
+        used = self._shared_replay or (UsedOrderFiles(cache_dir) if cache_dir else None)
+        return BreakGlassFile(path, self.audience, trust=lambda: self._trust.bundle, root=root, used=used)
+
     @property
     def _is_forked(self) -> bool:
         return os.getpid() != self._process
@@ -284,6 +332,22 @@ class Guard:
 
     def __repr__(self) -> str:
         return f"Guard({self.audience})"
+
+
+def _feed_cache(directory: Path | None) -> FeedCache | None:
+    if directory is None:
+        return None
+    from delegation_sdk.feed_cache import FeedCache
+
+    return FeedCache(directory)
+
+
+def _shared_replay(given: SharedReplay | Literal["service"] | None, ports: GuardPorts) -> SharedReplay | None:
+    if given != "service":
+        return given
+    if ports.proofs is None:
+        raise ConfigError("this guard has no service to use up proofs: give it another store")
+    return ports.proofs
 
 
 class AsyncGuard:

@@ -13,6 +13,7 @@ from delegation_sdk.feed_grpc import GrpcFeed
 from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.profile import Profile
 from delegation_sdk.recorder_grpc import GrpcRecords
+from delegation_sdk.replay_grpc import GrpcProofs
 
 
 class GrpcTrust:
@@ -42,4 +43,5 @@ def connect_ports(profile: Profile) -> GuardPorts:
         records=GrpcRecords(channel),
         online=GrpcAuthority(channel),
         close=channel.close,
+        proofs=GrpcProofs(channel),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from delegation_sdk.feed import FeedSource
 from delegation_sdk.recorder import RecordSink
+from delegation_sdk.shared_replay import SharedReplay
 from delegation_sdk.trust import TrustSource
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class GuardPorts(NamedTuple):
         records: Takes decisions and outcomes.
         online: Decides what is not decided in process.
         close: Lets go of the connection.
+        proofs: The service's store of used proofs; None: it has none for guards.
     """
 
     trust: TrustSource
@@ -39,3 +41,4 @@ class GuardPorts(NamedTuple):
     records: RecordSink
     online: OnlineAuthority
     close: Callable[[], None] = lambda: None
+    proofs: SharedReplay | None = None

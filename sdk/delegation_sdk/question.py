@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from delegation import telemetry
 from delegation.core import limits
 from delegation.core.arguments import Arguments
 from delegation.core.chain import TraceIds, VerifiedChain
@@ -13,6 +14,10 @@ from delegation.core.names import check_name
 from delegation.core.records import DecisionRecord
 from delegation.errors import Malformed, Reason, Refused, refusal
 from delegation_sdk.carriage import Carriage
+from delegation_sdk.log import warn
+
+if TYPE_CHECKING:
+    from delegation_sdk.break_glass import Order
 
 _NO_DIGEST: Final = bytes(32)
 _UNNAMEABLE: Final = "(invalid name)"
@@ -29,9 +34,21 @@ class Question:
         sent: The arguments as they were sent, once they are known to be arguments.
         chain: The chain, once it is verified.
         decided_by_service: Whether the service has recorded the decision.
+        order: The break-glass statement that the call rests on, if it does.
+        without_order: What would be its refusal without.
     """
 
-    __slots__ = ("call_id", "carriage", "chain", "decided_by_service", "sent", "tool", "trace")
+    __slots__ = (
+        "call_id",
+        "carriage",
+        "chain",
+        "decided_by_service",
+        "order",
+        "sent",
+        "tool",
+        "trace",
+        "without_order",
+    )
 
     def __init__(self, carriage: Carriage, tool: str, call_id: bytes, trace: TraceIds | None) -> None:
         self.carriage = carriage
@@ -41,6 +58,8 @@ class Question:
         self.sent: Arguments | None = None
         self.chain: VerifiedChain | None = None
         self.decided_by_service = False
+        self.order: Order | None = None
+        self.without_order: Refused | None = None
 
     def require_name(self) -> None:
         """Refuse what no tool can be called; nothing would take a record of it.
@@ -53,6 +72,22 @@ class Question:
         except Malformed:
             self.tool = _UNNAMEABLE
             raise refusal(Reason.TOOL_NOT_PERMITTED, detail="that is no name of a tool") from None
+
+    def rely_on(self, order: Order, without: Refused) -> None:
+        """Note that the call rests on a break-glass statement, and what would be its refusal without."""
+        self.order, self.without_order = order, without
+
+    def tell_of_order(self, audience: str) -> None:
+        """Tell the operators that a break-glass statement lets this call pass (B-6)."""
+        if self.order is None or self.without_order is None:
+            return
+        statement = self.order.statement
+        telemetry.count_break_glass(audience=audience)
+        warn(
+            "BREAK-GLASS: %s %s runs in spite of %s, by the order of %s (%s): call %s",
+            *(audience, self.tool, self.without_order.reason, statement.operator, statement.nonce.hex()),
+            self.call_id.hex(),
+        )
 
     def record(self, audience: str, refused: Refused | None, *, now_ms: int, feed_position: int) -> DecisionRecord:
         """Make the record of a decision.
@@ -77,6 +112,7 @@ class Question:
             feed_position=feed_position,
             proof=proof if len(proof) <= limits.PROOF_BYTES else b"",
             trace=self.trace,
+            break_glass=self.order.statement.nonce if self.order and refused is None else b"",
         )
 
 

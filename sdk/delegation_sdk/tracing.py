@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from delegation import telemetry
+from delegation.core.break_glass import BreakGlass
 from delegation.core.chain import TraceIds, VerifiedChain
 from delegation.errors import ConfigError, Refused
 from delegation.telemetry import Span, SpanIds, names
@@ -101,6 +102,12 @@ def describe_decision(span: Span, call_id: bytes, refused: Refused | None, *, fe
         if refused.link_index is not None:
             span.set(names.REASON_LINK, refused.link_index)
         span.fail(refused.reason)
+
+
+def describe_order(span: Span, order: BreakGlass) -> None:
+    """Say by which break-glass statement the call was let pass, and whose it is."""
+    span.set(names.BREAK_GLASS, order.nonce.hex())
+    span.set(names.BREAK_GLASS_OPERATOR, order.operator)
 
 
 def trace_of(span: Span) -> TraceIds | None:

@@ -106,7 +106,7 @@ def alone_if_need_be(self: Decider, *call: Any) -> Iterator[Any]:
     try:
         return (yield from ASK(self, *call))
     except Refused:
-        return self._decide_here(*call)
+        return (yield from self._decide_here(*call))
 
 
 LENIENT_READER = (Arguments, "parse", classmethod(trusting_reader))

@@ -1,0 +1,90 @@
+"""Driving a decision: the same steps for threads and for asyncio.
+
+A `Deciding` does no I/O. It yields what it wants done and is sent what came of it; here that is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+from delegation_sdk.authorized_call import AuthorizedCall
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from delegation.wire.authorization import CallToDecide, Decision
+
+
+class Wanted(Enum):
+    """What a decision may need besides the service's answer."""
+
+    NEWER_TRUST = "a newer trust bundle"
+    """The answer to it is whether there was one."""
+
+
+class Blocking(NamedTuple):
+    """Something to be done that may block: asking a shared store, writing a file.
+
+    Attributes:
+        do: Does it; nothing is answered.
+    """
+
+    do: Callable[[], None]
+
+
+# Yields the question if the service must be asked, and is sent its decision; or that it needs a newer trust bundle, and
+# is sent whether there was one; or what may block. Returns the call.
+Deciding = Generator[Union["CallToDecide", Wanted, Blocking], Any, AuthorizedCall]
+
+
+def drive(
+    deciding: Deciding, ask: Callable[[CallToDecide], Decision], catch_up: Callable[[], Future[bool]]
+) -> AuthorizedCall:
+    """Take a decision, asking the service if need be, and for a newer trust bundle. Raises `Refused`."""
+
+    def answer(wanted: CallToDecide | Wanted | Blocking) -> object:
+        if isinstance(wanted, Wanted):
+            return catch_up().result()
+        if isinstance(wanted, Blocking):
+            return wanted.do()
+        return ask(wanted)
+
+    try:
+        wanted = next(deciding)
+        while True:
+            try:
+                came = answer(wanted)
+            except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
+                wanted = deciding.throw(error)
+            else:
+                wanted = deciding.send(came)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+
+
+async def drive_async(
+    deciding: Deciding, ask: Callable[[CallToDecide], Awaitable[Decision]], catch_up: Callable[[], Future[bool]]
+) -> AuthorizedCall:
+    """Take a decision as `drive` does, without blocking the event loop. Raises `Refused`."""
+    from asyncio import to_thread, wrap_future  # a guard without an event loop does not load it
+
+    async def answer(wanted: CallToDecide | Wanted | Blocking) -> object:
+        if isinstance(wanted, Wanted):
+            return await wrap_future(catch_up())
+        if isinstance(wanted, Blocking):
+            return await to_thread(wanted.do)
+        return await ask(wanted)
+
+    try:
+        wanted = next(deciding)
+        while True:
+            try:
+                came = await answer(wanted)
+            except Exception as error:  # noqa: BLE001 - the decider turns all of them into denials
+                wanted = deciding.throw(error)
+            else:
+                wanted = deciding.send(came)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
