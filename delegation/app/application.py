@@ -45,6 +45,7 @@ from delegation.server.logs import configure_logs
 from delegation.server.tls_rotating import RotatingTls
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Offers
+from delegation.service.readiness import Readiness
 from delegation.storage.port import Storage
 
 _LOG: Final = structlog.get_logger("delegation")
@@ -143,7 +144,7 @@ class Application:
             door,
             Listener(config.listen, tls.credentials),
             limits=config.limits,
-            check_storage=storage.check,
+            check_ready=Readiness(storage, feed),
             second_listener=sources.bearer_listener(tls),
         )
         self._address = await server.start()
@@ -205,7 +206,7 @@ def serve(config: ServerConfig, *, ready: Callable[[Application], None] | None =
     Raises:
         ConfigError, StorageError: it cannot start; one line that says what to do.
     """
-    configure_logs()
+    configure_logs(config.logs)
     application = build(config)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(application, ready))

@@ -7,25 +7,25 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import grpc
 import grpc.aio
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from delegation.errors import ConfigError, StorageError
 from delegation.server.config_sections import LimitsConfig
 from delegation.server.door import Door
+from delegation.server.health import Health
 from delegation.server.listen import ListenAddress
 from delegation.server.options import channel_options
 from delegation.server.services import Rpcs, add_services
+from delegation.service.unexpected import log_unexpected
 
 _LOG: Final = structlog.get_logger("delegation")
 _CHECK_EVERY_SECONDS: Final = 2.0
-_SERVING: Final = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Server:
         listener: Listener,
         *,
         limits: LimitsConfig,
-        check_storage: Callable[[], Awaitable[None]],
+        check_ready: Callable[[], Awaitable[None]],
         second_listener: Listener | None = None,
     ) -> None:
         self._rpcs = rpcs
@@ -55,9 +55,9 @@ class Server:
         self._second_listener = second_listener
         self.second_address: ListenAddress | None = None
         self._limits = limits
-        self._check_storage = check_storage
+        self._check_ready = check_ready
         self._server: grpc.aio.Server | None = None
-        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # stubs lack it
+        self._health = Health()
         self._services: Sequence[str] = ()
         self._watching: asyncio.Task[None] | None = None
 
@@ -77,40 +77,45 @@ class Server:
             self.second_address = _bind(server, self._second_listener)
         await server.start()
         self._server = server
-        await self._report(_SERVING)
-        self._watching = asyncio.create_task(self._watch_storage())
+        await self._health.tell(self._services, ready=True)
+        self._watching = asyncio.create_task(self._watch_readiness())
         return address
 
     async def drain(self) -> None:
-        """Take no more, finish what was begun (for up to `limits.drain_ms`), then stop."""
+        """Say so, take no more, finish what was begun (for up to `limits.drain_ms`), then stop."""
         if self._server is None:
             return
         if self._watching is not None:
             self._watching.cancel()
-        await self._health.enter_graceful_shutdown()
+        await self._health.leave()
         stopping = asyncio.create_task(self._server.stop(self._limits.drain_ms / 1000))
         self._door.close()
         await stopping
 
-    async def _watch_storage(self) -> None:
-        """Tell those who balance load when the database takes no writes, and when it does again."""
-        healthy = True
+    async def _watch_readiness(self) -> None:
+        """Tell those who balance load when no work can be done here, and when it can again."""
+        was_ready = True
         while True:
             await asyncio.sleep(_CHECK_EVERY_SECONDS)
-            try:
-                await self._check_storage()
-                now_healthy = True
-            except StorageError as error:
-                now_healthy = False
-                if healthy:
-                    _LOG.error("not ready: the database takes no writes", reason=error.reason)
-            if now_healthy is not healthy:
-                healthy = now_healthy
-                await self._report(_SERVING if healthy else _NOT_SERVING)
+            ready = await self._is_ready(say_why=was_ready)
+            if ready is not was_ready:
+                was_ready = ready
+                await self._health.tell(self._services, ready=ready)
+                if ready:
+                    _LOG.info("ready again")
 
-    async def _report(self, status: Any) -> None:
-        for name in (health.OVERALL_HEALTH, *self._services):
-            await self._health.set(name, status)
+    async def _is_ready(self, *, say_why: bool) -> bool:
+        try:
+            await self._check_ready()
+        except StorageError as error:
+            if say_why:
+                _LOG.error("not ready", reason=error.reason, why=str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it is: who cannot tell that it is ready is not
+            if say_why:
+                log_unexpected("checking readiness", error)
+            return False
+        return True
 
 
 def _bind(server: grpc.aio.Server, listener: Listener) -> ListenAddress:

@@ -34,12 +34,13 @@ sys.excepthook = lambda *error: traceback.print_exception(*error, file=sys.__std
 
 import delegation.service.authorize as deciding  # noqa: E402
 from delegation.server.logs import configure_logs  # noqa: E402
+from delegation.server.telemetry_config import LogsConfig  # noqa: E402
 from delegation_sdk import Client, Guard, Scope, any_call, anything, at_most, context, optional, tool, under  # noqa: E402
 from delegation_sdk.carriage import Carriage  # noqa: E402
 from support.caller import Caller, links_of, new_key, nonce  # noqa: E402
 from support.server import identity, running_server  # noqa: E402
 
-configure_logs(json=True, level="debug")
+configure_logs(LogsConfig(format="json", level="debug"))
 
 CATALOGUE = """
 [[tool]]
