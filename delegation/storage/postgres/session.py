@@ -35,14 +35,14 @@ FEED_CHANNEL: Final = "delegation_feed"
 """Where replicas are told that the feed has moved. What it says is read from the database."""
 
 _LOCK_SPACE: Final = 0x64656C65_00000000  # so that our advisory locks are nobody else's
-_FEED_LOCK: Final = _LOCK_SPACE + 1
+FEED_LOCK: Final = _LOCK_SPACE + 1
 MIGRATION_LOCK: Final = _LOCK_SPACE + 2
 
 _BEGIN: Final = {
     Lock.NONE: "BEGIN ISOLATION LEVEL READ COMMITTED",
     # The statement after the lock sees what was committed before the lock was given.
-    Lock.SHARED: f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({_FEED_LOCK})",
-    Lock.EXCLUSIVE: f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_FEED_LOCK})",
+    Lock.SHARED: f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({FEED_LOCK})",
+    Lock.EXCLUSIVE: f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({FEED_LOCK})",
 }
 _TRIES: Final = 3
 _STOOD_IN_THE_WAY: Final = ("40001", "40P01")  # serialization failure, deadlock: the other one went through
