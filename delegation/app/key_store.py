@@ -16,11 +16,16 @@ def open_key_store(config: KeysConfig, directory: Path, environment: Mapping[str
     Args:
         config: the section `keys`.
         directory: of sealed keys.
-        environment: may name the passphrase.
+        environment: may name the passphrase or the PIN.
 
     Raises:
-        ConfigError: there is no passphrase.
+        ConfigError: there is no passphrase or PIN, or the token cannot be used.
     """
+    if config.pkcs11 is not None:
+        from delegation.signing.pkcs11_token import Pkcs11Token, find_pin
+
+        token = config.pkcs11
+        return Pkcs11Token(token.module, token.token, find_pin(environment, token.pin_file))
     passphrase = find_passphrase(environment, config.passphrase_file)
     return SealedFiles(directory, lambda: passphrase)
 

@@ -15,7 +15,7 @@ from delegation.core.keys import Signer
 from delegation.core.trust import Catalogue, KeyPurpose, TrustBundle, TrustedKey
 from delegation.errors import ConfigError
 from delegation.service.bundle_signing import BUNDLE_LIFETIME_MS, next_bundle, sign_trust_bundle, trusted_key
-from delegation.service.key_rotation import compromised, lacking, retired, rotated
+from delegation.service.key_rotation import CLOCK_LEEWAY_MS, compromised, lacking, retired, rotated
 from delegation.signing.port import KeyStore, SignerPurpose
 from delegation.signing.sealed_file import open_key
 
@@ -129,4 +129,6 @@ def _opened(store: KeyStore, purpose: KeyPurpose, listed: set[bytes], now_ms: in
     """List the keys of a store. They are opened, since whoever can write files there could add some that only claim."""
     signing = SignerPurpose(str(purpose))
     fresh = [public for public in store.public_keys(signing) if public not in listed]
-    return [trusted_key(purpose, store.open(signing, public).public, now_ms=now_ms) for public in fresh]
+    return [
+        trusted_key(purpose, store.open(signing, public).public, now_ms=now_ms - CLOCK_LEEWAY_MS) for public in fresh
+    ]

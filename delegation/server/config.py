@@ -55,8 +55,11 @@ _PATHS: Final = (
     ("tls", "key"),
     ("tls", "client_ca"),
     ("database", "path"),
+    ("database", "password_file"),
     ("keys", "directory"),
     ("keys", "passphrase_file"),
+    ("keys", "pkcs11", "module"),
+    ("keys", "pkcs11", "pin_file"),
 )
 _SECTIONS: Final = (
     IdentityConfig,
@@ -147,7 +150,7 @@ class ServerConfig(BaseSettings):
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file, if no `database.url` is set."""
         return self.database.path or self.state_dir / "delegation.sqlite3"
 
     @property
@@ -162,7 +165,7 @@ class ServerConfig(BaseSettings):
     def shown(self) -> dict[str, Any]:
         """Return all settings with their defaults as plain values, for `config show`. None is secret."""
         plain: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
-        plain["database"] = {"path": str(self.database_path)}
+        plain["database"] = self.database.shown(self.database_path)
         plain["keys"] = {**plain["keys"], "directory": str(self.keys_directory)}
         return plain
 

@@ -89,10 +89,21 @@ def _check_url(url: str) -> None:
         )
 
 
-class KeysConfig(Section):
-    """The sealed key files; by default in `keys` in the state directory.
+class Pkcs11Config(Section):
+    """A PKCS#11 token that holds the service's keys, instead of sealed files.
 
-    The passphrase is taken from `DELEGATION_KEY_PASSPHRASE`, from the file that
+    The PIN is taken from `DELEGATION_PKCS11_PIN`, else from `pin_file`.
+    """
+
+    module: Path
+    token: str
+    pin_file: Path | None = None
+
+
+class KeysConfig(Section):
+    """The sealed key files, with the trust bundle beside them; by default in `keys` in the state directory.
+
+    With `pkcs11` the keys are in a token, and only the bundle is here. The passphrase is taken from `DELEGATION_KEY_PASSPHRASE`, from the file that
     `DELEGATION_KEY_PASSPHRASE_FILE` names, or from `passphrase_file`.
     """
 
@@ -100,6 +111,7 @@ class KeysConfig(Section):
     passphrase_file: Path | None = None
     # A new key signs only when it has been published for so long: guards fetch the bundle every minute.
     publish_ahead_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 300_000
+    pkcs11: Pkcs11Config | None = None
 
 
 class LimitsConfig(Section):
@@ -122,10 +134,11 @@ class LimitsConfig(Section):
 
 
 class GrantsConfig(Section):
-    """How long grants live: unless asked otherwise, and at most."""
+    """How long grants live, unless asked otherwise and at most; and how long a task, however often that is renewed."""
 
     default_lifetime_ms: Annotated[int, Field(ge=1_000, le=GRANT_LIFETIME_MS)] = DEFAULT_GRANT_LIFETIME_MS
     max_lifetime_ms: Annotated[int, Field(ge=1_000, le=GRANT_LIFETIME_MS)] = GRANT_LIFETIME_MS
+    max_task_lifetime_ms: Annotated[int, Field(ge=1_000, le=30 * GRANT_LIFETIME_MS)] = GRANT_LIFETIME_MS
 
     @model_validator(mode="after")
     def _default_is_permitted(self) -> Self:
