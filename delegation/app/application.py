@@ -24,6 +24,7 @@ from delegation.app.development import (
     development_tls,
     issue_development_profile,
 )
+from delegation.app.gauges import service_gauges
 from delegation.app.identity_sources import IdentitySources
 from delegation.app.key_files import read_root_public, system_ms
 from delegation.app.key_store import open_key_store
@@ -47,6 +48,7 @@ from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Offers
 from delegation.service.readiness import Readiness
 from delegation.storage.port import Storage
+from delegation.telemetry import Gauges
 
 _LOG: Final = structlog.get_logger("delegation")
 _GC_THRESHOLD: Final = 50_000
@@ -76,6 +78,7 @@ class Application:
         self._storage: Storage | None = None
         self._feed: RevocationFeed | None = None
         self._server: Server | None = None
+        self._gauges: Gauges | None = None
         self._sources: IdentitySources | None = None
         self.tls: RotatingTls | None = None
 
@@ -130,6 +133,7 @@ class Application:
         self.tls = tls = await sources.start(changed)
         door = Door(sources.authenticator(tls.material), _allowance(config))
         door.tokens = sources.tokens
+        readiness = Readiness(storage, feed)
         server = Server(
             handlers(
                 config,
@@ -144,14 +148,19 @@ class Application:
             door,
             Listener(config.listen, tls.credentials),
             limits=config.limits,
-            check_ready=Readiness(storage, feed),
+            check_ready=readiness,
             second_listener=sources.bearer_listener(tls),
         )
         self._address = await server.start()
         self._server = server
+        self._gauges = service_gauges(
+            storage, feed, readiness, parts.trust.in_use, lambda: tls.material, now_ms=self._now_ms
+        )
 
     async def stop(self) -> None:
         """Drain, finish what was accepted, let go of everything."""
+        if self._gauges is not None:
+            self._gauges.close()
         if self._server is not None:
             await self._server.drain()
         for task in self._tasks:

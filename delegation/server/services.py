@@ -16,6 +16,7 @@ from delegation.server.authorization_rpcs import AT_A_TIME, AuthorizationRpcs
 from delegation.server.delegation_rpcs import DelegationRpcs
 from delegation.server.door import Door, Method
 from delegation.server.lineage_rpcs import LineageRpcs
+from delegation.server.measured import measured
 from delegation.server.trust_rpcs import TrustRpcs
 from delegation.v1 import (
     authorization_service_pb2,
@@ -90,10 +91,10 @@ def _method(door: Door, method: Any, handler: Any) -> grpc.RpcMethodHandler[Any,
     if method.client_streaming:
         stream = _STREAMS[method.name]
         conversing = door.conversing(known, handler, window=stream.window, each_answered=stream.each_answered)
-        return grpc.stream_stream_rpc_method_handler(conversing, None, write)
+        return grpc.stream_stream_rpc_method_handler(measured(known.name, conversing), None, write)
     if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(door.watching(known, handler), None, write)
-    return grpc.unary_unary_rpc_method_handler(door.unary(known, handler), None, write)
+        return grpc.unary_stream_rpc_method_handler(measured(known.name, door.watching(known, handler)), None, write)
+    return grpc.unary_unary_rpc_method_handler(measured(known.name, door.unary(known, handler)), None, write)
 
 
 def _reader(message_type: type[M]) -> Callable[[bytes], M]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final
 
 from delegation.errors import StorageError
@@ -20,6 +21,11 @@ class Readiness:
         self._storage = storage
         self._feed = feed
         self._behind: int | None = None
+        self._known_at_s = time.monotonic()
+
+    def feed_age_s(self) -> float:
+        """Tell how long ago the feed was last known to be whole, in seconds."""
+        return time.monotonic() - self._known_at_s
 
     async def __call__(self) -> None:
         """Return if ready.
@@ -37,5 +43,7 @@ class Readiness:
         position = self._feed.position
         stuck = self._behind == position
         self._behind = position if position < head else None
+        if position >= head:
+            self._known_at_s = time.monotonic()
         if stuck and position < head:
             raise StorageError("storage_unavailable", f"the revocation feed is not followed beyond {position}")

@@ -164,16 +164,19 @@ class Estate:
             now_ms=lambda: int(began.timestamp() * 1000),
         )
 
-    def replica(self, *, database: str | None = None, environment: Mapping[str, str] | None = None) -> Replica:
+    def replica(
+        self, *, database: str | None = None, further: str = "", environment: Mapping[str, str] | None = None
+    ) -> Replica:
         """Add a replica; it is not started.
 
         Args:
             database: its own lines for the table `database`, to reach the same one by another way.
+            further: tables of the configuration.
             environment: further variables.
         """
         name, port = f"replica-{len(self.replicas)}", free_port()
         text = _CONFIGURATION.format(port=port, database=self._database if database is None else database)
-        (self.directory / f"{name}.toml").write_text(text)
+        (self.directory / f"{name}.toml").write_text(f"{text}\n{further}\n")
         self.replicas.append(Replica(self.directory, name, port, environment or {}))
         return self.replicas[-1]
 

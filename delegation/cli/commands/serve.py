@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from delegation.app import Application
+    from delegation.server.telemetry_config import TelemetryConfig
 
 ConfigFile = Annotated[
     Path | None,
@@ -41,13 +42,22 @@ def serve(
     quiet_grpc()
     from delegation.app import serve as run
 
-    _export_telemetry()
+    _export_telemetry(configured.telemetry)
     run(configured, ready=_announce)
 
 
-def _export_telemetry() -> None:
-    """Export spans and metrics if the environment names a collector; nobody waits for one that is not there."""
+def _export_telemetry(config: TelemetryConfig) -> None:
+    """Export spans and metrics if a collector is named; nobody waits for one that is not there."""
+    if config.endpoint is not None:
+        # The exporters read no other configuration than the standard variables.
+        os.environ |= {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": config.endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": config.protocol,
+        }
     if any(name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("ENDPOINT") for name in os.environ):
+        os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", str(config.timeout_ms / 1000))
+        os.environ.setdefault("OTEL_METRIC_EXPORT_INTERVAL", str(config.metrics_interval_ms))
+        os.environ.setdefault("OTEL_SERVICE_NAME", config.service_name)
         from delegation_sdk.tracing import configure_from_environment
 
         configure_from_environment()
