@@ -22,13 +22,16 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncpg
 
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 
+T = TypeVar("T")
 START_SECONDS = 60
 USER = "delegation"
 
@@ -105,8 +108,7 @@ class Cluster:
     def _with_schema(self) -> str:
         """A database to copy: running the migrations for each test would take most of its time."""
         url = self.new_database(empty=True)
-        with contextlib.closing(asyncio.new_event_loop()) as loop:
-            loop.run_until_complete(PostgresStorage(PostgresServer(url)).upgrade())
+        _run_apart(PostgresStorage(PostgresServer(url)).upgrade())
         return url.rpartition("/")[2]
 
     def sql(self, database: str, statement: str) -> list[tuple[object, ...]]:
@@ -119,8 +121,7 @@ class Cluster:
             finally:
                 await connection.close()
 
-        with contextlib.closing(asyncio.new_event_loop()) as loop:
-            return loop.run_until_complete(run())
+        return _run_apart(run())
 
     def remove(self) -> None:
         """Delete all that it kept."""
@@ -139,6 +140,12 @@ class Cluster:
                 env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
                 **self._as,
             )
+
+
+def _run_apart(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a thread of its own: whoever asks may have a loop that runs."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @contextlib.contextmanager
