@@ -132,9 +132,15 @@ def open_catalogue(data: bytes, bundle: TrustBundle) -> Catalogue:
     return codec.decode_catalogue(data)
 
 
-def sign_feed_entry(entry: FeedEntry, statement_key: Signer) -> SignedStatement:
-    """Sign a piece of the revocation feed with the service's statement key."""
-    return sign_statement(StatementKind.REVOCATION_FEED, codec.encode_feed_entry(entry), statement_key)
+def sign_feed_entry(entry: FeedEntry, statement_key: Signer, revocations: bytes = b"") -> SignedStatement:
+    """Sign a piece of the revocation feed with the service's statement key.
+
+    Args:
+        entry: the piece.
+        statement_key: the service's.
+        revocations: more of them, as `codec.encode_revocations` gave them.
+    """
+    return sign_statement(StatementKind.REVOCATION_FEED, codec.encode_feed_entry(entry, revocations), statement_key)
 
 
 def open_feed_entry(statement: SignedStatement, trust: TrustBundle, *, now_ms: int) -> FeedEntry:

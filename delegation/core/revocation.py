@@ -6,6 +6,7 @@ A verifier that cannot tell that its feed is whole and fresh decides nothing.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -98,6 +99,46 @@ def refuse_revoked(kind: RevocationKind) -> Exception:
     return refusal(_REASON[kind])
 
 
+_ROUND_MS: Final = 60_000
+
+
+class _Revoked:
+    """What is revoked, by `revocation_key`; forgotten by the minute, at a cost by what is forgotten.
+
+    A million take some 110 MiB: what they share, the minute, is one object for all.
+    """
+
+    __slots__ = ("_by_minute", "until")
+
+    def __init__(self) -> None:
+        self.until: dict[bytes, int] = {}
+        self._by_minute: dict[int, tuple[int, list[bytes]]] = {}
+
+    def add(self, revocations: Iterable[Revocation]) -> None:
+        until, by_minute = self.until, self._by_minute
+        for revocation in revocations:
+            key = _TAG[revocation.kind] + revocation.id
+            minute = -(-revocation.forget_at_ms // _ROUND_MS)
+            if (known := until.get(key)) is None or known < minute:
+                shared, keys = by_minute.setdefault(minute, (minute, []))
+                until[key] = shared
+                keys.append(key)
+
+    def forget(self, now_ms: int, most: int) -> int:
+        looked_at = 0
+        for minute in [each for each in list(self._by_minute) if each * _ROUND_MS <= now_ms]:
+            keys = self._by_minute.get(minute, (minute, []))[1]
+            while keys and looked_at < most:
+                key = keys.pop()
+                looked_at += 1
+                if self.until.get(key) == minute:  # else it was revoked for longer meanwhile
+                    self.until.pop(key, None)
+            if keys:
+                break
+            self._by_minute.pop(minute, None)
+        return looked_at
+
+
 class RevocationState:
     """What a verifier knows to be revoked. Apply feed entries in order; ask before each decision.
 
@@ -111,8 +152,8 @@ class RevocationState:
         self.position: int | None = None
         self.issued_at_ms = 0
         self.received_ms = 0
-        self._revoked: dict[bytes, int] = {}
-        self._snapshot: dict[bytes, int] | None = None
+        self._revoked = _Revoked()
+        self._snapshot: _Revoked | None = None
         self._snapshot_position = 0
         self._interrupted = False
 
@@ -162,32 +203,26 @@ class RevocationState:
             raise refusal(Reason.FEED_GAP)
         if entry.to_position < self.position:
             raise refusal(Reason.FEED_ROLLBACK)
-        self._add(self._revoked, entry.revocations)
+        self._revoked.add(entry.revocations)
         self.position = entry.to_position
 
     def _apply_snapshot(self, entry: FeedEntry) -> None:
         if self.position is not None and entry.to_position < self.position and not entry.more:
             raise refusal(Reason.FEED_ROLLBACK)
         if entry.from_position == 0:
-            self._snapshot = {}
+            self._snapshot = _Revoked()
         elif self._snapshot is None or entry.from_position != self._snapshot_position:
             raise refusal(Reason.FEED_GAP)
-        self._add(self._snapshot, entry.revocations)
+        self._snapshot.add(entry.revocations)
         self._snapshot_position = entry.to_position
         if not entry.more:
             self._revoked, self._snapshot = self._snapshot, None
             self.position = entry.to_position
             self._interrupted = False
 
-    @staticmethod
-    def _add(revoked: dict[bytes, int], revocations: Iterable[Revocation]) -> None:
-        for revocation in revocations:
-            key = revocation_key(revocation.kind, revocation.id)
-            revoked[key] = max(revoked.get(key, 0), revocation.forget_at_ms)
-
     def add(self, revocations: Iterable[Revocation], position: int) -> None:
         """Take what the service itself has just committed, up to a position."""
-        self._add(self._revoked, revocations)
+        self._revoked.add(revocations)
         self.position = max(self.position or 0, position)
 
     def require_fresh(self, maximum_age_ms: int, *, now_ms: int, monotonic_ms: int) -> None:
@@ -215,26 +250,33 @@ class RevocationState:
         """
         if self.position is None:
             raise refusal(Reason.FEED_STALE, detail="nothing is known of revocations yet")
-        if self._revoked.keys().isdisjoint(keys):
+        revoked = self._revoked.until.keys()
+        if revoked.isdisjoint(keys):
             return
-        kinds = {_KIND[key[:1]] for key in keys & self._revoked.keys()}
+        kinds = {_KIND[key[:1]] for key in keys & revoked}
         for kind in _MOST_TELLING:
             if kind in kinds:
                 raise refuse_revoked(kind)
 
-    def forget(self, now_ms: int) -> int:
-        """Drop what nothing unexpired can depend on any more, and tell how much that was."""
-        over = [key for key, forget_at_ms in list(self._revoked.items()) if forget_at_ms <= now_ms]
-        for key in over:
-            self._revoked.pop(key, None)
-        return len(over)
+    def forget(self, now_ms: int, *, most: int = sys.maxsize) -> int:
+        """Drop what nothing unexpired can depend on any more.
+
+        Args:
+            now_ms: The time, by the clock of the service: an own one that is ahead would forget too early.
+            most: How much to look at in one go.
+
+        Returns:
+            How much was looked at; less than `most` if nothing is left to drop.
+        """
+        return self._revoked.forget(now_ms, most)
 
     def revocations(self) -> list[Revocation]:
-        """List all that is known to be revoked."""
-        return [Revocation(*split_revocation_key(key), forget) for key, forget in list(self._revoked.items())]
+        """List all that is known to be revoked; the time is that from which it is forgotten here, to the minute."""
+        known = list(self._revoked.until.items())
+        return [Revocation(*split_revocation_key(key), minute * _ROUND_MS) for key, minute in known]
 
     def __len__(self) -> int:
-        return len(self._revoked)
+        return len(self._revoked.until)
 
 
 _MOST_TELLING: Final = (

@@ -17,6 +17,7 @@ from delegation.core.keys import Signer
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, RevocationState
 from delegation.core.statement import SignedStatement
 from delegation.errors import StorageError
+from delegation.service.feed_pieces import Piece, StoredFeed
 from delegation.service.ids import Clock
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage
@@ -29,12 +30,11 @@ GATHER_MS_EACH: Final = 0.4
 """Between deltas there is this much time for each watcher, which is about what telling it costs: many
 completions a second must not wake everybody for each. The first after a pause is told at once."""
 
-PIECE_REVOCATIONS: Final = 5_000
-"""Revocations in one signed piece; some 300 KB."""
-
 _RECENT: Final = 20_000
+_LOADED_AT_ONCE: Final = 2_000
 _RETRY_SECONDS: Final = 0.5
 _SWEEP_BEATS: Final = 30
+_FORGOTTEN_AT_ONCE: Final = 2_000
 
 
 class RevocationFeed:
@@ -48,6 +48,7 @@ class RevocationFeed:
         self._signer = signer
         self._now_ms = now_ms
         self._heartbeat_seconds = heartbeat_ms / 1000
+        self._stored = StoredFeed(storage)
         self._loading = asyncio.Lock()
         self._recent: deque[tuple[int, Revocation]] = deque(maxlen=_RECENT)
         self._recent_from = 0
@@ -97,17 +98,22 @@ class RevocationFeed:
         # Its first piece is signed anew: what it heard last may be younger than a piece made for others.
         position, told_ms = after_position, self._time()
         if position == 0 or position > self._published:
-            async for entry in self._stored(0, snapshot=True):
-                position, told_ms = entry.to_position, entry.issued_at_ms
-                yield sign_feed_entry(entry, self._signer)
+            async for piece in self._stored.pieces(0, self._now_ms()):
+                position, told_ms = piece.to_position, self._time()
+                yield self._signed_piece(piece, told_ms, snapshot=True)
         elif position == self._published:
             yield self._shared(self._heartbeat(position), not_before_ms=told_ms)
         while True:
             news = self._news
             while position < self._published:
-                async for entry in self._missed(position):
+                if position >= self._recent_from:
+                    entry = self._missed(position)
                     position = entry.to_position
                     yield self._shared(entry, not_before_ms=told_ms)
+                    continue
+                async for piece in self._stored.pieces(position, self._now_ms()):  # it was away for long
+                    position, told_ms = piece.to_position, self._time()
+                    yield self._signed_piece(piece, told_ms, snapshot=False)
             await news.wait()
             if position >= self._published:
                 yield self._shared(self._heartbeat(position), not_before_ms=told_ms)
@@ -118,9 +124,9 @@ class RevocationFeed:
         async with self._loading:
             before = self.position
             while True:
-                page = await self._storage.feed(self.position, PIECE_REVOCATIONS)
+                page = await self._storage.feed(self.position, _LOADED_AT_ONCE)
                 self._take(page.entries)
-                if len(page.entries) < PIECE_REVOCATIONS:
+                if len(page.entries) < _LOADED_AT_ONCE:
                     self.state.add((), page.head_position)
                     break
         if self.position > before:
@@ -151,10 +157,17 @@ class RevocationFeed:
             await asyncio.sleep(self._heartbeat_seconds)
             beats += 1
             if beats % _SWEEP_BEATS == 0:
-                self.state.forget(self._now_ms())
+                self._stored.forget()
+                await self._forget()
             # What was signed before may be as old as a beat, and no older: watchers judge by its time.
             self._signed.clear()
             self._wake()
+
+    async def _forget(self) -> None:
+        now_ms, more = self._now_ms(), True
+        while more:
+            more = self.state.forget(now_ms, most=_FORGOTTEN_AT_ONCE) == _FORGOTTEN_AT_ONCE
+            await asyncio.sleep(0)  # others have their turn
 
     # -- telling -----------------------------------------------------------------------------------------
 
@@ -177,12 +190,8 @@ class RevocationFeed:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
-    async def _missed(self, after: int) -> AsyncIterator[FeedEntry]:
-        """Yield what a watcher lacks: from memory, or from the database if it was away for long."""
-        if after < self._recent_from:
-            async for entry in self._stored(after, snapshot=False):
-                yield entry
-            return
+    def _missed(self, after: int) -> FeedEntry:
+        """Give what a watcher lacks, from memory."""
         upto = self._published
         lacking: list[Revocation] = []
         for position, revocation in reversed(self._recent):
@@ -191,18 +200,12 @@ class RevocationFeed:
             if position <= upto:
                 lacking.append(revocation)
         lacking.reverse()
-        yield FeedEntry(after, upto, self._time(), snapshot=False, more=False, revocations=tuple(lacking))
+        return FeedEntry(after, upto, self._time(), snapshot=False, more=False, revocations=tuple(lacking))
 
-    async def _stored(self, after: int, *, snapshot: bool) -> AsyncIterator[FeedEntry]:
-        now_ms = self._now_ms()
-        position, more = after, True
-        while more:
-            page = await self._storage.feed(position, PIECE_REVOCATIONS, live_at_ms=now_ms)
-            more = len(page.entries) == PIECE_REVOCATIONS
-            upto = page.entries[-1].position if more else max(page.head_position, position)
-            revocations = tuple(Revocation(RevocationKind(r.kind), r.id, r.expires_ms) for r in page.entries)
-            yield FeedEntry(position, upto, self._time(), snapshot, snapshot and more, revocations)
-            position = upto
+    def _signed_piece(self, piece: Piece, issued_at_ms: int, *, snapshot: bool) -> SignedStatement:
+        more = snapshot and piece.more
+        entry = FeedEntry(piece.from_position, piece.to_position, issued_at_ms, snapshot, more, ())
+        return sign_feed_entry(entry, self._signer, piece.revocations)
 
     def _heartbeat(self, position: int) -> FeedEntry:
         return FeedEntry(position, position, self._time(), snapshot=False, more=False, revocations=())

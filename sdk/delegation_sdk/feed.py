@@ -181,6 +181,7 @@ class FeedWatcher:
 
     def _refresh_if_due(self) -> None:
         if self._sources.monotonic_ms() - self._refreshed_ms >= _REFRESH_MS:
+            self._state.forget(min(self._sources.now_ms(), self._state.issued_at_ms))
             self._refreshed_ms = self._sources.monotonic_ms()
             try:
                 self._refresh_trust()

@@ -15,11 +15,14 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from delegation.core.attest import sign_break_glass
+from delegation.core.break_glass import BreakGlass
 from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.revocation import RevocationKind
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import InvalidRequest
 from delegation_sdk.aio import AsyncClient
+from delegation_sdk.break_glass import armored
 from delegation_sdk.client import Client
 from delegation_sdk.flows.rpc import Duplex, Rpc
 from delegation_sdk.guard import Guard
@@ -87,11 +90,21 @@ class Authority:
         """Give a client for an agent, for asyncio."""
         return AsyncClient(_AsyncTransport(self._service, agent), agent=agent, sources=self._sources)
 
-    def guard_for(self, audience: str, *, max_waiting: int = 10_000) -> Guard:
-        """Give an open guard for an audience; closed with this authority."""
+    def guard_for(self, audience: str, *, max_waiting: int = 10_000, **options: Any) -> Guard:
+        """Give an open guard for an audience; closed with this authority.
+
+        Args:
+            audience: Whom the tools speak for.
+            max_waiting: How many decision records may wait; one more denies.
+            options: Others of `Guard`, such as `cache_dir` and `break_glass`.
+
+        Raises:
+            ServiceUnavailable: It plays dead, and there is no cache to begin with.
+        """
         service = self._service
         ports = GuardPorts(trust=service, feed=service, records=service, online=service)
-        guard = Guard(audience, ports, trust_root=self.trust_root, sources=self._sources, max_waiting=max_waiting)
+        given = {"trust_root": self.trust_root, "sources": self._sources, "max_waiting": max_waiting, **options}
+        guard = Guard(audience, ports, **given)
         guard.open()
         self._guards.append(guard)
         return guard
@@ -99,6 +112,10 @@ class Authority:
     def revoke(self, kind: RevocationKind, id: bytes) -> None:
         """Revoke something, as an operator would."""
         self._service.revoke(kind, id)
+
+    def break_glass(self, order: BreakGlass) -> str:
+        """Give a break-glass statement, signed by the root key, as a line for the file of a guard's `break_glass`."""
+        return armored(sign_break_glass(order, self._service.root))
 
     def close(self) -> None:
         """Close the guards: their records are delivered."""

@@ -42,7 +42,7 @@ from delegation.core.revocation import Revocation, RevocationKind, RevocationSta
 def resident():
     return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 count, state, before = int(sys.argv[1]), RevocationState(), resident()
-state.add((Revocation(RevocationKind.TASK, secrets.token_bytes(16), 1_790_000_000_000) for _ in range(count)), count)
+state.add((Revocation(RevocationKind.TASK, secrets.token_bytes(16), 1_790_000_000_000 + each) for each in range(count)), count)
 gc.collect()
 taken = resident() - before
 asked = [frozenset({revocation_key(RevocationKind.TASK, secrets.token_bytes(16))}) for _ in range(10_000)]

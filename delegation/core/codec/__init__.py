@@ -6,7 +6,7 @@ Encoders take values that the kernel made and give the canonical form.
 
 from delegation.core.codec.break_glass import decode_break_glass, encode_break_glass
 from delegation.core.codec.envelope import Envelope, add_statements, join_token, parse_envelope, parse_token
-from delegation.core.codec.feed import decode_feed_entry, encode_feed_entry
+from delegation.core.codec.feed import decode_feed_entry, encode_feed_entry, encode_revocations
 from delegation.core.codec.links import (
     LinkMessage,
     decode_link,
@@ -80,6 +80,7 @@ __all__ = [
     "encode_proof",
     "encode_receipt",
     "encode_record",
+    "encode_revocations",
     "encode_scope",
     "encode_statement",
     "issuer_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from delegation.core import limits
@@ -68,18 +69,27 @@ def _revocation(message: pb.Revocation) -> Revocation:
 
 
 @encoder
-def encode_feed_entry(entry: FeedEntry) -> bytes:
-    """Give the canonical payload."""
-    return encode(
-        pb.RevocationFeedEntry(
-            from_position=entry.from_position,
-            to_position=entry.to_position,
-            issued_at_ms=entry.issued_at_ms,
-            snapshot=entry.snapshot,
-            more=entry.more,
-            revocations=[
-                pb.Revocation(kind=_NUMBERS[item.kind], id=item.id, forget_at_ms=item.forget_at_ms)
-                for item in entry.revocations
-            ],
-        )
+def encode_feed_entry(entry: FeedEntry, revocations: bytes = b"") -> bytes:
+    """Give the canonical payload.
+
+    Args:
+        entry: the piece.
+        revocations: what `encode_revocations` gave for revocations that follow the entry's own.
+    """
+    head = pb.RevocationFeedEntry(
+        from_position=entry.from_position,
+        to_position=entry.to_position,
+        issued_at_ms=entry.issued_at_ms,
+        snapshot=entry.snapshot,
+        more=entry.more,
     )
+    return encode(head) + encode_revocations(entry.revocations) + revocations
+
+
+@encoder
+def encode_revocations(revocations: Iterable[Revocation]) -> bytes:
+    """Give the field of a canonical payload that holds revocations: its last, so that it can be made beforehand."""
+    items = [
+        pb.Revocation(kind=_NUMBERS[item.kind], id=item.id, forget_at_ms=item.forget_at_ms) for item in revocations
+    ]
+    return encode(pb.RevocationFeedEntry(revocations=items))

@@ -12,6 +12,7 @@ from delegation.core.attest import open_feed_entry
 from delegation.core.revocation import RevocationKind, RevocationState, revocation_key
 from delegation.errors import Refused, Revoked
 from delegation.service import feed as feed_module
+from delegation.service import feed_pieces
 from delegation.service.feed import RevocationFeed
 from delegation.storage.records import RevocationRecord
 from support.chains import BUNDLE, NOW_MS, STATEMENTS, some_bytes
@@ -87,7 +88,7 @@ async def test_a_revocation_by_another_replica_is_followed(storage, clock):
 
 
 async def test_a_snapshot_comes_in_pieces_and_nothing_is_whole_before_the_last(storage, clock, monkeypatch):
-    monkeypatch.setattr(feed_module, "PIECE_REVOCATIONS", 3)
+    monkeypatch.setattr(feed_pieces, "PIECE_REVOCATIONS", 3)
     names = [f"task {number}" for number in range(8)]
     await storage.revoke([revocation(name) for name in names])
     async with running(storage, clock) as feed:
@@ -99,7 +100,7 @@ async def test_a_snapshot_comes_in_pieces_and_nothing_is_whole_before_the_last(s
 
 
 async def test_a_snapshot_of_just_so_many_pieces_is_whole_as_well(storage, clock, monkeypatch):
-    monkeypatch.setattr(feed_module, "PIECE_REVOCATIONS", 2)
+    monkeypatch.setattr(feed_pieces, "PIECE_REVOCATIONS", 2)
     await storage.revoke([revocation(name) for name in "abcd"])
     async with running(storage, clock) as feed:
         assert revoked(await Verifier(feed).until(4), "d")
@@ -118,7 +119,7 @@ async def test_a_watcher_that_was_away_for_longer_than_memory_lasts_gets_it_from
     storage, clock, monkeypatch
 ):
     monkeypatch.setattr(feed_module, "_RECENT", 2)
-    monkeypatch.setattr(feed_module, "PIECE_REVOCATIONS", 3)
+    monkeypatch.setattr(feed_pieces, "PIECE_REVOCATIONS", 3)
     async with running(storage, clock) as feed:
         watcher = Verifier(feed)
         await watcher.next()
