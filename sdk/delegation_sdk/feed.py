@@ -24,7 +24,7 @@ from delegation_sdk.sources import Sources
 if TYPE_CHECKING:
     from delegation_sdk.feed_cache import FeedCache
 
-SILENCE_S: Final = 15.0
+SILENCE_S: Final = 8.0
 """A stream that says nothing for so long is dead: the service sends heartbeats far more often."""
 
 _POLL_S: Final = 0.5
