@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from delegation.identity.port import PrincipalReader
+from delegation.identity.static import DEVELOPMENT_OWNER
 from delegation.server.authorization_rpcs import AuthorizationRpcs
 from delegation.server.config import ServerConfig
 from delegation.server.delegation_rpcs import DelegationRpcs
 from delegation.server.lineage_rpcs import LineageRpcs
 from delegation.server.services import Rpcs
 from delegation.server.trust_rpcs import TrustRpcs
-from delegation.service.agents import RegisterAgent
+from delegation.service.agents import Agents
 from delegation.service.authorize import Authorize
 from delegation.service.complete_task import CompleteTask
 from delegation.service.consume_proof import ConsumeProof
 from delegation.service.feed import RevocationFeed
 from delegation.service.grant import Grant, GrantLifetimes
+from delegation.service.grant_replacement import GrantReplacement
 from delegation.service.guard_keys import GuardKeys
 from delegation.service.hand_off import HandOff
 from delegation.service.late_links import LateLinks
 from delegation.service.lineage import Lineage
 from delegation.service.offers import Offers
+from delegation.service.owners import Owners
 from delegation.service.record_decisions import RecordDecisions
 from delegation.service.recorded_links import RecordedLinks
+from delegation.service.reissue import Reissue
+from delegation.service.renew import Renew
 from delegation.service.report_outcome import ReportOutcome
 from delegation.service.revoke import Revoke
 from delegation.service.trust import TrustInUse
@@ -45,7 +50,21 @@ def handlers(
     keys, verifier = trust.keys, trust.verifier
     recorded = RecordedLinks(storage)
     guard_keys = GuardKeys(storage, now_ms=now_ms)
-    owners = {caller.id: caller.owner for caller in config.callers()}
+    listed = {caller.id: caller.owner for caller in config.callers()}
+    owners = Owners(storage, listed, others=lambda _: DEVELOPMENT_OWNER if config.dev else "")
+    lifetimes = GrantLifetimes(
+        config.grants.default_lifetime_ms, config.grants.max_lifetime_ms, config.grants.max_task_lifetime_ms
+    )
+    replacement = GrantReplacement(
+        storage,
+        keys=keys,
+        feed=feed,
+        verifier=verifier,
+        recorded=recorded,
+        now_ms=now_ms,
+        random=random,
+        lifetimes=lifetimes,
+    )
     late_links = LateLinks(storage, keys=keys, verifier=verifier, recorded=recorded, now_ms=now_ms)
     return Rpcs(
         delegation=DelegationRpcs(
@@ -57,7 +76,7 @@ def handlers(
                 trust_domain=config.trust_domain,
                 now_ms=now_ms,
                 random=random,
-                lifetimes=GrantLifetimes(config.grants.default_lifetime_ms, config.grants.max_lifetime_ms),
+                lifetimes=lifetimes,
                 principals=principals,
             ),
             hand_off=HandOff(
@@ -67,8 +86,11 @@ def handlers(
                 verifier=verifier,
                 recorded=recorded,
                 offers=offers,
+                owners=owners,
                 now_ms=now_ms,
             ),
+            renew=Renew(replacement, now_ms=now_ms),
+            reissue=Reissue(replacement),
             complete_task=CompleteTask(storage, feed, now_ms=now_ms),
             revoke=Revoke(storage, feed, now_ms=now_ms),
         ),
@@ -85,6 +107,6 @@ def handlers(
             record_decisions=RecordDecisions(storage, guard_keys=guard_keys, late_links=late_links, now_ms=now_ms),
             report_outcome=ReportOutcome(storage, guard_keys=guard_keys, now_ms=now_ms),
         ),
-        trust=TrustRpcs(trust=trust, feed=feed, register_agent=RegisterAgent(storage, now_ms=now_ms), offers=offers),
+        trust=TrustRpcs(trust=trust, feed=feed, agents=Agents(storage, feed, now_ms=now_ms), offers=offers),
         lineage=LineageRpcs(Lineage(storage, feed, owners=owners, now_ms=now_ms)),
     )

@@ -6,17 +6,31 @@ from delegation.identity.port import Caller
 from delegation.service.complete_task import CompleteTask
 from delegation.service.grant import Grant
 from delegation.service.hand_off import HandOff
+from delegation.service.reissue import Reissue
+from delegation.service.renew import Renew
 from delegation.service.revoke import Revoke
 from delegation.v1 import delegation_service_pb2 as pb
 from delegation.wire import delegation as wire
+from delegation.wire import renewals
 
 
 class DelegationRpcs:
     """The RPCs, by the contract's names."""
 
-    def __init__(self, *, grant: Grant, hand_off: HandOff, complete_task: CompleteTask, revoke: Revoke) -> None:
+    def __init__(
+        self,
+        *,
+        grant: Grant,
+        hand_off: HandOff,
+        renew: Renew,
+        reissue: Reissue,
+        complete_task: CompleteTask,
+        revoke: Revoke,
+    ) -> None:
         self._grant = grant
         self._hand_off = hand_off
+        self._renew = renew
+        self._reissue = reissue
         self._complete_task = complete_task
         self._revoke = revoke
 
@@ -42,6 +56,34 @@ class DelegationRpcs:
         request = wire.read_hand_off_request(message)
         handoffs = await self._hand_off(caller, request.tokens, idempotency_key=request.idempotency_key)
         return wire.hand_off_response_message([wire.RecordedHandOff(*handoff) for handoff in handoffs])
+
+    async def Renew(self, caller: Caller, message: pb.RenewRequest) -> pb.RenewResponse:
+        """Renew a grant."""
+        request = renewals.read_renew_request(message)
+        replaced = await self._renew(
+            caller,
+            task_id=request.task_id,
+            proof=request.proof,
+            scope=request.scope,
+            lifetime_ms=request.lifetime_ms,
+            trace=request.trace,
+            idempotency_key=request.idempotency_key,
+        )
+        return renewals.renew_response_message(renewals.Replaced(replaced.token, replaced.feed_position))
+
+    async def Reissue(self, caller: Caller, message: pb.ReissueRequest) -> pb.ReissueResponse:
+        """Issue a grant anew."""
+        request = renewals.read_reissue_request(message)
+        replaced = await self._reissue(
+            caller,
+            task_id=request.task_id,
+            holder_key=request.holder_key,
+            scope=request.scope,
+            lifetime_ms=request.lifetime_ms,
+            trace=request.trace,
+            idempotency_key=request.idempotency_key,
+        )
+        return renewals.reissue_response_message(renewals.Replaced(replaced.token, replaced.feed_position))
 
     async def CompleteTask(self, caller: Caller, message: pb.CompleteTaskRequest) -> pb.CompleteTaskResponse:
         """End a task."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from delegation.core.statement import SignedStatement
 from delegation.errors import InvalidRequest
 from delegation.identity.port import Caller
-from delegation.service.agents import RegisterAgent
+from delegation.service.agents import Agents
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Instance, Offers, Wanted, Work
 from delegation.service.trust import TrustInUse
@@ -19,12 +19,10 @@ from delegation.wire import trust as wire
 class TrustRpcs:
     """The RPCs, by the contract's names."""
 
-    def __init__(
-        self, *, trust: TrustInUse, feed: RevocationFeed, register_agent: RegisterAgent, offers: Offers
-    ) -> None:
+    def __init__(self, *, trust: TrustInUse, feed: RevocationFeed, agents: Agents, offers: Offers) -> None:
         self._trust = trust
         self._feed = feed
-        self._register_agent = register_agent
+        self._agents = agents
         self._offers = offers
 
     async def GetTrustBundle(self, caller: Caller, message: pb.GetTrustBundleRequest) -> pb.GetTrustBundleResponse:
@@ -44,8 +42,22 @@ class TrustRpcs:
     async def RegisterAgent(self, caller: Caller, message: pb.RegisterAgentRequest) -> pb.RegisterAgentResponse:
         """Make the caller known."""
         agent, owner = wire.read_register_agent_request(message)
-        await self._register_agent(caller, agent=agent, owner=owner)
+        await self._agents.register(caller, agent=agent, owner=owner)
         return pb.RegisterAgentResponse()
+
+    async def UnregisterAgent(self, caller: Caller, message: pb.UnregisterAgentRequest) -> pb.UnregisterAgentResponse:
+        """Strike an agent off."""
+        await self._agents.unregister(caller, wire.read_unregister_agent_request(message))
+        return pb.UnregisterAgentResponse()
+
+    async def ListAgents(self, caller: Caller, message: pb.ListAgentsRequest) -> pb.ListAgentsResponse:
+        """List registered agents."""
+        wanted = wire.read_list_agents_request(message)
+        page = await self._agents.list(caller, cursor=wanted.cursor, limit=wanted.size)
+        agents = [
+            wire.RegisteredAgent(each.agent_id, each.owner, each.registered_ms, each.caller) for each in page.items
+        ]
+        return wire.list_agents_response_message(agents, page.next_cursor)
 
     async def RequestOffer(self, caller: Caller, message: pb.RequestOfferRequest) -> pb.RequestOfferResponse:
         """Get an offer from a live instance."""

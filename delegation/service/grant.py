@@ -10,11 +10,11 @@ from delegation.core.chain import Principal, PrincipalBasis, SignedLink, TraceId
 from delegation.core.codec import encode_scope, join_token
 from delegation.core.keys import check_public_key
 from delegation.core.mint import sign_grant
-from delegation.core.narrowing import scope_within
 from delegation.core.revocation import RevocationKind, principal_id, revocation_key
 from delegation.core.scope import Scope
-from delegation.errors import InvalidRequest, Reason, ScopeGrew, refusal
-from delegation.identity.port import Caller, Ceiling, PrincipalReader, Role
+from delegation.errors import InvalidRequest, Reason, refusal
+from delegation.identity.port import Caller, PrincipalReader, Role
+from delegation.service.ceilings import require_scope
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_keys, refusal_of
 from delegation.service.ids import Clock, Random, time_ordered_id
@@ -31,10 +31,11 @@ _NO_TRACE: Final = TraceIds(b"", b"")
 
 @dataclass(frozen=True, slots=True)
 class GrantLifetimes:
-    """How long grants live: unless asked otherwise, and at most."""
+    """How long grants live, unless asked otherwise and at most; and how long a task, however often that is renewed."""
 
     default_ms: int = limits.DEFAULT_GRANT_LIFETIME_MS
     maximum_ms: int = limits.GRANT_LIFETIME_MS
+    task_ms: int = limits.GRANT_LIFETIME_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Grant:
         )
         if key and (earlier := await self._storage.earlier_response(key)) is not None:
             return _kept(earlier)
-        _within_ceiling(scope, caller.ceiling)
+        require_scope(caller, scope)
         principal = await self._principal(caller, principal_token)
         now_ms = self._now_ms()
         link = sign_grant(
@@ -200,21 +201,6 @@ def _check_request(scope: Scope, holder_key: bytes, max_depth: int) -> None:
         raise InvalidRequest("the scope is empty: it would permit nothing")
     if max_depth >= limits.LINKS:
         raise InvalidRequest(f"max_depth may be {limits.LINKS - 1}, it is {max_depth}")
-
-
-def _within_ceiling(scope: Scope, ceiling: Ceiling) -> None:
-    if ceiling.unlimited:
-        return
-    try:
-        scope_within(scope, ceiling.scope or Scope.EMPTY)
-    except ScopeGrew as grew:
-        raise refusal(
-            Reason.CEILING_EXCEEDED,
-            field=grew.field,
-            parent=grew.parent,
-            child=grew.child,
-            detail="the operator can raise the caller's ceiling",
-        ) from None
 
 
 def _idempotency(caller: Caller, key: str, request_digest: bytes) -> IdempotencyKey | None:

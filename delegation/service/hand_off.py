@@ -22,6 +22,7 @@ from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_all, refusal_of
 from delegation.service.ids import Clock
 from delegation.service.offers import Offers
+from delegation.service.owners import Owners
 from delegation.service.packing import digest_of, pack, unpack
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.signing.port import ServiceKeys
@@ -62,6 +63,7 @@ class HandOff:
         verifier: Verifier,
         recorded: RecordedLinks,
         offers: Offers,
+        owners: Owners,
         now_ms: Clock,
     ) -> None:
         self._storage = storage
@@ -70,6 +72,7 @@ class HandOff:
         self._verifier = verifier
         self._recorded = recorded
         self._offers = offers
+        self._owners = owners
         self._now_ms = now_ms
 
     async def __call__(
@@ -174,6 +177,8 @@ class HandOff:
             delegator = ""
         if not await self._offers.take(chain.digest, leaf, delegator=delegator):
             return None
+        if not await self._owners.somebody_answers(leaf.holder_agent):
+            return None  # the handoff stands; the service vouches for nobody whom nobody answers for
         binding = Binding(leaf.holder_key, leaf.holder_agent, now_ms, leaf.expires_at_ms)
         return sign_binding(binding, self._keys.statement)
 

@@ -19,3 +19,8 @@ def time_ordered_id(now_ms: int, random: Random) -> bytes:
     Later ids sort after earlier ones, which keeps inserts into a database's index at its end.
     """
     return now_ms.to_bytes(_TIME_BYTES, "big") + random(_RANDOM_BYTES)
+
+
+def time_of(identity: bytes) -> int:
+    """Tell when a task or call id was drawn, milliseconds since the Unix epoch."""
+    return int.from_bytes(identity[:_TIME_BYTES], "big")

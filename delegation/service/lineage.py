@@ -6,7 +6,7 @@ operator all. What a caller may not see does not exist for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from delegation.core.chain import Principal, PrincipalBasis, TraceIds
@@ -16,6 +16,7 @@ from delegation.errors import NotFound, PermissionDenied, Reason, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
+from delegation.service.owners import Owners
 from delegation.service.recorded_links import payload_and_signature
 from delegation.service.revoked_links import revoked_links
 from delegation.storage.port import CallFilter, Storage, TaskFilter
@@ -48,7 +49,7 @@ class CallPage(NamedTuple):
 class Lineage:
     """Answers questions about what is recorded."""
 
-    def __init__(self, storage: Storage, feed: RevocationFeed, *, owners: Mapping[str, str], now_ms: Clock) -> None:
+    def __init__(self, storage: Storage, feed: RevocationFeed, *, owners: Owners, now_ms: Clock) -> None:
         self._storage = storage
         self._feed = feed
         self._owners = owners
@@ -137,15 +138,8 @@ class Lineage:
 
     async def _links(self, task: TaskRecord, links: Sequence[LinkRecord]) -> tuple[RecordedLink, ...]:
         revoked = revoked_links(task, links, self._feed.state)
-        owners = {agent: await self._owner(agent) for agent in {link.holder_agent for link in links}}
+        owners = {agent: await self._owners.owner(agent) for agent in {link.holder_agent for link in links}}
         return tuple(_link(link, revoked=link.link_id in revoked, owner=owners[link.holder_agent]) for link in links)
-
-    async def _owner(self, agent: str) -> str:
-        """Tell who answers for an agent. What the operator has listed goes before what an agent says of itself."""
-        if owner := self._owners.get(agent):
-            return owner
-        registered = await self._storage.agent(agent)
-        return registered.owner if registered else ""
 
     async def _calls(self, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
         outcomes = await self._storage.outcomes([record.call_id for record in records if record.allowed])

@@ -22,7 +22,7 @@ def revoked_links(task: TaskRecord, links: Sequence[LinkRecord], state: Revocati
         links: its links, each after its parent.
         state: what is known to be revoked.
     """
-    if task.completed_ms is not None or _any(state, _task_keys(task, links)):
+    if task.completed_ms is not None or _any(state, _task_keys(task)):
         return {link.link_id for link in links}
     revoked: set[bytes] = set()
     for link in links:
@@ -39,23 +39,23 @@ def _any(state: RevocationState, keys: frozenset[bytes]) -> bool:
     return False
 
 
-def _task_keys(task: TaskRecord, links: Sequence[LinkRecord]) -> frozenset[bytes]:
+def _task_keys(task: TaskRecord) -> frozenset[bytes]:
+    return frozenset(
+        {
+            revocation_key(RevocationKind.TASK, task.task_id),
+            revocation_key(RevocationKind.PRINCIPAL, principal_id(task.principal_issuer, task.principal_subject)),
+        }
+    )
+
+
+def _link_keys(link: LinkRecord) -> frozenset[bytes]:
     keys = {
-        revocation_key(RevocationKind.TASK, task.task_id),
-        revocation_key(RevocationKind.PRINCIPAL, principal_id(task.principal_issuer, task.principal_subject)),
+        revocation_key(RevocationKind.LINK, link.link_id),
+        revocation_key(RevocationKind.HOLDER_KEY, link.holder_key),
+        revocation_key(RevocationKind.AGENT, link.holder_agent.encode()),
     }
-    for link in links[:1]:
+    if link.parent_link_id is None:
         issuer = issuer_of(parse_link(payload_and_signature(link)[0]))
         if issuer is not None:
             keys.add(revocation_key(RevocationKind.ISSUER_KEY, issuer))
     return frozenset(keys)
-
-
-def _link_keys(link: LinkRecord) -> frozenset[bytes]:
-    return frozenset(
-        {
-            revocation_key(RevocationKind.LINK, link.link_id),
-            revocation_key(RevocationKind.HOLDER_KEY, link.holder_key),
-            revocation_key(RevocationKind.AGENT, link.holder_agent.encode()),
-        }
-    )

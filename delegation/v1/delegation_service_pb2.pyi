@@ -195,6 +195,160 @@ class RecordedHandOff(_message.Message):
 Global___RecordedHandOff: _TypeAlias = RecordedHandOff  # noqa: Y015
 
 @_typing.final
+class RenewRequest(_message.Message):
+    """Asks for a task's grant to be renewed, before it expires. By the agent that holds it and, shown by
+    a proof, its holder key.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    LIFETIME_MS_FIELD_NUMBER: _builtins.int
+    TRACE_ID_FIELD_NUMBER: _builtins.int
+    SPAN_ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.bytes
+    """The task (16 bytes)."""
+    proof: _builtins.bytes
+    """A SignedProof by the grant's holder key, for the call ("urn:delegation:service", "renew",
+    {"task_id": hex}).
+    """
+    lifetime_ms: _builtins.int
+    """How long it shall live from now on, milliseconds; 0: the service's default, as far as the task
+    may still go on.
+    """
+    trace_id: _builtins.bytes
+    """W3C trace id (16 bytes) of the caller's span; absent without one."""
+    span_id: _builtins.bytes
+    """W3C span id (8 bytes) of the caller's span; present iff trace_id is."""
+    idempotency_key: _builtins.str
+    """Repeating a request with the same key within 24 h gives the same answer. At most 64 bytes."""
+    @_builtins.property
+    def scope(self) -> _chain_pb2.Scope:
+        """What the grant shall permit from now on, no wider than before; absent: what it permitted."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.bytes = ...,
+        proof: _builtins.bytes = ...,
+        scope: _chain_pb2.Scope | None = ...,
+        lifetime_ms: _builtins.int = ...,
+        trace_id: _builtins.bytes = ...,
+        span_id: _builtins.bytes = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "lifetime_ms", b"lifetime_ms", "proof", b"proof", "scope", b"scope", "span_id", b"span_id", "task_id", b"task_id", "trace_id", b"trace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewRequest: _TypeAlias = RenewRequest  # noqa: Y015
+
+@_typing.final
+class RenewResponse(_message.Message):
+    """The new grant. The former one is revoked, and with it what was handed on from it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    FEED_POSITION_FIELD_NUMBER: _builtins.int
+    token: _builtins.bytes
+    """The token: a canonical Chain with the grant and its receipt."""
+    feed_position: _builtins.int
+    """Position of the revocation feed at which the end of the former grant is known."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.bytes = ...,
+        feed_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feed_position", b"feed_position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewResponse: _TypeAlias = RenewResponse  # noqa: Y015
+
+@_typing.final
+class ReissueRequest(_message.Message):
+    """Asks for a task's grant to be issued anew, for another key. By the agent that holds it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_KEY_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    LIFETIME_MS_FIELD_NUMBER: _builtins.int
+    TRACE_ID_FIELD_NUMBER: _builtins.int
+    SPAN_ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.bytes
+    """The task (16 bytes)."""
+    holder_key: _builtins.bytes
+    """Fresh Ed25519 public key (32 bytes) of the caller for this task."""
+    lifetime_ms: _builtins.int
+    """As in RenewRequest."""
+    trace_id: _builtins.bytes
+    """W3C trace id (16 bytes) of the caller's span; absent without one."""
+    span_id: _builtins.bytes
+    """W3C span id (8 bytes) of the caller's span; present iff trace_id is."""
+    idempotency_key: _builtins.str
+    """Repeating a request with the same key within 24 h gives the same answer. At most 64 bytes."""
+    @_builtins.property
+    def scope(self) -> _chain_pb2.Scope:
+        """As in RenewRequest."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.bytes = ...,
+        holder_key: _builtins.bytes = ...,
+        scope: _chain_pb2.Scope | None = ...,
+        lifetime_ms: _builtins.int = ...,
+        trace_id: _builtins.bytes = ...,
+        span_id: _builtins.bytes = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder_key", b"holder_key", "idempotency_key", b"idempotency_key", "lifetime_ms", b"lifetime_ms", "scope", b"scope", "span_id", b"span_id", "task_id", b"task_id", "trace_id", b"trace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReissueRequest: _TypeAlias = ReissueRequest  # noqa: Y015
+
+@_typing.final
+class ReissueResponse(_message.Message):
+    """The new grant. The former one is revoked, and with it what was handed on from it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    FEED_POSITION_FIELD_NUMBER: _builtins.int
+    token: _builtins.bytes
+    """The token: a canonical Chain with the grant and its receipt."""
+    feed_position: _builtins.int
+    """Position of the revocation feed at which the end of the former grant is known."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.bytes = ...,
+        feed_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feed_position", b"feed_position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReissueResponse: _TypeAlias = ReissueResponse  # noqa: Y015
+
+@_typing.final
 class CompleteTaskRequest(_message.Message):
     """Ends a task. By the holder of its grant, shown by a proof, or by an operator."""
 

@@ -45,6 +45,16 @@ class DelegationServiceStub(object):
                 request_serializer=delegation_dot_v1_dot_delegation__service__pb2.HandOffRequest.SerializeToString,
                 response_deserializer=delegation_dot_v1_dot_delegation__service__pb2.HandOffResponse.FromString,
                 _registered_method=True)
+        self.Renew = channel.unary_unary(
+                '/delegation.v1.DelegationService/Renew',
+                request_serializer=delegation_dot_v1_dot_delegation__service__pb2.RenewRequest.SerializeToString,
+                response_deserializer=delegation_dot_v1_dot_delegation__service__pb2.RenewResponse.FromString,
+                _registered_method=True)
+        self.Reissue = channel.unary_unary(
+                '/delegation.v1.DelegationService/Reissue',
+                request_serializer=delegation_dot_v1_dot_delegation__service__pb2.ReissueRequest.SerializeToString,
+                response_deserializer=delegation_dot_v1_dot_delegation__service__pb2.ReissueResponse.FromString,
+                _registered_method=True)
         self.CompleteTask = channel.unary_unary(
                 '/delegation.v1.DelegationService/CompleteTask',
                 request_serializer=delegation_dot_v1_dot_delegation__service__pb2.CompleteTaskRequest.SerializeToString,
@@ -70,6 +80,20 @@ class DelegationServiceServicer(object):
 
     def HandOff(self, request, context):
         """Records handoffs that their delegators have signed, and gives receipts for them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Renew(self, request, context):
+        """Replaces the caller's grant of a task by one that lives longer, for the same holder key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reissue(self, request, context):
+        """Replaces the caller's grant of a task by one for a new holder key: after a crash took the old one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,6 +125,16 @@ def add_DelegationServiceServicer_to_server(servicer, server):
                     servicer.HandOff,
                     request_deserializer=delegation_dot_v1_dot_delegation__service__pb2.HandOffRequest.FromString,
                     response_serializer=delegation_dot_v1_dot_delegation__service__pb2.HandOffResponse.SerializeToString,
+            ),
+            'Renew': grpc.unary_unary_rpc_method_handler(
+                    servicer.Renew,
+                    request_deserializer=delegation_dot_v1_dot_delegation__service__pb2.RenewRequest.FromString,
+                    response_serializer=delegation_dot_v1_dot_delegation__service__pb2.RenewResponse.SerializeToString,
+            ),
+            'Reissue': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reissue,
+                    request_deserializer=delegation_dot_v1_dot_delegation__service__pb2.ReissueRequest.FromString,
+                    response_serializer=delegation_dot_v1_dot_delegation__service__pb2.ReissueResponse.SerializeToString,
             ),
             'CompleteTask': grpc.unary_unary_rpc_method_handler(
                     servicer.CompleteTask,
@@ -168,6 +202,60 @@ class DelegationService(object):
             '/delegation.v1.DelegationService/HandOff',
             delegation_dot_v1_dot_delegation__service__pb2.HandOffRequest.SerializeToString,
             delegation_dot_v1_dot_delegation__service__pb2.HandOffResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Renew(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/delegation.v1.DelegationService/Renew',
+            delegation_dot_v1_dot_delegation__service__pb2.RenewRequest.SerializeToString,
+            delegation_dot_v1_dot_delegation__service__pb2.RenewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reissue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/delegation.v1.DelegationService/Reissue',
+            delegation_dot_v1_dot_delegation__service__pb2.ReissueRequest.SerializeToString,
+            delegation_dot_v1_dot_delegation__service__pb2.ReissueResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class DelegationServiceStub:
     """Issues a grant to the authenticated caller, within its configured ceiling."""
     HandOff: _grpc.UnaryUnaryMultiCallable[_delegation_service_pb2.HandOffRequest, _delegation_service_pb2.HandOffResponse]
     """Records handoffs that their delegators have signed, and gives receipts for them."""
+    Renew: _grpc.UnaryUnaryMultiCallable[_delegation_service_pb2.RenewRequest, _delegation_service_pb2.RenewResponse]
+    """Replaces the caller's grant of a task by one that lives longer, for the same holder key."""
+    Reissue: _grpc.UnaryUnaryMultiCallable[_delegation_service_pb2.ReissueRequest, _delegation_service_pb2.ReissueResponse]
+    """Replaces the caller's grant of a task by one for a new holder key: after a crash took the old one."""
     CompleteTask: _grpc.UnaryUnaryMultiCallable[_delegation_service_pb2.CompleteTaskRequest, _delegation_service_pb2.CompleteTaskResponse]
     """Ends a task: everything that was handed on in it is revoked when this returns."""
     Revoke: _grpc.UnaryUnaryMultiCallable[_delegation_service_pb2.RevokeRequest, _delegation_service_pb2.RevokeResponse]
@@ -51,6 +55,10 @@ class DelegationServiceAsyncStub(DelegationServiceStub):
     """Issues a grant to the authenticated caller, within its configured ceiling."""
     HandOff: _aio.UnaryUnaryMultiCallable[_delegation_service_pb2.HandOffRequest, _delegation_service_pb2.HandOffResponse]  # type: ignore[assignment]
     """Records handoffs that their delegators have signed, and gives receipts for them."""
+    Renew: _aio.UnaryUnaryMultiCallable[_delegation_service_pb2.RenewRequest, _delegation_service_pb2.RenewResponse]  # type: ignore[assignment]
+    """Replaces the caller's grant of a task by one that lives longer, for the same holder key."""
+    Reissue: _aio.UnaryUnaryMultiCallable[_delegation_service_pb2.ReissueRequest, _delegation_service_pb2.ReissueResponse]  # type: ignore[assignment]
+    """Replaces the caller's grant of a task by one for a new holder key: after a crash took the old one."""
     CompleteTask: _aio.UnaryUnaryMultiCallable[_delegation_service_pb2.CompleteTaskRequest, _delegation_service_pb2.CompleteTaskResponse]  # type: ignore[assignment]
     """Ends a task: everything that was handed on in it is revoked when this returns."""
     Revoke: _aio.UnaryUnaryMultiCallable[_delegation_service_pb2.RevokeRequest, _delegation_service_pb2.RevokeResponse]  # type: ignore[assignment]
@@ -74,6 +82,22 @@ class DelegationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_delegation_service_pb2.HandOffResponse, _abc.Awaitable[_delegation_service_pb2.HandOffResponse]]:
         """Records handoffs that their delegators have signed, and gives receipts for them."""
+
+    @_abc_1.abstractmethod
+    def Renew(
+        self,
+        request: _delegation_service_pb2.RenewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_delegation_service_pb2.RenewResponse, _abc.Awaitable[_delegation_service_pb2.RenewResponse]]:
+        """Replaces the caller's grant of a task by one that lives longer, for the same holder key."""
+
+    @_abc_1.abstractmethod
+    def Reissue(
+        self,
+        request: _delegation_service_pb2.ReissueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_delegation_service_pb2.ReissueResponse, _abc.Awaitable[_delegation_service_pb2.ReissueResponse]]:
+        """Replaces the caller's grant of a task by one for a new holder key: after a crash took the old one."""
 
     @_abc_1.abstractmethod
     def CompleteTask(

@@ -155,6 +155,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Layer availability: the chain is not known here by its digest: send it."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 63
     """Layer availability: deciding failed; which is a denial."""
+    ERROR_REASON_FEDERATION_EXCEEDED: _ErrorReason.ValueType  # 64
+    """Layer policy: a chain of a federated trust domain goes beyond what is accepted from that domain."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable reasons. Each belongs to one layer of verification or authorization."""
@@ -287,6 +289,8 @@ ERROR_REASON_CHAIN_UNKNOWN: ErrorReason.ValueType  # 62
 """Layer availability: the chain is not known here by its digest: send it."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 63
 """Layer availability: deciding failed; which is a denial."""
+ERROR_REASON_FEDERATION_EXCEEDED: ErrorReason.ValueType  # 64
+"""Layer policy: a chain of a federated trust domain goes beyond what is accepted from that domain."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

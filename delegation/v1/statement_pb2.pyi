@@ -537,7 +537,7 @@ class TrustBundle(_message.Message):
 
     @_builtins.property
     def federated(self) -> _containers.RepeatedCompositeFieldContainer[Global___FederatedDomain]:
-        """Other trust domains, sorted by name."""
+        """Other trust domains and what is accepted from them, sorted by name, unique."""
 
     def __init__(
         self,
@@ -615,19 +615,19 @@ class FederatedDomain(_message.Message):
     """Its name."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrustedKey]:
-        """Its grant keys."""
+        """Its keys for grants and for statements, sorted by key id. No key is listed twice in a bundle."""
 
     @_builtins.property
     def agent_domains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Agent domains that its chains may name, sorted."""
+        """Trust domains whose agents its chains may name, sorted, unique."""
 
     @_builtins.property
     def principal_issuers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Principal issuers that its grants may name, sorted."""
+        """Principal issuers that its grants may name, sorted, unique."""
 
     @_builtins.property
     def ceiling(self) -> _chain_pb2.Scope:
-        """Its chains permit no more than this."""
+        """Its chains permit no more than this; present. It names the audiences, too."""
 
     def __init__(
         self,

@@ -50,6 +50,16 @@ class TrustServiceStub(object):
                 request_serializer=delegation_dot_v1_dot_trust__service__pb2.RegisterAgentRequest.SerializeToString,
                 response_deserializer=delegation_dot_v1_dot_trust__service__pb2.RegisterAgentResponse.FromString,
                 _registered_method=True)
+        self.UnregisterAgent = channel.unary_unary(
+                '/delegation.v1.TrustService/UnregisterAgent',
+                request_serializer=delegation_dot_v1_dot_trust__service__pb2.UnregisterAgentRequest.SerializeToString,
+                response_deserializer=delegation_dot_v1_dot_trust__service__pb2.UnregisterAgentResponse.FromString,
+                _registered_method=True)
+        self.ListAgents = channel.unary_unary(
+                '/delegation.v1.TrustService/ListAgents',
+                request_serializer=delegation_dot_v1_dot_trust__service__pb2.ListAgentsRequest.SerializeToString,
+                response_deserializer=delegation_dot_v1_dot_trust__service__pb2.ListAgentsResponse.FromString,
+                _registered_method=True)
         self.RequestOffer = channel.unary_unary(
                 '/delegation.v1.TrustService/RequestOffer',
                 request_serializer=delegation_dot_v1_dot_trust__service__pb2.RequestOfferRequest.SerializeToString,
@@ -87,6 +97,20 @@ class TrustServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UnregisterAgent(self, request, context):
+        """Takes an agent's registration back: the service vouches for no more keys of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAgents(self, request, context):
+        """Lists the agents that are registered, by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RequestOffer(self, request, context):
         """Asks a live instance of an agent for an offer.
         """
@@ -118,6 +142,16 @@ def add_TrustServiceServicer_to_server(servicer, server):
                     servicer.RegisterAgent,
                     request_deserializer=delegation_dot_v1_dot_trust__service__pb2.RegisterAgentRequest.FromString,
                     response_serializer=delegation_dot_v1_dot_trust__service__pb2.RegisterAgentResponse.SerializeToString,
+            ),
+            'UnregisterAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnregisterAgent,
+                    request_deserializer=delegation_dot_v1_dot_trust__service__pb2.UnregisterAgentRequest.FromString,
+                    response_serializer=delegation_dot_v1_dot_trust__service__pb2.UnregisterAgentResponse.SerializeToString,
+            ),
+            'ListAgents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAgents,
+                    request_deserializer=delegation_dot_v1_dot_trust__service__pb2.ListAgentsRequest.FromString,
+                    response_serializer=delegation_dot_v1_dot_trust__service__pb2.ListAgentsResponse.SerializeToString,
             ),
             'RequestOffer': grpc.unary_unary_rpc_method_handler(
                     servicer.RequestOffer,
@@ -212,6 +246,60 @@ class TrustService(object):
             '/delegation.v1.TrustService/RegisterAgent',
             delegation_dot_v1_dot_trust__service__pb2.RegisterAgentRequest.SerializeToString,
             delegation_dot_v1_dot_trust__service__pb2.RegisterAgentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnregisterAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/delegation.v1.TrustService/UnregisterAgent',
+            delegation_dot_v1_dot_trust__service__pb2.UnregisterAgentRequest.SerializeToString,
+            delegation_dot_v1_dot_trust__service__pb2.UnregisterAgentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAgents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/delegation.v1.TrustService/ListAgents',
+            delegation_dot_v1_dot_trust__service__pb2.ListAgentsRequest.SerializeToString,
+            delegation_dot_v1_dot_trust__service__pb2.ListAgentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

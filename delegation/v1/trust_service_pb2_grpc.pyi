@@ -39,6 +39,10 @@ class TrustServiceStub:
     """Streams the revocation feed: a snapshot or what is new, then deltas and heartbeats."""
     RegisterAgent: _grpc.UnaryUnaryMultiCallable[_trust_service_pb2.RegisterAgentRequest, _trust_service_pb2.RegisterAgentResponse]
     """Makes the caller known as an agent, with its owner."""
+    UnregisterAgent: _grpc.UnaryUnaryMultiCallable[_trust_service_pb2.UnregisterAgentRequest, _trust_service_pb2.UnregisterAgentResponse]
+    """Takes an agent's registration back: the service vouches for no more keys of it."""
+    ListAgents: _grpc.UnaryUnaryMultiCallable[_trust_service_pb2.ListAgentsRequest, _trust_service_pb2.ListAgentsResponse]
+    """Lists the agents that are registered, by id."""
     RequestOffer: _grpc.UnaryUnaryMultiCallable[_trust_service_pb2.RequestOfferRequest, _trust_service_pb2.RequestOfferResponse]
     """Asks a live instance of an agent for an offer."""
     AnswerOffer: _grpc.StreamStreamMultiCallable[_trust_service_pb2.AnswerOfferRequest, _trust_service_pb2.AnswerOfferResponse]
@@ -55,6 +59,10 @@ class TrustServiceAsyncStub(TrustServiceStub):
     """Streams the revocation feed: a snapshot or what is new, then deltas and heartbeats."""
     RegisterAgent: _aio.UnaryUnaryMultiCallable[_trust_service_pb2.RegisterAgentRequest, _trust_service_pb2.RegisterAgentResponse]  # type: ignore[assignment]
     """Makes the caller known as an agent, with its owner."""
+    UnregisterAgent: _aio.UnaryUnaryMultiCallable[_trust_service_pb2.UnregisterAgentRequest, _trust_service_pb2.UnregisterAgentResponse]  # type: ignore[assignment]
+    """Takes an agent's registration back: the service vouches for no more keys of it."""
+    ListAgents: _aio.UnaryUnaryMultiCallable[_trust_service_pb2.ListAgentsRequest, _trust_service_pb2.ListAgentsResponse]  # type: ignore[assignment]
+    """Lists the agents that are registered, by id."""
     RequestOffer: _aio.UnaryUnaryMultiCallable[_trust_service_pb2.RequestOfferRequest, _trust_service_pb2.RequestOfferResponse]  # type: ignore[assignment]
     """Asks a live instance of an agent for an offer."""
     AnswerOffer: _aio.StreamStreamMultiCallable[_trust_service_pb2.AnswerOfferRequest, _trust_service_pb2.AnswerOfferResponse]  # type: ignore[assignment]
@@ -86,6 +94,22 @@ class TrustServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trust_service_pb2.RegisterAgentResponse, _abc.Awaitable[_trust_service_pb2.RegisterAgentResponse]]:
         """Makes the caller known as an agent, with its owner."""
+
+    @_abc_1.abstractmethod
+    def UnregisterAgent(
+        self,
+        request: _trust_service_pb2.UnregisterAgentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trust_service_pb2.UnregisterAgentResponse, _abc.Awaitable[_trust_service_pb2.UnregisterAgentResponse]]:
+        """Takes an agent's registration back: the service vouches for no more keys of it."""
+
+    @_abc_1.abstractmethod
+    def ListAgents(
+        self,
+        request: _trust_service_pb2.ListAgentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trust_service_pb2.ListAgentsResponse, _abc.Awaitable[_trust_service_pb2.ListAgentsResponse]]:
+        """Lists the agents that are registered, by id."""
 
     @_abc_1.abstractmethod
     def RequestOffer(

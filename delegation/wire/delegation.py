@@ -128,7 +128,7 @@ def read_grant_request(message: pb.GrantRequest) -> GrantRequest:
         unrecorded_handoffs=message.unrecorded_handoffs,
         principal_token=at_most(message.principal_token, MAX_PRINCIPAL_TOKEN_BYTES, "principal_token"),
         trace=trace_ids(message.trace_id, message.span_id),
-        idempotency_key=_idempotency_key(message.idempotency_key),
+        idempotency_key=idempotency_key(message.idempotency_key),
     )
 
 
@@ -159,7 +159,7 @@ def read_hand_off_request(message: pb.HandOffRequest) -> HandOffRequest:
     tokens = tuple(message.tokens)
     if not 0 < len(tokens) <= limits.BATCH_TOKENS:
         raise InvalidRequest(f"between 1 and {limits.BATCH_TOKENS} handoffs at a time, these are {len(tokens)}")
-    return HandOffRequest(tokens, _idempotency_key(message.idempotency_key))
+    return HandOffRequest(tokens, idempotency_key(message.idempotency_key))
 
 
 def hand_off_response_message(handoffs: Sequence[RecordedHandOff]) -> pb.HandOffResponse:
@@ -248,5 +248,6 @@ def revoke_response_message(feed_position: int) -> pb.RevokeResponse:
     return pb.RevokeResponse(feed_position=feed_position)
 
 
-def _idempotency_key(value: str) -> str:
+def idempotency_key(value: str) -> str:
+    """Read a caller's key for one write; empty if there is none. Raises `InvalidRequest`."""
     return text(value, MAX_IDEMPOTENCY_KEY_BYTES, "idempotency_key", required=False)

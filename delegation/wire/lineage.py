@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from delegation.core import limits
@@ -15,11 +13,8 @@ from delegation.errors import InvalidRequest
 from delegation.v1 import chain_pb2
 from delegation.v1 import lineage_service_pb2 as pb
 from delegation.wire.fields import service_answer, sized, text, trace_ids
+from delegation.wire.paging import PageRequest, page_token, read_cursor, read_page
 from delegation.wire.refusals import read_refusal, refusal_message
-
-DEFAULT_PAGE_SIZE: Final = 50
-MAX_PAGE_SIZE: Final = 500
-MAX_CURSOR_BYTES: Final = 256
 
 _BASIS_NUMBER: Final = {
     basis: chain_pb2.PrincipalBasis.Value(f"PRINCIPAL_BASIS_{basis.name}") for basis in PrincipalBasis
@@ -28,18 +23,10 @@ _BASIS: Final = {number: basis for basis, number in _BASIS_NUMBER.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class PageRequest:
-    """Which part of a list."""
-
-    size: int = DEFAULT_PAGE_SIZE
-    cursor: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TasksWanted:
     """Which tasks."""
 
-    page: PageRequest = PageRequest()
+    page: PageRequest = field(default_factory=PageRequest)
     active_only: bool = False
     holder_agent: str | None = None
 
@@ -48,7 +35,7 @@ class TasksWanted:
 class CallsWanted:
     """Which calls; None does not restrict."""
 
-    page: PageRequest = PageRequest()
+    page: PageRequest = field(default_factory=PageRequest)
     task_id: bytes | None = None
     audience: str | None = None
     tool: str | None = None
@@ -63,7 +50,7 @@ def list_tasks_request_message(wanted: TasksWanted) -> pb.ListTasksRequest:
     """Make the message that asks for tasks."""
     return pb.ListTasksRequest(
         page_size=wanted.page.size,
-        page_token=_page_token(wanted.page.cursor),
+        page_token=page_token(wanted.page.cursor),
         active_only=wanted.active_only,
         holder_agent=wanted.holder_agent or "",
     )
@@ -72,7 +59,7 @@ def list_tasks_request_message(wanted: TasksWanted) -> pb.ListTasksRequest:
 def read_list_tasks_request(message: pb.ListTasksRequest) -> TasksWanted:
     """Read which tasks are wanted. Raises `InvalidRequest`."""
     return TasksWanted(
-        _read_page(message.page_size, message.page_token),
+        read_page(message.page_size, message.page_token),
         message.active_only,
         _name(message.holder_agent, "holder_agent"),
     )
@@ -82,7 +69,7 @@ def search_calls_request_message(wanted: CallsWanted) -> pb.SearchCallsRequest:
     """Make the message that asks for calls."""
     return pb.SearchCallsRequest(
         page_size=wanted.page.size,
-        page_token=_page_token(wanted.page.cursor),
+        page_token=page_token(wanted.page.cursor),
         task_id=wanted.task_id or b"",
         audience=wanted.audience or "",
         tool=wanted.tool or "",
@@ -94,7 +81,7 @@ def search_calls_request_message(wanted: CallsWanted) -> pb.SearchCallsRequest:
 def read_search_calls_request(message: pb.SearchCallsRequest) -> CallsWanted:
     """Read which calls are wanted. Raises `InvalidRequest`."""
     return CallsWanted(
-        page=_read_page(message.page_size, message.page_token),
+        page=read_page(message.page_size, message.page_token),
         task_id=sized(message.task_id, limits.TASK_ID_BYTES, "task_id") if message.task_id else None,
         audience=_name(message.audience, "audience"),
         tool=_name(message.tool, "tool"),
@@ -134,24 +121,24 @@ def read_task_response(message: pb.GetTaskResponse) -> tuple[RecordedTask, tuple
 
 def tasks_response_message(tasks: Sequence[RecordedTask], next_cursor: bytes | None) -> pb.ListTasksResponse:
     """Make the message of a page of tasks."""
-    return pb.ListTasksResponse(tasks=map(_task_message, tasks), next_page_token=_page_token(next_cursor))
+    return pb.ListTasksResponse(tasks=map(_task_message, tasks), next_page_token=page_token(next_cursor))
 
 
 def read_tasks_response(message: pb.ListTasksResponse) -> tuple[tuple[RecordedTask, ...], bytes | None]:
     """Read a page of tasks, and where the next one begins. Raises `RequestFailed`."""
     with service_answer():
-        return tuple(map(_read_task, message.tasks)), _read_cursor(message.next_page_token)
+        return tuple(map(_read_task, message.tasks)), read_cursor(message.next_page_token)
 
 
 def calls_response_message(calls: Sequence[RecordedCall], next_cursor: bytes | None) -> pb.SearchCallsResponse:
     """Make the message of a page of calls."""
-    return pb.SearchCallsResponse(calls=map(_call_message, calls), next_page_token=_page_token(next_cursor))
+    return pb.SearchCallsResponse(calls=map(_call_message, calls), next_page_token=page_token(next_cursor))
 
 
 def read_calls_response(message: pb.SearchCallsResponse) -> tuple[tuple[RecordedCall, ...], bytes | None]:
     """Read a page of calls, and where the next one begins. Raises `RequestFailed`."""
     with service_answer():
-        return tuple(map(_read_call, message.calls)), _read_cursor(message.next_page_token)
+        return tuple(map(_read_call, message.calls)), read_cursor(message.next_page_token)
 
 
 def explanation_message(explained: CallExplanation) -> pb.ExplainCallResponse:
@@ -290,22 +277,3 @@ def _read_call(message: pb.Call) -> RecordedCall:
 
 def _name(value: str, name: str) -> str | None:
     return text(value, limits.NAME_BYTES, name, required=False) or None
-
-
-def _read_page(size: int, token: str) -> PageRequest:
-    if size > MAX_PAGE_SIZE:
-        raise InvalidRequest(f"page_size may be {MAX_PAGE_SIZE}, it is {size}")
-    return PageRequest(size or DEFAULT_PAGE_SIZE, _read_cursor(token))
-
-
-def _page_token(cursor: bytes | None) -> str:
-    return base64.urlsafe_b64encode(cursor).decode() if cursor else ""
-
-
-def _read_cursor(token: str) -> bytes | None:
-    if not token:
-        return None
-    try:
-        return base64.b64decode(text(token, MAX_CURSOR_BYTES, "page_token"), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidRequest("page_token is none that was given out") from None

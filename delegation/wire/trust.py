@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +13,7 @@ from delegation.core.statement import SignedStatement
 from delegation.errors import InvalidRequest
 from delegation.v1 import trust_service_pb2 as pb
 from delegation.wire.fields import at_most, printable, service_answer
+from delegation.wire.paging import PageRequest, page_token, read_cursor, read_page
 
 MAX_OWNER_BYTES: Final = 256
 
@@ -59,6 +61,16 @@ class WorkHandedOff:
     token: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RegisteredAgent:
+    """An agent that is registered, by itself or by an operator."""
+
+    agent: str
+    owner: str
+    registered_at_ms: int
+    registered_by: str
+
+
 FromInstance = Ready | OfferAnswer
 ToInstance = Listening | OfferWanted | WorkHandedOff
 
@@ -96,6 +108,40 @@ def read_feed_entry(message: pb.WatchRevocationsResponse) -> SignedStatement:
 def read_register_agent_request(message: pb.RegisterAgentRequest) -> tuple[str, str]:
     """Read an agent's id and its owner. Raises `InvalidRequest`."""
     return printable(message.agent, limits.NAME_BYTES, "agent"), printable(message.owner, MAX_OWNER_BYTES, "owner")
+
+
+def read_unregister_agent_request(message: pb.UnregisterAgentRequest) -> str:
+    """Read whose registration shall be taken back. Raises `InvalidRequest`."""
+    return printable(message.agent, limits.NAME_BYTES, "agent")
+
+
+def read_list_agents_request(message: pb.ListAgentsRequest) -> PageRequest:
+    """Read which agents are wanted. Raises `InvalidRequest`."""
+    return read_page(message.page_size, message.page_token)
+
+
+def list_agents_response_message(agents: Sequence[RegisteredAgent], next_cursor: bytes | None) -> pb.ListAgentsResponse:
+    """Make the message of registered agents."""
+    listed = [
+        pb.RegisteredAgent(
+            agent=each.agent,
+            owner=each.owner,
+            registered_at_ms=each.registered_at_ms,
+            registered_by=each.registered_by,
+        )
+        for each in agents
+    ]
+    return pb.ListAgentsResponse(agents=listed, next_page_token=page_token(next_cursor))
+
+
+def read_list_agents_response(message: pb.ListAgentsResponse) -> tuple[tuple[RegisteredAgent, ...], bytes | None]:
+    """Read registered agents, and where to go on. Raises `RequestFailed`."""
+    with service_answer():
+        agents = tuple(
+            RegisteredAgent(each.agent, each.owner, each.registered_at_ms, each.registered_by)
+            for each in message.agents
+        )
+        return agents, read_cursor(message.next_page_token)
 
 
 def read_request_offer_request(message: pb.RequestOfferRequest) -> str:

@@ -38,12 +38,19 @@ def test_a_task_is_seen_by_those_who_have_a_part_in_it_and_by_auditors(as_, stor
     assert not any(link.revoked for link in links)
 
 
-@pytest.mark.parametrize("who", ["agent/other", "tool/files", "agent/elsewhere"])
+@pytest.mark.parametrize("who", ["agent/other", "agent/elsewhere"])
 def test_to_everybody_else_there_is_no_such_task_nor_chain(as_, story, who):
     with pytest.raises(NotFound):
         as_(who).task(story["task"].task_id)
     with pytest.raises(NotFound):
         as_(who).chain(story["child"].leaf.link_id)
+
+
+def test_a_tool_asks_for_calls_and_not_for_tasks(as_, story):
+    with pytest.raises(PermissionDenied):
+        as_("tool/files").task(story["task"].task_id)
+    with pytest.raises(PermissionDenied):
+        as_("tool/files").chain(story["child"].leaf.link_id)
 
 
 def test_a_chain_is_given_with_its_receipt(as_, story):
