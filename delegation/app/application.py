@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from delegation.app.database import storage_of
+from delegation.app.database import relay_of, storage_of
 from delegation.app.development import (
     developer_id,
     development_ca,
@@ -28,6 +28,7 @@ from delegation.app.gauges import service_gauges
 from delegation.app.identity_sources import IdentitySources
 from delegation.app.key_files import read_root_public, system_ms
 from delegation.app.key_store import open_key_store
+from delegation.app.known_position import KnownPosition
 from delegation.app.trust_reload import ReloadingTrust
 from delegation.app.use_cases import handlers
 from delegation.core.trust import Catalogue
@@ -46,7 +47,9 @@ from delegation.server.logs import configure_logs
 from delegation.server.tls_rotating import RotatingTls
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Offers
+from delegation.service.offers_elsewhere import OffersElsewhere
 from delegation.service.readiness import Readiness
+from delegation.service.rollback import require_no_rollback
 from delegation.storage.port import Storage
 from delegation.telemetry import Gauges
 
@@ -114,14 +117,29 @@ class Application:
             )
             await feed.start()
             self._feed = feed
-            offers = Offers(storage, now_ms=self._now_ms)
+            offers = Offers(storage, now_ms=self._now_ms, elsewhere=self._elsewhere(storage))
             await offers.start()
+            known = KnownPosition(config.state_dir)
+            await require_no_rollback(storage, known_position=known.read())
             await self._listen(storage, feed, offers)
         except BaseException:
             await self.stop()
             raise
         self._tasks.append(asyncio.create_task(run_sweeper(storage, self._now_ms)))
         self._tasks.append(asyncio.create_task(parts.trust.follow(storage)))
+        self._tasks.append(asyncio.create_task(known.follow(feed)))
+
+    def _elsewhere(self, storage: Storage) -> OffersElsewhere | None:
+        relay = relay_of(storage)
+        if relay is None:
+            return None
+        return OffersElsewhere(
+            storage,
+            relay,
+            replica=secrets.token_hex(8),
+            statement_key=lambda: self._parts.trust.in_use.keys.statement,
+            now_ms=self._now_ms,
+        )
 
     async def _listen(self, storage: Storage, feed: RevocationFeed, offers: Offers) -> None:
         parts, config = self._parts, self.config

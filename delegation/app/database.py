@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from delegation.errors import ConfigError
 from delegation.server.config import ServerConfig
+from delegation.storage.port import Relay, Storage
 from delegation.storage.sqlite import SqliteStorage
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def storage_of(config: ServerConfig) -> SqliteStorage | PostgresStorage:
         connect_timeout_ms=database.connect_timeout_ms,
     )
     return PostgresStorage(server, queue_limit=queue_limit)
+
+
+def relay_of(storage: Storage) -> Relay | None:
+    """Give what replicas over one database tell one another by; None if there is one process only."""
+    return None if isinstance(storage, SqliteStorage) else cast("PostgresStorage", storage)
 
 
 def upgrade_database(config: ServerConfig) -> tuple[str | None, str]:

@@ -22,6 +22,7 @@ from delegation.core.statement import Offer, SignedStatement
 from delegation.errors import Conflict, NotFound, Overloaded, PermissionDenied, Reason, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.ids import Clock
+from delegation.service.offers_elsewhere import OffersElsewhere
 from delegation.storage.port import NotRecordedError, Storage
 from delegation.storage.records import OfferRecord
 
@@ -106,7 +107,15 @@ class _Kept:
 class Offers:
     """Brings those who hand off together with the live instances of agents."""
 
-    def __init__(self, storage: Storage, *, now_ms: Clock, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        now_ms: Clock,
+        answer_seconds: float = ANSWER_SECONDS,
+        elsewhere: OffersElsewhere | None = None,
+    ) -> None:
+        self._elsewhere = elsewhere
         self._storage = storage
         self._now_ms = now_ms
         self._answer_seconds = answer_seconds
@@ -118,6 +127,8 @@ class Offers:
         """Learn of the offers that were made before this process began. Raises `StorageError`."""
         for record in reversed(await self._storage.live_offers(now_ms=self._now_ms())):
             self._kept[record.offer_digest] = _Kept(record, None, record.taken_by)
+        if self._elsewhere is not None:
+            self._elsewhere.serve(self)
 
     @contextmanager
     def listening(self, caller: Caller, agent: str) -> Iterator[Instance]:
@@ -145,12 +156,17 @@ class Offers:
             Overloaded: the instance does not keep up.
         """
         caller.require_role(Role.AGENT, Role.ORCHESTRATOR)
+        if self._elsewhere is not None and not self.is_listening(agent):
+            return await self._elsewhere.request(agent, caller.id, answer_seconds=self._answer_seconds)
+        return await self._ask(agent, caller.id)
+
+    async def _ask(self, agent: str, delegator: str) -> SignedStatement:
         instances = self._instances.get(agent)
         if not instances:
             raise NotFound(f"no instance of {agent} is connected: start one that listens for work")
         instances.append(instances.pop(0))  # the next request is for the next instance
         instance, request = instances[-1], next(self._numbers)
-        answer = instance.ask(request, caller.id)
+        answer = instance.ask(request, delegator)
         try:
             async with asyncio.timeout(self._answer_seconds):
                 return await answer
@@ -183,7 +199,7 @@ class Offers:
         if offer.expires_at_ms > now_ms + MAX_OFFER_LIFETIME_MS:
             raise refusal(Reason.OFFER_INVALID, detail=f"it lives longer than {MAX_OFFER_LIFETIME_MS} ms")
         record = _record(offer, statement)
-        if record.offer_digest in self._kept:
+        if record.offer_digest in self._kept or await self._find_elsewhere(record.offer_digest) is not None:
             raise refusal(Reason.OFFER_INVALID, detail="its key was offered before")
         await self._storage.add_offer(record)
         self._kept[record.offer_digest] = _Kept(record, instance)
@@ -215,26 +231,55 @@ class Offers:
         """
         digest = offer_digest(link.holder_key)
         kept = self._kept.get(digest)
-        if kept is None:
+        offer = await self._find_elsewhere(digest) if kept is None else kept.record
+        if offer is None:
             return False
-        if kept.taken_by == link_id.hex():
+        if (offer if kept is None else kept).taken_by == link_id.hex():
             return True
-        _check_fits(kept.record, link, delegator)
+        _check_fits(offer, link, delegator)
         try:
             await self._storage.take_offer(digest, taken_by=link_id.hex(), now_ms=self._now_ms())
         except NotRecordedError:
             raise refusal(Reason.OFFER_INVALID, detail="it has expired") from None
         except Conflict:
             raise refusal(Reason.OFFER_INVALID, detail="it was used for another handoff") from None
-        kept.taken_by = link_id.hex()
+        if kept is not None:
+            kept.taken_by = link_id.hex()
         return True
+
+    async def _find_elsewhere(self, digest: bytes) -> OfferRecord | None:
+        """Find an offer that this process has not seen being made. With one process there is none."""
+        return None if self._elsewhere is None else await self._elsewhere.find(digest)
 
     def deliver(self, link_id: bytes, holder_key: bytes, token: bytes) -> None:
         """Tell the instance that offered a key of the work that was handed to it, if it is still there."""
-        kept = self._kept.get(offer_digest(holder_key))
-        if kept is None or kept.instance is None or kept.taken_by != link_id.hex():
-            return
-        if kept.instance in self._instances.get(kept.instance.agent, ()):
+        digest = offer_digest(holder_key)
+        if self.made(digest):
+            if self._kept[digest].taken_by == link_id.hex():
+                self.hand_over(digest, token)
+        elif self._elsewhere is not None:
+            self._elsewhere.deliver(link_id, digest)
+
+    # -- for other replicas ------------------------------------------------------------------------------
+
+    def is_listening(self, agent: str) -> bool:
+        """Tell whether an instance of an agent is connected to this replica."""
+        return agent in self._instances
+
+    async def ask(self, agent: str, delegator: str) -> bytes:
+        """Get an offer from an instance that is connected here; return the id under which it is kept."""
+        statement = await self._ask(agent, delegator)
+        return offer_digest(open_offer(statement, now_ms=self._now_ms(), delegator=delegator).holder_key)
+
+    def made(self, digest: bytes) -> bool:
+        """Tell whether an instance that is connected here made an offer."""
+        kept = self._kept.get(digest)
+        return kept is not None and kept.instance in self._instances.get(kept.record.agent_id, ())
+
+    def hand_over(self, digest: bytes, token: bytes) -> None:
+        """Tell the instance that made an offer of its work. Raises `Overloaded` if it does not keep up."""
+        kept = self._kept.get(digest)
+        if kept is not None and kept.instance is not None:
             kept.instance.tell(Work(token))
 
 

@@ -307,6 +307,13 @@ class Storage(Protocol):
         What the feed already says, for as long, is not entered again.
         """
 
+    async def rejoin(self, *, ahead_of: int, proofs_until_ms: int) -> int:
+        """Go on from an older state of the database, a backup: nothing given out since is given out again.
+
+        Moves the feed's head far beyond `ahead_of` and beyond where it is, so that verifiers see no rollback; and takes
+        no proof that was signed before `proofs_until_ms`, since its use may have been forgotten. Returns the new head.
+        """
+
     async def feed(self, after_position: int, limit: int, *, live_at_ms: int | None = None) -> FeedPage:
         """Return entries after a position; only those still live at a time, if one is given."""
 

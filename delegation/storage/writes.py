@@ -9,7 +9,7 @@ from delegation import telemetry
 from delegation.storage.measured import MeasuredWriter
 from delegation.storage.operations.calls import ConsumeProof, Decide, RecordDecisions, ReportOutcome
 from delegation.storage.operations.delegations import AddGrant, AddHandoffs, CompleteTask, RenewGrant
-from delegation.storage.operations.feed import Revoke
+from delegation.storage.operations.feed import Rejoin, Revoke
 from delegation.storage.operations.registry import AddOffer, PurgeExpired, PutAgent, PutDocument, RemoveAgent, TakeOffer
 
 if TYPE_CHECKING:
@@ -119,6 +119,10 @@ class Writes:
     async def revoke(self, revocations: Sequence[RevocationRecord]) -> int:
         """Enter revocations, all or none."""
         return await self._write_to_feed(Revoke(revocations))
+
+    async def rejoin(self, *, ahead_of: int, proofs_until_ms: int) -> int:
+        """Go on from an older state of the database."""
+        return await self._write_to_feed(Rejoin(ahead_of, proofs_until_ms))
 
     async def feed_beyond(self, position: int) -> int:
         """Wait until the feed is beyond a position."""

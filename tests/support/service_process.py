@@ -19,17 +19,18 @@ import sys
 from delegation.app import serve
 from delegation.server.config import load_config
 
-config = load_config(None, dev=True, state_dir=sys.argv[1], listen="127.0.0.1:0", trust_domain=sys.argv[2])
+given = {"database": {"url": sys.argv[3]}} if sys.argv[3:] else {}
+config = load_config(None, dev=True, state_dir=sys.argv[1], listen="127.0.0.1:0", trust_domain=sys.argv[2], **given)
 serve(config, ready=lambda application: print(application.target, flush=True))
 """
 
 
 class ServiceProcess:
-    """One run of the service on a state directory."""
+    """One run of the service on a state directory, and on the PostgreSQL database of a URL, if there is one."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, database: str | None = None) -> None:
         self._state = state
-        command = [sys.executable, "-c", _PROGRAM, str(state), TRUST_DOMAIN]
+        command = [sys.executable, "-c", _PROGRAM, str(state), TRUST_DOMAIN, *([database] if database else [])]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self.process.stdout is not None
         self.target = self.process.stdout.readline().strip()
@@ -57,9 +58,9 @@ class ServiceProcess:
 
 
 @contextmanager
-def service_process(state: Path) -> Iterator[ServiceProcess]:
+def service_process(state: Path, database: str | None = None) -> Iterator[ServiceProcess]:
     """Start a service on a state directory; it is killed in the end if it still runs."""
-    process = ServiceProcess(state)
+    process = ServiceProcess(state, database)
     try:
         yield process
     finally:

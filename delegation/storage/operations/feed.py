@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import sqlalchemy as sa
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from delegation.storage.records import RevocationRecord
+
+POSITIONS_LOST: Final = 2**32
+"""More positions than can have been given out since a backup; and a fraction of those that an integer holds."""
 
 _ADD = Statement(REVOCATIONS.insert())
 _STANDING = Statement(
@@ -34,6 +37,21 @@ def enter(transaction: Transaction, revocation: RevocationRecord) -> int:
     position = transaction.next_position()
     transaction.insert(_ADD, [REVOCATIONS.to_row(replace(revocation, position=position))])
     return position
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoin(Operation[int]):
+    """See `Storage.rejoin`."""
+
+    lock: ClassVar[Lock] = Lock.EXCLUSIVE
+    ahead_of: int
+    proofs_until_ms: int
+
+    def apply(self, transaction: Transaction) -> int:
+        """Move head and horizon."""
+        transaction.move_horizon(self.proofs_until_ms)
+        behind = max(0, self.ahead_of - transaction.head())
+        return transaction.move_head(behind + POSITIONS_LOST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,12 +90,16 @@ class Transaction(ABC):
 
     def next_position(self) -> int:
         """Give out the feed's next position: by compare-and-set, whatever the locks are worth."""
+        return self.move_head(1)
+
+    def move_head(self, by: int) -> int:
+        """Move the feed's head; return where it is then."""
         before = self.head()
-        if self.change(_MOVE_HEAD, before=before, head=before + 1) != 1:
+        if self.change(_MOVE_HEAD, before=before, head=before + by) != 1:
             raise StorageError("storage_unavailable", "the feed's head moved under its lock")
         self.forget()
-        self._head = before + 1
-        return before + 1
+        self._head = before + by
+        return before + by
 
     def check(self, fence: Fence | None) -> None:
         """Raise `RevokedMeanwhileError` if anything behind the fence was revoked after its position."""
