@@ -140,6 +140,8 @@ class OffersElsewhere:
             case {"from": str(replica), "work": str(link_id), "offer": str(digest)}:
                 if replica != self._replica and self._here.made(_from_hex(digest)):
                     self._start(self._hand_over(_from_hex(link_id), _from_hex(digest)))
+            case _:
+                pass  # this replica's own words, words for another, or a later version's
 
     async def _answer(self, replica: str, number: int, agent: str, delegator: str) -> None:
         await self._tell(to=replica, claimed=number)
