@@ -10,6 +10,9 @@ import typer
 from delegation.cli.commands import (
     calls,
     config_show,
+    db_acknowledge_rollback,
+    db_backup,
+    db_restore,
     db_upgrade,
     demo,
     doctor,
@@ -52,7 +55,12 @@ _KEYS: tuple[tuple[Callable[..., Any], str], ...] = (
     (keys_show.show, "The trust bundle and its keys."),
     (keys_issue.issue, "Give an agent or tool its development identity."),
 )
-_DATABASE: tuple[tuple[Callable[..., Any], str], ...] = ((db_upgrade.upgrade, "Bring the schema up to date."),)
+_DATABASE: tuple[tuple[Callable[..., Any], str], ...] = (
+    (db_upgrade.upgrade, "Bring the schema up to date."),
+    (db_backup.backup, "Copy the database while the service runs."),
+    (db_restore.restore, "Put a copy back where the database was."),
+    (db_acknowledge_rollback.acknowledge_rollback, "Go on after a restore."),
+)
 _CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
 
 

@@ -112,6 +112,8 @@ class Replica:
         finally:
             watchdog.cancel()
         self.process.stdout.close()
+        if not said.startswith("Serving "):
+            self.kill()
         assert said.startswith("Serving "), f"the service did not start: {self.log.read_text()[-500:]}"
 
     def kill(self) -> None:
