@@ -179,6 +179,8 @@ class FeedCache:
     def close(self) -> None:
         """Let go of the directory."""
         with self._writing:
+            if self._lock < 0:
+                return
             self._writes = False
             for file in (self._file, self._snapshot):
                 if file is not None:
@@ -187,6 +189,7 @@ class FeedCache:
                 Path(self._snapshot.name).unlink(missing_ok=True)
             self._file = self._snapshot = None
             os.close(self._lock)
+            self._lock = -1
 
     # -- the file ----------------------------------------------------------------------------------------------
 

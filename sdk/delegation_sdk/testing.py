@@ -25,7 +25,7 @@ from delegation_sdk.aio import AsyncClient
 from delegation_sdk.break_glass import armored
 from delegation_sdk.client import Client
 from delegation_sdk.flows.rpc import Duplex, Rpc
-from delegation_sdk.guard import Guard
+from delegation_sdk.guard import OPEN_TIMEOUT_S, Guard
 from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.in_memory import InMemoryService
 from delegation_sdk.sources import Sources
@@ -90,12 +90,15 @@ class Authority:
         """Give a client for an agent, for asyncio."""
         return AsyncClient(_AsyncTransport(self._service, agent), agent=agent, sources=self._sources)
 
-    def guard_for(self, audience: str, *, max_waiting: int = 10_000, **options: Any) -> Guard:
+    def guard_for(
+        self, audience: str, *, max_waiting: int = 10_000, timeout_s: float = OPEN_TIMEOUT_S, **options: Any
+    ) -> Guard:
         """Give an open guard for an audience; closed with this authority.
 
         Args:
             audience: Whom the tools speak for.
             max_waiting: How many decision records may wait; one more denies.
+            timeout_s: How long to wait for trust bundle and revocation feed, seconds.
             options: Others of `Guard`, such as `cache_dir` and `break_glass`.
 
         Raises:
@@ -105,7 +108,7 @@ class Authority:
         ports = GuardPorts(trust=service, feed=service, records=service, online=service)
         given = {"trust_root": self.trust_root, "sources": self._sources, "max_waiting": max_waiting, **options}
         guard = Guard(audience, ports, **given)
-        guard.open()
+        guard.open(timeout_s=timeout_s)
         self._guards.append(guard)
         return guard
 
