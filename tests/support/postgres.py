@@ -20,6 +20,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Coroutine, Iterator
@@ -32,6 +33,15 @@ import asyncpg
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 
 T = TypeVar("T")
+# The child itself becomes another user: with `user`, Popen forks, which a process with threads of gRPC does not survive.
+_AS_USER = """
+import os, sys
+user, group = map(int, sys.argv[1:3])
+os.setgroups([])
+os.setgid(group)
+os.setuid(user)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 START_SECONDS = 60
 USER = "delegation"
 
@@ -54,11 +64,11 @@ class Cluster:
         # Short: the path of its Unix socket has a limit. And not under a directory that `nobody` may not enter.
         self.root = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         self._data = self.root / "data"
-        self._as: dict[str, object] = {}
+        self._as: list[str] = []
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.root, nobody.pw_uid, nobody.pw_gid)
-            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            self._as = [sys.executable, "-Ic", _AS_USER, str(nobody.pw_uid), str(nobody.pw_gid)]
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -131,14 +141,13 @@ class Cluster:
         # To a file, never to a pipe: the server inherits it and would keep a reader waiting.
         with (self.root / "commands.log").open("ab") as log:
             subprocess.run(
-                [str(self._programs / program), *map(str, arguments)],
+                [*self._as, str(self._programs / program), *map(str, arguments)],
                 check=True,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
                 env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
-                **self._as,
             )
 
 
