@@ -11,9 +11,7 @@ from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink,
 from delegation.errors import Refused, RequestFailed
 from delegation.v1 import lineage_service_pb2 as pb
 from delegation.wire.lineage import (
-    MAX_PAGE_SIZE,
     CallsWanted,
-    PageRequest,
     TasksWanted,
     list_tasks_request_message,
     read_calls_response,
@@ -22,6 +20,7 @@ from delegation.wire.lineage import (
     read_tasks_response,
     search_calls_request_message,
 )
+from delegation.wire.paging import MAX_PAGE_SIZE, PageRequest
 from delegation_sdk.flows.rpc import Flow, Rpc
 
 E = TypeVar("E")
