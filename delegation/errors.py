@@ -120,6 +120,7 @@ class Reason(StrEnum):
     CEILING_EXCEEDED = "ceiling_exceeded"
     POLICY_DENIED = "policy_denied"
     NOT_YOUR_AUDIENCE = "not_your_audience"
+    FEDERATION_EXCEEDED = "federation_exceeded"
     # availability
     SERVICE_UNAVAILABLE = "service_unavailable"
     RECORD_BACKLOG = "record_backlog"

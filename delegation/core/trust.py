@@ -6,57 +6,20 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from delegation.core import limits
-from delegation.core.keys import key_id
+from delegation.core.federation import FederatedDomain
+from delegation.core.trusted_keys import KeyPurpose, KeyState, TrustedKey, TrustedKeys
 from delegation.errors import Reason, refusal
 
-
-class KeyPurpose(StrEnum):
-    """What a key of the service may sign."""
-
-    GRANT = "grant"
-    STATEMENT = "statement"
-    CHECKPOINT = "checkpoint"
-    BREAK_GLASS = "break_glass"
-
-
-class KeyState(StrEnum):
-    """Whether a key is in use."""
-
-    ACTIVE = "active"
-    RETIRED = "retired"
-    COMPROMISED = "compromised"
-
-
-class TrustedKey(NamedTuple):
-    """One key of the service.
-
-    Attributes:
-        purpose: what it may sign.
-        public_key: Ed25519, 32 bytes.
-        not_before_ms, not_after_ms: when its signatures count; not_after_ms 0 sets no end.
-        state: whether it is in use.
-        compromised_at_ms: from when on it is held to be compromised; 0 if it is not.
-    """
-
-    purpose: KeyPurpose
-    public_key: bytes
-    not_before_ms: int
-    not_after_ms: int = 0
-    state: KeyState = KeyState.ACTIVE
-    compromised_at_ms: int = 0
-
-    @property
-    def key_id(self) -> bytes:
-        """The key's id, 16 bytes."""
-        return key_id(self.public_key)
-
-    def usable(self, at_ms: int) -> bool:
-        """Tell whether signatures made now count."""
-        return (
-            self.state is KeyState.ACTIVE
-            and at_ms >= self.not_before_ms
-            and (self.not_after_ms == 0 or at_ms < self.not_after_ms)
-        )
+__all__ = [
+    "Catalogue",
+    "CatalogueTool",
+    "Effect",
+    "FederatedDomain",
+    "KeyPurpose",
+    "KeyState",
+    "TrustBundle",
+    "TrustedKey",
+]
 
 
 class TrustBundle:
@@ -68,9 +31,20 @@ class TrustBundle:
         issued_at_ms, expires_at_ms: when it was signed, and until when it is trusted.
         keys: the service's keys.
         catalogue_digest: SHA-256 of the catalogue; empty: no tool is local.
+        federated: other trust domains, within limits.
     """
 
-    __slots__ = ("_by_id", "catalogue_digest", "expires_at_ms", "issued_at_ms", "keys", "trust_domain", "version")
+    __slots__ = (
+        "_domains",
+        "_keys",
+        "catalogue_digest",
+        "expires_at_ms",
+        "federated",
+        "issued_at_ms",
+        "keys",
+        "trust_domain",
+        "version",
+    )
 
     def __init__(  # noqa: PLR0917 - the fields, in their order
         self,
@@ -80,6 +54,7 @@ class TrustBundle:
         expires_at_ms: int,
         keys: tuple[TrustedKey, ...],
         catalogue_digest: bytes = b"",
+        federated: tuple[FederatedDomain, ...] = (),
     ) -> None:
         self.trust_domain = trust_domain
         self.version = version
@@ -87,7 +62,12 @@ class TrustBundle:
         self.expires_at_ms = expires_at_ms
         self.keys = keys
         self.catalogue_digest = catalogue_digest
-        self._by_id = {key.key_id: key for key in keys}
+        self.federated = federated
+        self._keys = TrustedKeys(keys)
+        # A key that is listed as the own domain's is nobody else's.
+        self._domains = {
+            key.key_id: domain for domain in federated for key in domain.keys if self._keys.find(key.key_id) is None
+        }
 
     def _said(self) -> tuple[object, ...]:
         return (
@@ -97,6 +77,7 @@ class TrustBundle:
             self.expires_at_ms,
             self.keys,
             self.catalogue_digest,
+            self.federated,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -109,8 +90,17 @@ class TrustBundle:
         return f"TrustBundle({self.trust_domain}, version {self.version}, {len(self.keys)} keys)"
 
     def find(self, key_id: bytes) -> TrustedKey | None:
-        """Give a key by its id, whatever it is for and whether it is in use."""
-        return self._by_id.get(key_id)
+        """Give a key by its id, whatever it is for and whether it is in use; a federated domain's, too."""
+        key = self._keys.find(key_id)
+        return self._domains[key_id].find(key_id) if key is None and key_id in self._domains else key
+
+    def domain_of(self, key_id: bytes) -> FederatedDomain | None:
+        """Give the federated domain whose key this is; None for an own key, and for one that is unknown."""
+        return self._domains.get(key_id)
+
+    def federated_domain(self, trust_domain: str) -> FederatedDomain | None:
+        """Give a federated domain by its name."""
+        return next((domain for domain in self.federated if domain.trust_domain == trust_domain), None)
 
     def require_current(self, now_ms: int) -> None:
         """Require that the bundle has not expired.
@@ -123,26 +113,33 @@ class TrustBundle:
 
     def settled_from_ms(self, now_ms: int) -> int:
         """Tell from when on the keys that count now have counted."""
-        return max([0, *[key.not_before_ms for key in self.keys if key.not_before_ms <= now_ms]])
+        return max([0, *[key.not_before_ms for key in self._all_keys() if key.not_before_ms <= now_ms]])
 
     def settled_until_ms(self, now_ms: int) -> int:
         """Tell until when the keys that count now go on counting."""
-        ends = [key.not_after_ms for key in self.keys if key.not_after_ms > now_ms]
+        ends = [key.not_after_ms for key in self._all_keys() if key.not_after_ms > now_ms]
         return min([self.expires_at_ms, *ends])
 
+    def _all_keys(self) -> tuple[TrustedKey, ...]:
+        return sum((domain.keys for domain in self.federated), self.keys) if self.federated else self.keys
+
     def grant_key(self, key_id: bytes, now_ms: int) -> TrustedKey:
-        """Give the grant key of this id.
+        """Give the grant key of this id, the own domain's or a federated one's.
 
         Raises:
             BadSignature: ISSUER_UNKNOWN; ISSUER_NOT_TRUSTED if it is for another purpose, retired, compromised
                 or outside its window.
         """
-        key = self._by_id.get(key_id)
-        if key is None:
-            raise refusal(Reason.ISSUER_UNKNOWN)
-        if key.purpose is not KeyPurpose.GRANT or not key.usable(now_ms):
-            raise refusal(Reason.ISSUER_NOT_TRUSTED)
-        return key
+        domain = self._domains.get(key_id)
+        return self._keys.grant_key(key_id, now_ms) if domain is None else domain.grant_key(key_id, now_ms)
+
+    def statement_key(self, key_id: bytes, now_ms: int) -> bytes:
+        """Give the own domain's public statement key of this id. A federated one's is asked of `domain_of`.
+
+        Raises:
+            BadStatement: STATEMENT_INVALID if there is none that may sign statements now.
+        """
+        return self._keys.statement_key(key_id, now_ms)
 
     def break_glass_key(self, key_id: bytes, now_ms: int) -> bytes:
         """Give the public key of this id that may sign break-glass statements.
@@ -150,20 +147,9 @@ class TrustBundle:
         Raises:
             BadStatement: STATEMENT_INVALID if there is none that may sign them now.
         """
-        key = self._by_id.get(key_id)
+        key = self._keys.find(key_id)
         if key is None or key.purpose is not KeyPurpose.BREAK_GLASS or not key.usable(now_ms):
             raise refusal(Reason.STATEMENT_INVALID, detail="not signed by a break-glass key of the trust bundle")
-        return key.public_key
-
-    def statement_key(self, key_id: bytes, now_ms: int) -> bytes:
-        """Give the public statement key of this id.
-
-        Raises:
-            BadStatement: STATEMENT_INVALID if there is none that may sign statements now.
-        """
-        key = self._by_id.get(key_id)
-        if key is None or key.purpose is not KeyPurpose.STATEMENT or not key.usable(now_ms):
-            raise refusal(Reason.STATEMENT_INVALID, detail="not signed by a statement key of the trust bundle")
         return key.public_key
 
 

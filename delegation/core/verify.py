@@ -16,8 +16,9 @@
     12 the receipt is there, where the grant demands it  statement
     13 every link is valid now                           time
     14 nothing it rests on is revoked                    revocation
+    15 a federated domain's keeps within its limits      policy
 
-Steps 3, 13 and 14 are done on every call; what passed the others is remembered by its exact bytes.
+Steps 3 and 12 to 15 are done on every call; what passed the others is remembered by its exact bytes.
 Absent on purpose: the leaf's holder is not checked here (the proof does that, SPEC section 7), and
 agent ids of holders without a binding stay the delegator's assertion (`VerifiedChain.bound`).
 """
@@ -41,6 +42,7 @@ from delegation.core.codec import (
     parse_link,
 )
 from delegation.core.constraints import Steps
+from delegation.core.federation import FederatedDomain, FollowedFeeds
 from delegation.core.keys import Purpose, link_id, signing_input, verify
 from delegation.core.narrowing import narrower
 from delegation.core.prefix_cache import PrefixCache
@@ -57,6 +59,12 @@ class _Known(NamedTuple):
     trust: TrustBundle
     chains: PrefixCache[VerifiedChain]
     prefixes: PrefixCache[VerifiedLinks]
+
+
+def _nobody_is_followed(trust_domain: str) -> RevocationState | None:
+    """Follow the own feed alone: chains of other trust domains are refused."""
+    del trust_domain
+    return None
 
 
 class Verifier:
@@ -86,6 +94,7 @@ class Verifier:
         *,
         now_ms: int,
         revocations: RevocationState,
+        federated: FollowedFeeds = _nobody_is_followed,
         require_receipt: bool = True,
     ) -> VerifiedChain:
         """Verify a token.
@@ -94,6 +103,8 @@ class Verifier:
             token: as it was received.
             now_ms: the time.
             revocations: what is known to be revoked; its freshness is the caller's to require.
+            federated: what is known to be revoked by other trust domains; a chain of one whose feed is not followed
+                is refused.
             require_receipt: False only for the service, which knows itself what it has recorded.
 
         Raises:
@@ -112,6 +123,10 @@ class Verifier:
             step_12_receipt_is_there(chain)
         step_13_valid_now(chain, now_ms)
         step_14_not_revoked(chain, revocations)
+        domain = known.trust.domain_of(chain.grant.issuer_key_id)
+        if domain is not None:
+            step_14_not_revoked(chain, _revoked_by(domain, federated))
+            step_15_within_federation(chain, domain)
         return chain
 
 
@@ -265,8 +280,11 @@ def step_11_statements_fit(
         return None, bindings
     ids = {signed.link_id for signed in links}
     holders = {(signed.link.holder_key, signed.link.holder_agent) for signed in links}
+    grant = links[0].link.grant
+    domain = None if grant is None else trust.domain_of(grant.issuer_key_id)
+    service = trust if domain is None else domain  # each speaks of the chains that it has begun, and of no others
     for statement in statements:
-        public = trust.statement_key(statement.key_id, now_ms)
+        public = service.statement_key(statement.key_id, now_ms)
         if statement.kind is StatementKind.RECEIPT:
             receipt = open_receipt(statement, public)
             if receipt.link_id not in ids:
@@ -278,7 +296,8 @@ def step_11_statements_fit(
             bound = (binding.holder_key, binding.agent)
             if bound not in holders:
                 raise refusal(Reason.STATEMENT_INVALID, detail="a binding that no link of the chain bears out")
-            bindings[bound] = max(bindings.get(bound, 0), binding.expires_at_ms)
+            if domain is None or domain.vouches_for(binding.agent):
+                bindings[bound] = max(bindings.get(bound, 0), binding.expires_at_ms)
     return recorded_at_ms, bindings
 
 
@@ -316,3 +335,15 @@ def step_14_not_revoked(chain: VerifiedChain, revocations: RevocationState) -> N
                 if first.reason is error.reason:
                     raise error.at(index) from None
         raise
+
+
+def _revoked_by(domain: FederatedDomain, federated: FollowedFeeds) -> RevocationState:
+    followed = federated(domain.trust_domain)
+    if followed is None:
+        raise refusal(Reason.FEED_STALE, detail=f"the revocation feed of {domain.trust_domain} is not followed")
+    return followed
+
+
+def step_15_within_federation(chain: VerifiedChain, domain: FederatedDomain) -> None:
+    """Step 15: agents, principal and scope are within what the bundle accepts of the domain that signed the grant."""
+    domain.require_within(chain)

@@ -8,7 +8,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from delegation.core.trust import KeyPurpose, KeyState, TrustBundle, TrustedKey
+from conformance.vectors import data
+from delegation.core.codec import decode_scope
+from delegation.core.trust import FederatedDomain, KeyPurpose, KeyState, TrustBundle, TrustedKey
 from delegation.errors import Refused, layer_of
 
 Given = dict[str, Any]
@@ -51,7 +53,21 @@ def _plain(value: Any) -> Any:
 
 
 def trust_of(given: Given) -> TrustBundle:
-    keys = (
+    federated = tuple(
+        FederatedDomain(
+            each["trust_domain"],
+            _keys(each["keys"]),
+            each["agent_domains"],
+            each["principal_issuers"],
+            decode_scope(data(each["ceiling"])),
+        )
+        for each in given.get("federated", ())
+    )
+    return TrustBundle("example.org", 1, 1, given["expires_at_ms"], _keys(given["keys"]), federated=federated)
+
+
+def _keys(given: list[Given]) -> tuple[TrustedKey, ...]:
+    return tuple(
         TrustedKey(
             KeyPurpose(each["purpose"]),
             bytes.fromhex(each["public_key"]),
@@ -60,9 +76,8 @@ def trust_of(given: Given) -> TrustBundle:
             KeyState(each["state"]),
             each.get("compromised_at_ms", 0),
         )
-        for each in given["keys"]
+        for each in given
     )
-    return TrustBundle("example.org", 1, 1, given["expires_at_ms"], tuple(keys))
 
 
 def json_of(content: bytes) -> Any:

@@ -32,6 +32,8 @@ def verify_token(given: Given) -> Answer:
     now_ms, token = given["now_ms"], data(given["token"])
     verifier = Verifier(trust_of(given["trust"]))
     asked = {"revocations": _revocations(given["revocations"]), "require_receipt": given["require_receipt"]}
+    followed = {name: _revocations(each) for name, each in given.get("federated_revocations", {}).items()}
+    asked["federated"] = followed.get
     first = _refusal(lambda: verifier.verify(token, now_ms=now_ms, **asked))
     again = _refusal(lambda: verifier.verify(token, now_ms=now_ms, **asked))
     assert first == again, "what is remembered (V-18) makes a difference"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from delegation.core import limits
@@ -17,9 +17,19 @@ from delegation.core.codec.canonical import (
     invalid,
     strict,
 )
+from delegation.core.codec.scopes import scope_from_message, scope_to_message
 from delegation.core.keys import check_public_key
 from delegation.core.names import check_name
-from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle, TrustedKey
+from delegation.core.trust import (
+    Catalogue,
+    CatalogueTool,
+    Effect,
+    FederatedDomain,
+    KeyPurpose,
+    KeyState,
+    TrustBundle,
+    TrustedKey,
+)
 from delegation.v1 import statement_pb2 as pb
 
 _PURPOSES: Final = {pb.KeyPurpose.Value(f"KEY_PURPOSE_{purpose.name}"): purpose for purpose in KeyPurpose}
@@ -28,6 +38,7 @@ _EFFECTS: Final = {pb.Effect.Value(f"EFFECT_{effect.name}"): effect for effect i
 _PURPOSE_NUMBERS: Final = {purpose: number for number, purpose in _PURPOSES.items()}
 _STATE_NUMBERS: Final = {state: number for number, state in _STATES.items()}
 _EFFECT_NUMBERS: Final = {effect: number for number, effect in _EFFECTS.items()}
+_FEDERATED_PURPOSES: Final = (KeyPurpose.GRANT, KeyPurpose.STATEMENT)
 _DIGEST_BYTES: Final = 32
 
 
@@ -38,22 +49,71 @@ def decode_bundle(payload: bytes) -> TrustBundle:
         Malformed: what is wrong with it.
     """
     message = strict(pb.TrustBundle, payload)
-    if message.federated:
-        invalid("this version does not evaluate federated trust domains yet")
-    keys = tuple(_key(item) for item in message.keys)
-    ids = [key.key_id for key in keys]
-    if ids != sorted(set(ids)):
-        invalid("keys are not sorted by key id and unique")
+    keys = _keys(message.keys)
+    trust_domain = check_name(message.trust_domain, "a trust domain")
+    federated = _federated(message.federated, trust_domain)
+    if len({key.key_id for key in _all_keys(keys, federated)}) < len(_all_keys(keys, federated)):
+        invalid("a key of two trust domains")
     if message.catalogue_digest:
         check_bytes(message.catalogue_digest, _DIGEST_BYTES, "a catalogue digest")
     return TrustBundle(
-        check_name(message.trust_domain, "a trust domain"),
+        trust_domain,
         check_count(message.version, "a version") or invalid("a version is not positive"),
         check_time(message.issued_at_ms, "issued_at_ms"),
         check_time(message.expires_at_ms, "expires_at_ms"),
         keys,
         message.catalogue_digest,
+        federated,
     )
+
+
+def _all_keys(keys: tuple[TrustedKey, ...], federated: tuple[FederatedDomain, ...]) -> list[TrustedKey]:
+    """Give the keys of all trust domains."""
+    return [*keys, *(key for domain in federated for key in domain.keys)]
+
+
+def _keys(messages: Iterable[pb.TrustedKey]) -> tuple[TrustedKey, ...]:
+    keys = tuple(_key(message) for message in messages)
+    ids = [key.key_id for key in keys]
+    if ids != sorted(set(ids)):
+        invalid("keys are not sorted by key id and unique")
+    return keys
+
+
+def _federated(messages: Iterable[pb.FederatedDomain], own: str) -> tuple[FederatedDomain, ...]:
+    domains = tuple(_domain(message) for message in messages)
+    names = [domain.trust_domain for domain in domains]
+    if names != sorted(set(names)) or own in names:
+        invalid("federated trust domains are not sorted, not unique, or the own one")
+    return domains
+
+
+def _domain(message: pb.FederatedDomain) -> FederatedDomain:
+    keys = _keys(message.keys)
+    if not keys or any(key.purpose not in _FEDERATED_PURPOSES for key in keys):
+        invalid("a federated trust domain without keys, or with one that is not for grants or statements")
+    if not message.HasField("ceiling"):
+        invalid("a federated trust domain without a ceiling")
+    return FederatedDomain(
+        _domain_name(message.trust_domain),
+        keys,
+        _sorted_names(message.agent_domains, _domain_name),
+        _sorted_names(message.principal_issuers, lambda name: check_name(name, "a principal issuer")),
+        scope_from_message(message.ceiling),
+    )
+
+
+def _domain_name(name: str) -> str:
+    if "/" in name:
+        invalid("the name of a trust domain contains a slash")
+    return check_name(name, "a trust domain")
+
+
+def _sorted_names(names: Iterable[str], check: Callable[[str], str]) -> list[str]:
+    checked = [check(name) for name in names]
+    if checked != sorted(set(checked)):
+        invalid("names are not sorted and unique")
+    return checked
 
 
 def _key(message: pb.TrustedKey) -> TrustedKey:
@@ -84,7 +144,20 @@ def encode_bundle(bundle: TrustBundle) -> bytes:
             expires_at_ms=bundle.expires_at_ms,
             keys=[_key_message(key) for key in sorted(bundle.keys, key=lambda key: key.key_id)],
             catalogue_digest=bundle.catalogue_digest,
+            federated=[
+                _domain_message(domain) for domain in sorted(bundle.federated, key=lambda each: each.trust_domain)
+            ],
         )
+    )
+
+
+def _domain_message(domain: FederatedDomain) -> pb.FederatedDomain:
+    return pb.FederatedDomain(
+        trust_domain=domain.trust_domain,
+        keys=[_key_message(key) for key in sorted(domain.keys, key=lambda key: key.key_id)],
+        agent_domains=sorted(domain.agent_domains),
+        principal_issuers=sorted(domain.principal_issuers),
+        ceiling=scope_to_message(domain.ceiling),
     )
 
 

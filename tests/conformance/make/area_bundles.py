@@ -11,12 +11,14 @@ from conformance.make.keys import (
     MALLORY,
     ROOT,
     STATEMENTS,
+    Key,
     fixed,
+    named,
     sha256,
 )
-from conformance.make.messages import DAY_MS, SAFE, T0_MS
+from conformance.make.messages import DAY_MS, SAFE, T0_MS, capability
 from conformance.make.stating import vector as stated
-from conformance.make.tokens import NOW_MS, statement
+from conformance.make.tokens import FILES, NOW_MS, statement
 from conformance.make.vector import NOT_CANONICAL, Area, Vector, accepted, refused
 from conformance.make.wire import delimited, nonzero, number, some
 
@@ -39,6 +41,26 @@ def bundle(*keys: bytes, domain: str = "example.org", version: int = 7, digest: 
     times = {"issued": T0_MS, "expires": T0_MS + DAY_MS, **tweaks}
     head = some(1, domain) + nonzero(2, version) + nonzero(3, times["issued"]) + nonzero(4, times["expires"])
     return head + b"".join(delimited(5, key) for key in keys) + some(6, digest)
+
+
+THEIRS = "partner.example"
+TWO = tuple(sorted((named("partner issuer"), named("partner statements")), key=lambda key: key.key_id))
+
+
+def domain(
+    name: str = THEIRS,
+    *key: Key,
+    keys: tuple[Key, ...] = TWO[:1],
+    purpose: int = 1,
+    agents: Sequence[str] = (THEIRS,),
+    principals: Sequence[str] = ("idp",),
+    ceiling: bytes | None = b"",
+    rest: bytes = b"",
+) -> bytes:
+    """Give a `FederatedDomain`."""
+    listed = b"".join(delimited(2, trusted_key(purpose, each.public)) for each in key or keys) + rest
+    names = b"".join(delimited(3, each) for each in agents) + b"".join(delimited(4, each) for each in principals)
+    return some(1, name) + listed + names + (b"" if ceiling is None else delimited(5, ceiling))
 
 
 def bundles() -> Iterator[Vector]:
@@ -87,6 +109,10 @@ def bundles() -> Iterator[Vector]:
     yield vector(
         "states", "A retired key with an end, and a compromised one.", "T-15", payload, expect=accepted(value=value)
     )
+    payload = bundle(*KEYS) + delimited(7, domain(ceiling=FILES))
+    yield vector("federated", "A federated domain.", "T-17", payload)
+    payload = bundle() + delimited(7, domain("a", agents=(), principals=())) + delimited(7, domain("b", TWO[1]))
+    yield vector("federated-two", "Two, one without agents and principals.", "T-17", payload)
     for known, reason in ((6, ""), (7, ""), (8, "bundle_rollback"), (SAFE, "bundle_rollback")):
         says = f"Version 7, when version {known} is known."
         yield vector(f"known-{known}", says, "T-14", full, reason, known_version=known)
@@ -143,8 +169,32 @@ def _bad_bundles(full: bytes) -> Iterator[tuple[str, str, str, bytes]]:
     ):
         yield f"key-{name}", f"A key that must not be so: {name.replace('-', ' ')}.", "T-15", bundle(key)
     yield "digest-31-bytes", "A catalogue's digest of 31 bytes.", "F-9", bundle(*KEYS, digest=DIGEST[:31])
-    federated = delimited(7, some(1, "other.example"))
-    yield "federated", "Another trust domain.", "T-17", full + federated
+    yield "federated-bare", "Another trust domain, named and no more.", "T-17", full + delimited(7, some(1, THEIRS))
+    for name, domains in (
+        ("unsorted", (domain("b.example", named("b")), domain("a.example", named("a")))),
+        ("twice", (domain(keys=(named("a"),)), domain(keys=(named("b"),)))),
+        ("own", (domain("example.org"),)),
+        ("no-name", (domain(""),)),
+        ("slash", (domain(THEIRS + "/a"),)),
+        ("no-keys", (domain(keys=()),)),
+        ("checkpoint-key", (domain(purpose=3),)),
+        ("break-glass-key", (domain(purpose=4),)),
+        ("key-of-two", (domain("a.example"), domain("b.example"))),
+        ("own-key", (domain(keys=(ISSUER,)),)),
+        ("keys-unsorted", (domain(keys=tuple(reversed(TWO))),)),
+        ("weak-key", (domain(rest=delimited(2, trusted_key(1, bytes(32)))),)),
+        ("agents-unsorted", (domain(agents=("b", "a")),)),
+        ("agent-twice", (domain(agents=("a", "a")),)),
+        ("agent-slash", (domain(agents=("a/b",)),)),
+        ("agent-empty", (domain(agents=("",)),)),
+        ("principals-unsorted", (domain(principals=("b", "a")),)),
+        ("principal-empty", (domain(principals=("",)),)),
+        ("no-ceiling", (domain(ceiling=None),)),
+        ("bad-ceiling", (domain(ceiling=capability("", "t")),)),
+        ("unknown-field", (domain() + number(8, 1),)),
+    ):
+        says = f"A federated domain that must not be so: {name.replace('-', ' ')}."
+        yield f"federated-{name}", says, "T-17", full + b"".join(delimited(7, each) for each in domains)
     yield "unknown-field", "A field that nobody knows.", "C-7", full + number(8, 1)
     yield "empty", "An empty bundle.", "T-15", b""
 

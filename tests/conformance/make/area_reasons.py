@@ -36,12 +36,14 @@ REASONS = {
     "policy": ("ceiling_exceeded", "policy_denied", "not_your_audience"),
     "availability": ("service_unavailable", "record_backlog", "chain_unknown", "internal"),
 }
+LATER = (("federation_exceeded", "policy"),)  # numbered when they came, whatever their layer
 CODES = {"decode": "INVALID_ARGUMENT", "availability": "FAILED_PRECONDITION"}
 
 
 def reasons() -> Iterator[Vector]:
     """One vector for each number."""
     named = [(reason, layer) for layer, members in REASONS.items() for reason in members]
+    named += LATER
     for number, (reason, layer) in enumerate(named, 1):
         expect = accepted(reason=reason, layer=layer, grpc_code=CODES.get(layer, "PERMISSION_DENIED"))
         says = f"The reason with the number {number}."

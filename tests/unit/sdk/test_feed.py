@@ -11,7 +11,7 @@ import pytest
 from delegation.core.attest import sign_feed_entry
 from delegation.core.keys import SigningKey
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, revocation_key
-from delegation.core.trust import KeyPurpose, TrustBundle, TrustedKey
+from delegation.core.trust import KeyPurpose, KeyState, TrustBundle, TrustedKey
 from delegation.errors import Refused, ServiceUnavailable
 from delegation_sdk.feed import FeedWatcher
 
@@ -25,6 +25,8 @@ class Feed:
         self.key = SigningKey(bytes(31) + b"\x05")
         self.opened = queue.SimpleQueue()
         self.trust_failures = []
+        self.keys = (TrustedKey(KeyPurpose.STATEMENT, self.key.public, 1),)
+        self.after_refresh = None
         self._clock = clock
 
     def open(self, after_position):
@@ -41,12 +43,12 @@ class Feed:
         return sign_feed_entry(entry, key or self.key)
 
     def bundle(self):
-        keys = (TrustedKey(KeyPurpose.STATEMENT, self.key.public, 1),)
-        return TrustBundle("test.example", 1, self._clock.now_ms, self._clock.now_ms + 10_000_000, keys)
+        return TrustBundle("test.example", 1, self._clock.now_ms, self._clock.now_ms + 10_000_000, self.keys)
 
     def refresh(self):
         if self.trust_failures:
             raise self.trust_failures.pop(0)
+        self.keys = self.after_refresh or self.keys
 
 
 class Stream:
@@ -235,3 +237,34 @@ def test_closing_ends_the_stream(watcher, feed):
     watcher.close()
 
     assert stream.cancelled.is_set()
+
+
+# -- keys that change
+
+
+def test_an_entry_by_a_key_that_a_newer_bundle_lists_is_taken_without_an_interruption(watcher, feed, clock):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True))
+    wait_until_fresh(watcher, clock)
+    newer = SigningKey(bytes(31) + b"\x07")
+    feed.after_refresh = (*feed.keys, TrustedKey(KeyPurpose.STATEMENT, newer.public, 1))
+    stream.say(feed.entry(since=3, until=4, revoked=[TASK], key=newer))
+    wait_for_position(watcher, 4)
+    assert feed.opened.empty(), "the stream goes on"
+
+
+@pytest.mark.spec("R-13")
+def test_what_a_compromised_key_has_signed_is_forgotten_with_its_position(watcher, feed, clock):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=1_000_000, snapshot=True))
+    wait_until_fresh(watcher, clock)
+    lost, feed.key = feed.key, SigningKey(bytes(31) + b"\x07")
+    gone = TrustedKey(KeyPurpose.STATEMENT, lost.public, 1, state=KeyState.COMPROMISED, compromised_at_ms=1)
+    feed.after_refresh = (gone, TrustedKey(KeyPurpose.STATEMENT, feed.key.public, 1))
+    stream.say(feed.entry(since=1_000_000, until=1_000_000))
+    after, stream = feed.next_opening()
+    assert after == 0
+    stream.say(feed.entry(since=0, until=3, snapshot=True, revoked=[TASK]))
+    wait_for_position(watcher, 3)
+    with pytest.raises(Refused, match="task_ended"):
+        watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
