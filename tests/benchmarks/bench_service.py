@@ -24,7 +24,7 @@ from report import Row
 
 AT_ONCE: Final = 64
 _CALLS: Final = 256  # of one round
-_ALONE: Final = 300
+ALONE: Final = 300
 _BATCHES: Final = (256, 256)
 _DEADLINE_S: Final = 10.0
 REPEATABLE: Final = "HandOff with idempotency key"
@@ -74,16 +74,17 @@ class Lane:
 
 def rows(*, quick: bool = False) -> list[Row]:
     """Measure all of them."""
-    rounds, alone = (3, 20) if quick else (ROUNDS, _ALONE)
+    rounds, alone = (3, 20) if quick else (ROUNDS, ALONE)
     with (
         running_service() as service,
         running_echo(service) as echo,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        return runner.run(_rows(service, echo, rounds=rounds, alone=alone))
+        return runner.run(measured(service, echo, rounds=rounds, alone=alone))
 
 
-async def _rows(service: Service, echo: Echo, *, rounds: int, alone: int) -> list[Row]:
+async def measured(service: Service, echo: Echo, *, rounds: int, alone: int) -> list[Row]:
+    """Measure one service, whatever its database, against the echo."""
     async with AsyncExitStack() as stack:
         lanes = await _lanes(service, echo, stack)
         records = lanes.pop("records")

@@ -91,13 +91,14 @@ class Echo:
 
 
 @contextlib.contextmanager
-def running_service() -> Iterator[Service]:
-    """Run `delegation serve --dev` on an empty SQLite database."""
+def running_service(database: str | None = None) -> Iterator[Service]:
+    """Run `delegation serve --dev` on an empty SQLite database, or on the PostgreSQL database of a URL."""
     SCRATCH.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=SCRATCH) as directory:
         state = Path(directory)
         (state / "tools.toml").write_text(_CATALOGUE)
-        (state / "service.toml").write_text('catalogue = "tools.toml"\n')
+        url = f'[database]\nurl = "{database}"\n' if database else ""
+        (state / "service.toml").write_text('catalogue = "tools.toml"\n' + url)
         command = [sys.executable, "-m", "delegation.cli", "serve", "--dev", "--config", str(state / "service.toml")]
         with _process([*command, "--state-dir", str(state), "--listen", "127.0.0.1:0"], state) as process:
             _until_there(state / "profile.toml", process, state)

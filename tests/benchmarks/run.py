@@ -31,6 +31,7 @@ GROUPS: Final = {
     "guard": ("bench_guard", "Guard, deciding in process"),
     "imports": ("bench_imports", "Importing"),
     "service": ("bench_service", "Service"),
+    "postgres": ("bench_postgres", "Service on PostgreSQL"),
     "feed": ("bench_feed", "Revocation feed"),
     "mcp": ("bench_mcp", "MCP over stdio"),
 }

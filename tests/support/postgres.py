@@ -33,7 +33,7 @@ import asyncpg
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 
 T = TypeVar("T")
-# The child itself becomes another user: with `user`, Popen forks, which a process with threads of gRPC does not survive.
+# The child becomes another user by itself: Popen would fork, which a process with threads of gRPC may not survive.
 _AS_USER = """
 import os, sys
 user, group = map(int, sys.argv[1:3])
