@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 
-from delegation.errors import ConfigError, DelegationError
+from delegation.errors import DelegationError
 from delegation.wire.errors import error_of_call
+from delegation_sdk.addresses import grpc_target
+from delegation_sdk.credentials import file_credentials, svid_credentials
 from delegation_sdk.profile import Profile
 
 DEADLINE_S: Final = 10.0
@@ -26,6 +27,7 @@ _REPEATED: Final = {
 }
 # What flows ask for is idempotent. Guards ask AuthorizationService, and are denied at once when it is down.
 _SERVICE_CONFIG: Final = {
+    "loadBalancingConfig": [{"round_robin": {}}],  # replicas take turns; one that is gone is left out
     "methodConfig": [
         {
             "name": [
@@ -35,7 +37,7 @@ _SERVICE_CONFIG: Final = {
             ],
             "retryPolicy": _REPEATED,
         }
-    ]
+    ],
 }
 _OPTIONS: Final = (
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
@@ -50,17 +52,33 @@ _OPTIONS: Final = (
 
 
 def open_channel(profile: Profile) -> grpc.Channel:
-    """Open a channel; it connects when first used.
+    """Open a channel; it connects when first used. With the Workload API, it waits for the first SVID, and follows it.
 
     Raises:
-        ConfigError: A file of the profile cannot be read.
+        ConfigError: A file of the profile cannot be read, or the Workload API gives nothing.
     """
-    return grpc.secure_channel(profile.target, _credentials(profile), options=_options(profile))
+    if profile.workload_api is None:
+        return grpc.secure_channel(_target(profile), file_credentials(profile), options=_options(profile))
+    from delegation_sdk.rotating_channel import RotatingChannel
+    from delegation_sdk.workload_api import Svid, SvidSource
+
+    def connect(svid: Svid) -> grpc.Channel:
+        return grpc.secure_channel(_target(profile), svid_credentials(profile, svid), options=_options(profile))
+
+    return RotatingChannel(SvidSource(profile.workload_api), connect)
 
 
 def open_aio_channel(profile: Profile) -> grpc.aio.Channel:
     """Open a channel for asyncio; otherwise as `open_channel`."""
-    return grpc.aio.secure_channel(profile.target, _credentials(profile), options=_options(profile))
+    if profile.workload_api is None:
+        return grpc.aio.secure_channel(_target(profile), file_credentials(profile), options=_options(profile))
+    from delegation_sdk.rotating_aio_channel import RotatingAioChannel
+    from delegation_sdk.workload_api import Svid, SvidSource
+
+    def connect(svid: Svid) -> grpc.aio.Channel:
+        return grpc.aio.secure_channel(_target(profile), svid_credentials(profile, svid), options=_options(profile))
+
+    return RotatingAioChannel(SvidSource(profile.workload_api), connect)
 
 
 def error_of(failure: Any) -> DelegationError:
@@ -68,18 +86,11 @@ def error_of(failure: Any) -> DelegationError:
     return error_of_call(failure)
 
 
-def _credentials(profile: Profile) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(_read(profile.ca), _read(profile.key), _read(profile.certificate))
+def _target(profile: Profile) -> str:
+    return grpc_target(profile.target, server_name=profile.server_name)
 
 
 def _options(profile: Profile) -> list[tuple[str, Any]]:
     if profile.server_name is None:
         return list(_OPTIONS)
     return [*_OPTIONS, ("grpc.ssl_target_name_override", profile.server_name)]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}, which the profile names: {error.strerror}") from None
