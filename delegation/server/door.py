@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
@@ -204,6 +204,17 @@ class Door:
             self._incoming.discard(incoming)
             incoming.over()
 
+    @asynccontextmanager
+    async def known(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Let an RPC that is not the contract's in for any caller that is known; it counts as one of its streams."""
+        caller: Caller | None = None
+        try:
+            caller = await self._caller(context)
+            with self._shares.stream(caller.id):
+                yield
+        except DelegationError as error:
+            await self._fail(context, method, caller, error)
+
     # -- what they have in common ------------------------------------------------------------------------
 
     async def _caller(self, context: Context) -> Caller:
@@ -236,7 +247,7 @@ class Door:
             self._streams -= 1
 
     async def _fail(
-        self, context: Context, method: str, caller: Caller | None, error: Exception, span: Span
+        self, context: Context, method: str, caller: Caller | None, error: Exception, span: Span | None = None
     ) -> NoReturn:
         """End an RPC with the status of an exception; only what is of the tree says what it was."""
         if isinstance(error, TimeoutError):
@@ -249,7 +260,8 @@ class Door:
             self._refusals.note(method, caller.id if caller else "", code.name, error)
         else:
             log_unexpected(method, error)
-        span.set(names.RPC_STATUS_CODE, code.name)
+        if span is not None:
+            span.set(names.RPC_STATUS_CODE, code.name)
         details = ((DETAILS_KEY, status.SerializeToString()),) if status.details else ()
         await context.abort(code, status.message, details)
         raise AssertionError("abort returned")

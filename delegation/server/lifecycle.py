@@ -12,8 +12,6 @@ from typing import Final
 import grpc
 import grpc.aio
 import structlog
-from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from delegation.errors import ConfigError, StorageError
 from delegation.server.config_sections import LimitsConfig
@@ -22,6 +20,7 @@ from delegation.server.health import Health
 from delegation.server.listen import ListenAddress
 from delegation.server.options import channel_options
 from delegation.server.services import Rpcs, add_services
+from delegation.server.standard_services import add_standard_services
 from delegation.service.unexpected import log_unexpected
 
 _LOG: Final = structlog.get_logger("delegation")
@@ -69,9 +68,7 @@ class Server:
         """
         server = grpc.aio.server(options=channel_options(self._limits))
         self._services = add_services(server, self._rpcs, self._door)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        add_standard_services(server, self._door, self._health, self._services)
         address = _bind(server, self._listener)
         if self._second_listener is not None:
             self.second_address = _bind(server, self._second_listener)
