@@ -1,0 +1,250 @@
+"""Proofs used up in a real Redis: by several guards at once, over a restart, a flush, an eviction and an outage."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import redis
+
+from certificates import TestCa
+from delegation.core.break_glass import BreakGlass
+from delegation.core.limits import PROOF_FUTURE_MS, PROOF_MEMORY_MS
+from delegation.core.trust import Effect
+from delegation.errors import BadProof, ConfigError, Reason, Refused, Undecided
+from delegation_sdk import Scope, any_call
+from delegation_sdk.replay_redis import CLOCKS_DIFFER_MS, RedisReplay
+from delegation_sdk.shared_replay import ProofUse
+from delegation_sdk.testing import Authority
+from support.redis import free_port, running_redis
+
+BIRTH_MS = 1_800_000_000_000
+SETTLED_MS = BIRTH_MS + PROOF_FUTURE_MS + CLOCKS_DIFFER_MS
+"""From then on the store of these tests takes proofs."""
+
+
+@pytest.fixture
+def server(tmp_path):
+    with running_redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def store(server):
+    store = settled(RedisReplay(server.url))
+    yield store
+    store.close()
+
+
+def settled(store):
+    """Let the store begin to remember at `BIRTH_MS`."""
+    with pytest.raises(BadProof, match="proof_stale"):
+        store.use(proof(0, issued_at_ms=BIRTH_MS, now_ms=BIRTH_MS))
+    return store
+
+
+def proof(number, *, issued_at_ms=SETTLED_MS, now_ms=SETTLED_MS, audience="files"):
+    return ProofUse(bytes(32), audience, number.to_bytes(16, "big"), issued_at_ms, 0, now_ms)
+
+
+def fill(client):
+    """Write until Redis takes not even a little more."""
+    for size in (10_000, 100):
+        with pytest.raises(redis.RedisError, match="maxmemory"):
+            write_on(client, size)
+
+
+def write_on(client, size):
+    for number in itertools.count():
+        client.set(f"other {size} {number}", os.urandom(size))
+
+
+def use(store, each):
+    try:
+        store.use(each)
+    except Refused as refused:
+        return str(refused.reason)
+    return "used"
+
+
+@pytest.mark.spec("P-8")
+def test_a_proof_is_used_once_whichever_guard_is_shown_it(server, store):
+    other = RedisReplay(server.url)
+    assert [use(each, proof(1)) for each in (store, other, store)] == ["used", "proof_replayed", "proof_replayed"]
+    assert use(other, proof(1, audience="mail")) == "used"
+
+
+@pytest.mark.spec("P-8")
+def test_of_many_guards_at_once_one_is_told_yes(server, store):
+    stores = [store, *(RedisReplay(server.url) for _ in range(7))]
+    together = Barrier(8)
+
+    def show(each):
+        together.wait(30)
+        return [use(each, proof(number)) for number in range(1, 50)]
+
+    with ThreadPoolExecutor(8) as pool:
+        came_of = list(pool.map(show, stores))
+    for each in zip(*came_of, strict=True):
+        assert sorted(each) == ["proof_replayed"] * 7 + ["used"]
+
+
+def test_the_prefix_keeps_stores_apart(server, store):
+    other = settled(RedisReplay(server.url, prefix="other:"))
+    assert [use(store, proof(1)), use(other, proof(1))] == ["used", "used"]
+
+
+def test_keys_are_digests_and_say_nothing(server, store):
+    each = proof(1)
+    store.use(each)
+    keys = server.client().keys("*")
+    assert sorted(keys) == sorted([b"{delegation:}p:" + each.id.hex().encode(), b"{delegation:}store"])
+    assert server.client().get(b"{delegation:}p:" + each.id.hex().encode()) == b""
+
+
+@pytest.mark.spec("P-8")
+def test_it_remembers_for_longer_than_a_proof_counts_by_any_clock(server, store):
+    each = proof(1)
+    store.use(each)
+    remembered_ms = server.client().pttl(b"{delegation:}p:" + each.id.hex().encode())
+    assert PROOF_MEMORY_MS + 50_000 < remembered_ms <= PROOF_MEMORY_MS + 60_000
+
+
+@pytest.mark.spec("P-6", "P-10")
+@pytest.mark.parametrize(
+    "loss", ["restarted", "restarted with what it had saved", "emptied", "the store's own key lost"]
+)
+def test_what_may_be_forgotten_is_not_taken_again(server, store, loss):
+    each = proof(1)
+    assert use(store, each) == "used"
+    match loss:
+        case "restarted":
+            server.stop()
+            server.start()
+        case "restarted with what was saved":
+            server.client().save()
+            server.stop()
+            server.start()
+        case "emptied":
+            server.client().flushall()
+        case _:
+            server.client().delete(b"{delegation:}store")
+    lost_ms = SETTLED_MS + 1
+    assert use(store, proof(1, now_ms=lost_ms)) == "proof_stale"
+    again_ms = lost_ms + PROOF_FUTURE_MS + CLOCKS_DIFFER_MS
+    assert use(store, proof(2, issued_at_ms=again_ms - 1, now_ms=again_ms)) == "proof_stale"
+    assert use(store, proof(2, issued_at_ms=again_ms, now_ms=again_ms)) == "used"
+
+
+@pytest.mark.spec("P-6", "P-10")
+def test_a_redis_that_drops_keys_for_want_of_memory_is_not_believed(tmp_path):
+    with running_redis(tmp_path, "--maxmemory", "3mb", "--maxmemory-policy", "allkeys-random") as server:
+        store = settled(RedisReplay(server.url))
+        assert use(store, proof(1)) == "used"
+        client, number = server.client(), 0
+        while not client.info("stats")["evicted_keys"]:
+            client.set(f"other {number}", os.urandom(10_000))
+            number += 1
+        assert use(store, proof(1, now_ms=SETTLED_MS + 1)) == "proof_stale"
+
+
+@pytest.mark.spec("P-9")
+def test_a_redis_that_is_full_or_gone_denies_and_one_that_is_back_is_used(tmp_path):
+    with running_redis(tmp_path, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
+        store = settled(RedisReplay(server.url))
+        client = server.client()
+        fill(client)
+        assert use(store, proof(1)) == "service_unavailable"
+        client.flushdb()
+        server.stop()
+        assert use(store, proof(1)) == "service_unavailable"
+        server.start()
+        assert use(store, proof(1)) == "proof_stale"
+        again_ms = SETTLED_MS + PROOF_FUTURE_MS + CLOCKS_DIFFER_MS
+        assert use(store, proof(1, issued_at_ms=again_ms, now_ms=again_ms)) == "used"
+
+
+def test_over_tls_with_the_certificate_checked(tmp_path):
+    authority, port = TestCa.create(), free_port()
+    credential = authority.issue(dns=("localhost",))
+    ca, certificate, key = (tmp_path / name for name in ("ca", "certificate", "key"))
+    ca.write_bytes(authority.pem)
+    certificate.write_bytes(credential.certificate)
+    key.write_bytes(credential.key)
+    tls = ("--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+    others = ("--tls-ca-cert-file", str(ca), "--tls-auth-clients", "no", "--bind", "127.0.0.1")
+    with running_redis(tmp_path, *tls, *others):
+        url = f"rediss://localhost:{port}/0"
+        store = settled(RedisReplay(url, ssl_ca_certs=str(ca)))
+        assert [use(store, proof(1)), use(store, proof(1))] == ["used", "proof_replayed"]
+        with pytest.raises(Undecided, match="service_unavailable"):
+            RedisReplay(url).use(proof(2))
+
+
+@pytest.mark.parametrize("url", ["redis://cache.example:6379/0", "https://localhost", "redis://10.0.0.7/0", ""])
+def test_a_redis_elsewhere_is_not_asked_in_plain_text(url):
+    with pytest.raises(ConfigError):
+        RedisReplay(url)
+
+
+def test_neither_texts_nor_errors_show_the_password(server):
+    store = RedisReplay("redis://guard:hunter2@127.0.0.1:1/0")
+    with pytest.raises(Undecided) as caught:
+        store.use(proof(1))
+    assert "hunter2" not in f"{store!r} {caught.value!s} {caught.value!r}"
+
+
+# -- break-glass of single use -------------------------------------------------------------------------------
+
+
+def order(not_before_ms=SETTLED_MS):
+    read = frozenset({Effect.READ})
+    return BreakGlass(
+        ("files",), "INC-7", not_before_ms, not_before_ms + 60_000, "ann", bytes(16), read, 600_000, single_use=True
+    )
+
+
+@pytest.mark.spec("B-7")
+def test_a_statement_of_single_use_is_used_once_by_all_guards(server, store):
+    other = RedisReplay(server.url)
+    other.use_order(order(), now_ms=SETTLED_MS)
+    with pytest.raises(Undecided, match="was used"):
+        store.use_order(order(), now_ms=SETTLED_MS)
+
+
+@pytest.mark.spec("B-7")
+def test_it_does_not_count_where_its_use_may_have_been_forgotten(server, store):
+    server.client().flushall()
+    with pytest.raises(Undecided, match="as far as is known"):
+        store.use_order(order(), now_ms=SETTLED_MS + 1)
+
+
+# -- guards --------------------------------------------------------------------------------------------------
+
+
+def test_two_instances_of_a_tool_take_a_proof_once_between_them(server):
+    with Authority(local={("files", "read")}) as authority:
+        task = authority.client("spiffe://test.example/agent/a").begin_task("x", scope=Scope(any_call("files", "read")))
+        stores = [RedisReplay(server.url, clocks_differ_ms=-PROOF_FUTURE_MS) for _ in range(2)]
+        first, second = (authority.guard_for("files", replay=store) for store in stores)
+        call = task.call("files", "read", {})
+        first.authorize(call.carriage, "read", {})
+        with pytest.raises(BadProof, match="proof_replayed"):
+            second.authorize(call.carriage, "read", {})
+        server.stop()
+        with pytest.raises(Undecided) as caught:
+            first.authorize(task.call("files", "read", {}).carriage, "read", {})
+        assert caught.value.reason is Reason.SERVICE_UNAVAILABLE
+
+
+async def test_it_is_the_same_for_asyncio(server):
+    with Authority(local={("files", "read")}) as authority:
+        task = authority.client("spiffe://test.example/agent/a").begin_task("x", scope=Scope(any_call("files", "read")))
+        guard = authority.guard_for("files", replay=RedisReplay(server.url, clocks_differ_ms=-PROOF_FUTURE_MS))
+        call = task.call("files", "read", {})
+        await guard.aio.authorize(call.carriage, "read", {})
+        with pytest.raises(BadProof, match="proof_replayed"):
+            await guard.aio.authorize(call.carriage, "read", {})
