@@ -3,7 +3,7 @@
     domain = TrustDomain("test.example")
     with workload_api(tmp_path / "api.sock", domain, "agent/planner") as api:
         api.rotate()                    # a new key and certificate, pushed to everybody who watches
-        domain.renew_ca(); api.rotate()
+        domain.publish_new_ca(); api.rotate(); domain.use_newest_ca(); api.rotate()
 
 One server serves one workload, since each has its own socket in a test.
 """
@@ -51,9 +51,13 @@ class TrustDomain:
         ]
         return json.dumps({"keys": keys}).encode()
 
-    def renew_ca(self, *, drop: bool = False) -> None:
-        """Have a new CA, which issues from now on; the one before stays in the bundle unless it is dropped."""
-        self.cas = [TestCa.create(f"{self.name} CA"), *([] if drop else self.cas)]
+    def publish_new_ca(self) -> None:
+        """Have another CA in the bundle, which does not issue yet: everybody must know it first."""
+        self.cas.append(TestCa.create(f"{self.name} CA"))
+
+    def use_newest_ca(self) -> None:
+        """Issue by the newest CA from now on, and have no other in the bundle."""
+        self.cas = self.cas[-1:]
 
     def renew_jwt_key(self, *, drop: bool = False) -> None:
         """Have a new key for JWT-SVIDs, which signs from now on."""
