@@ -83,6 +83,7 @@ const LAYER_OF = {
   record_backlog: "availability",
   chain_unknown: "availability",
   internal: "availability",
+  federation_exceeded: "policy",
 } as const satisfies Record<string, Layer>;
 
 export type Reason = keyof typeof LAYER_OF;

@@ -19,6 +19,6 @@ export { Refused, type Growth, type Layer, type Reason } from "./errors.js";
 export { LocalNonceMemory, type CheckedProof, type NonceMemory } from "./proofs.js";
 export { principalId, RevocationFeed, Revocations, type Revocation, type RevocationKind } from "./revocation.js";
 export { openOffer, type Offer } from "./statements.js";
-export { openTrustBundle, Trust, type TrustBundle, type TrustedKey } from "./trust.js";
+export { openTrustBundle, Trust, type FederatedDomain, type TrustBundle, type TrustedKey } from "./trust.js";
 export { Verifier, type Moment, type ToolCall, type VerifierOptions } from "./verifier.js";
 export { verifyToken, type Circumstances, type VerifiedChain, type VerifiedLink } from "./verify.js";

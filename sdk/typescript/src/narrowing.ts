@@ -17,7 +17,8 @@ export function checkNarrower(parent: Link, child: Link, steps: Steps): void {
   checkScope(parent.scope, child.scope, steps);
 }
 
-function checkScope(parent: Scope, child: Scope, steps: Steps): void {
+/** Checks that a scope permits no more than another: of links, and of a ceiling. */
+export function checkScope(parent: Scope, child: Scope, steps: Steps): void {
   for (const [index, capability] of child.capabilities.entries()) {
     const field = `scope.capabilities[${index}]`;
     const permitted = capabilityFor(parent, capability.audience, capability.tool);

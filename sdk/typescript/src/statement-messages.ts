@@ -16,6 +16,7 @@ import {
 } from "./schema.js";
 
 export type TrustedKeyMessage = Read<typeof TrustedKey>;
+export type FederatedDomainMessage = Read<typeof FederatedDomain>;
 export type CatalogueToolMessage = Read<typeof CatalogueTool>;
 
 export const SignedProof = define({ payload: bytes(1), signature: bytes(2) });

@@ -1,11 +1,12 @@
 // What a verifier trusts: the keys of a trust bundle (SPEC section 9.6), and the bundle itself.
 
-import { ascending, hex } from "./bytes.js";
+import { ascending, compareText, hex } from "./bytes.js";
 import { read } from "./canonical.js";
 import { Refused, refusing } from "./errors.js";
 import { checkName, checkSize, count, requireField, time, timeOrZero } from "./field-values.js";
 import { checkPublicKey, keyId } from "./keys.js";
 import { DIGEST_BYTES, DOCUMENT_BYTES } from "./limits.js";
+import { readScope, type Scope } from "./scope.js";
 import * as messages from "./statement-messages.js";
 import { openStatement, readStatement } from "./statements.js";
 
@@ -21,22 +22,51 @@ export interface TrustedKey {
   readonly state: "active" | "retired" | "compromised";
 }
 
+/** Another trust domain, and what is accepted from it (SPEC section 9.11). */
+export interface FederatedDomain {
+  readonly trustDomain: string;
+  readonly keys: readonly TrustedKey[];
+  readonly agentDomains: readonly string[];
+  readonly principalIssuers: readonly string[];
+  readonly ceiling: Scope;
+}
+
 /** What counts of a trust bundle. */
 export class Trust {
   readonly #keys: ReadonlyMap<string, TrustedKey>;
+  readonly #domains = new Map<string, { key: TrustedKey; domain: FederatedDomain }>();
 
   /** Refuses (`key_invalid`) a key that anybody could sign for (K-3). */
   constructor(
     readonly expiresAtMs: number,
     readonly keys: readonly TrustedKey[],
+    readonly federated: readonly FederatedDomain[] = [],
   ) {
-    for (const { publicKey } of keys) checkPublicKey(publicKey);
-    this.#keys = new Map(keys.map((key) => [hex(keyId(key.publicKey)), key]));
+    this.#keys = byId(keys);
+    for (const domain of federated) {
+      for (const [id, key] of byId(domain.keys)) if (!this.#keys.has(id)) this.#domains.set(id, { key, domain });
+    }
   }
 
+  /** An own key. */
   find(id: Uint8Array): TrustedKey | undefined {
     return this.#keys.get(hex(id));
   }
+
+  /** T-26: a key that may have signed a grant: an own one, or one of a federated domain. */
+  findIssuer(id: Uint8Array): TrustedKey | undefined {
+    return this.find(id) ?? this.#domains.get(hex(id))?.key;
+  }
+
+  /** The federated domain whose key this is; undefined for an own one. */
+  domainOf(id: Uint8Array): FederatedDomain | undefined {
+    return this.#domains.get(hex(id))?.domain;
+  }
+}
+
+function byId(keys: readonly TrustedKey[]): Map<string, TrustedKey> {
+  for (const { publicKey } of keys) checkPublicKey(publicKey);
+  return new Map(keys.map((key) => [hex(keyId(key.publicKey)), key]));
 }
 
 export interface TrustBundle {
@@ -53,9 +83,12 @@ export function counts(key: TrustedKey, purpose: TrustedKey["purpose"], nowMs: n
   return key.purpose === purpose && key.state === "active" && inWindow;
 }
 
-/** T-2: the public key of the statement key that a statement names. Refuses `statement_invalid`. */
-export function statementKey(trust: Trust, id: Uint8Array, nowMs: number): Uint8Array {
-  const key = trust.find(id);
+/**
+ * T-2, T-27: the public key of the statement key that a statement names, the own domain's or, of a chain of a federated
+ * domain, that one's. Refuses `statement_invalid`.
+ */
+export function statementKey(trust: Trust, id: Uint8Array, nowMs: number, domain?: FederatedDomain): Uint8Array {
+  const key = domain === undefined ? trust.find(id) : byId(domain.keys).get(hex(id));
   if (key === undefined || !counts(key, "statement", nowMs)) {
     throw new Refused("statement_invalid", "a statement is by no key that counts for statements");
   }
@@ -93,12 +126,40 @@ function readTrustBundle(payload: Uint8Array): TrustBundle {
   const version = count(message.version, "version");
   time(message.issuedAtMs, "issued_at_ms");
   const expiresAtMs = time(message.expiresAtMs, "expires_at_ms");
-  const keys = message.keys.map(readKey);
+  const keys = readKeys(message.keys);
+  if (catalogueDigest.length > 0) checkSize(catalogueDigest, DIGEST_BYTES, "catalogue_digest");
+  const domains = federated.map(readDomain);
+  const names = domains.map((domain) => domain.trustDomain);
+  requireField(ascending(names, compareText), "federated domains are not sorted, or not unique");
+  requireField(!names.includes(trustDomain), "a federated domain is the own one");
+  const all = [...keys, ...domains.flatMap((domain) => domain.keys)].map(({ publicKey }) => hex(publicKey));
+  requireField(new Set(all).size === all.length, "a key is of two trust domains");
+  return { trust: new Trust(expiresAtMs, keys, domains), trustDomain, version, catalogueDigest };
+}
+
+/** T-17. */
+function readDomain(message: messages.FederatedDomainMessage): FederatedDomain {
+  const { trustDomain, agentDomains, principalIssuers, ceiling } = message;
+  const keys = readKeys(message.keys);
+  const purposes = keys.every(({ purpose }) => purpose === "grant" || purpose === "statement");
+  requireField(keys.length > 0 && purposes, "a federated domain has no keys, or one for something else");
+  for (const name of [trustDomain, ...agentDomains]) {
+    checkName(name, "trust_domain");
+    requireField(!name.includes("/"), "the name of a trust domain contains a slash");
+  }
+  for (const issuer of principalIssuers) checkName(issuer, "principal_issuers");
+  for (const names of [agentDomains, principalIssuers]) {
+    requireField(ascending(names, compareText), "names are not sorted, or not unique");
+  }
+  requireField(ceiling !== undefined, "a federated domain has no ceiling");
+  return { trustDomain, keys, agentDomains, principalIssuers, ceiling: readScope(ceiling) };
+}
+
+function readKeys(listed: readonly messages.TrustedKeyMessage[]): TrustedKey[] {
+  const keys = listed.map(readKey);
   const ids = keys.map(({ publicKey }) => keyId(publicKey));
   requireField(ascending(ids, Buffer.compare), "keys are not sorted by key id, or not unique");
-  if (catalogueDigest.length > 0) checkSize(catalogueDigest, DIGEST_BYTES, "catalogue_digest");
-  requireField(federated.length === 0, "federated domains are not evaluated"); // T-17
-  return { trust: new Trust(expiresAtMs, keys), trustDomain, version, catalogueDigest };
+  return keys;
 }
 
 function readKey(message: messages.TrustedKeyMessage): TrustedKey {

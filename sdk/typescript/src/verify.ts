@@ -1,10 +1,11 @@
-// Verification of a token (SPEC section 6): steps 1 to 14 in their order, each refusal blamed on the
+// Verification of a token (SPEC section 6): steps 1 to 15 in their order, each refusal blamed on the
 // link that V-15 to V-17 say.
 
 import { sameBytes, sha256 } from "./bytes.js";
 import { parse, type Parsed } from "./canonical.js";
 import { Link as LinkTable, type LinkMessage } from "./chain-messages.js";
 import { blaming, Refused } from "./errors.js";
+import { checkWithin, isOf } from "./federation.js";
 import { readEnvelope, type SignedLink } from "./envelope.js";
 import { checkSignature, signingInput } from "./keys.js";
 import { GRANT_LIFETIME_MS, NOT_BEFORE_LEEWAY_MS } from "./limits.js";
@@ -35,6 +36,8 @@ export interface Circumstances {
   readonly trust: Trust;
   /** Undefined: no whole snapshot of the feed is known, hence nothing passes. */
   readonly revocations: Revocations | undefined;
+  /** T-28: of a federated domain what it has revoked, by its own feed; undefined if that is not followed, or stale. */
+  readonly revokedBy?: (trustDomain: string) => Revocations | undefined;
   /** False only for the service, which knows itself what it has recorded (V-20). */
   readonly requireReceipt?: boolean;
 }
@@ -61,6 +64,14 @@ export function verifyToken(token: Uint8Array, at: Circumstances): VerifiedChain
   }
   checkTimes(links, at.nowMs); // 13
   checkRevocations(links, grant, at.revocations); // 14
+  const domain = at.trust.domainOf(grant.issuerKeyId);
+  if (domain !== undefined) {
+    checkRevocations(links, grant, at.revokedBy?.(domain.trustDomain)); // 15
+    checkWithin(
+      domain,
+      links.map(({ link }) => link),
+    );
+  }
   const verified = links.map(({ link, id }, index) => {
     return { ...link, id, bound: index === 0 || isBound(link, bindings, at.nowMs) };
   });
@@ -72,7 +83,7 @@ function findIssuer(first: Parsed<LinkMessage> | undefined, { trust, nowMs }: Ci
   if (trust.expiresAtMs <= nowMs) throw new Refused("bundle_expired", "the trust bundle has expired");
   const grant = first?.value.grant;
   if (grant === undefined) throw new Refused("grant_missing", "the first link is no grant");
-  const key = trust.find(grant.issuerKeyId);
+  const key = trust.findIssuer(grant.issuerKeyId);
   if (key === undefined) throw new Refused("issuer_unknown", "the issuer key is not in the trust bundle");
   if (!counts(key, "grant", nowMs)) throw new Refused("issuer_not_trusted", "the issuer key does not count for grants");
   return key.publicKey;
@@ -123,8 +134,10 @@ function checkStatements(
 ): { receipts: Receipt[]; bindings: Binding[] } {
   const receipts: Receipt[] = [];
   const bindings: Binding[] = [];
+  const issuer = links[0]?.link.grant?.issuerKeyId;
+  const domain = issuer === undefined ? undefined : trust.domainOf(issuer);
   for (const statement of statements) {
-    const publicKey = statementKey(trust, statement.keyId, nowMs);
+    const publicKey = statementKey(trust, statement.keyId, nowMs, domain);
     if (statement.kind === "receipt") {
       const receipt = readReceipt(openStatement(statement, "receipt", publicKey));
       if (!links.some(({ id }) => sameBytes(id, receipt.linkId))) throw misplaced();
@@ -132,7 +145,8 @@ function checkStatements(
     } else {
       const binding = readBinding(openStatement(statement, "binding", publicKey));
       if (!links.some(({ link }) => names(link, binding))) throw misplaced();
-      bindings.push(binding);
+      // T-27: of a federated domain those of its own agents alone.
+      if (domain === undefined || isOf(binding.agent, domain.trustDomain)) bindings.push(binding);
     }
   }
   return { receipts, bindings };

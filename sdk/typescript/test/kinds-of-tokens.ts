@@ -18,7 +18,7 @@ import { Steps } from "../src/steps.js";
 import { verifyToken, type VerifiedChain } from "../src/verify.js";
 import type { Single } from "./answers.js";
 import { readMessage } from "./message-json.js";
-import { readRevocations, readTrust } from "./trust-inputs.js";
+import { readFederatedRevocations, readRevocations, readTrust } from "./trust-inputs.js";
 import { bytes, fromHex, list, members, number, text, type Json, type Members } from "./vector-files.js";
 
 export const TOKENS: Readonly<Record<string, Single>> = {
@@ -45,11 +45,13 @@ export const TOKENS: Readonly<Record<string, Single>> = {
   },
 
   verify(json) {
-    const input = members(json, ["token", "now_ms", "trust", "revocations", "require_receipt"]);
+    const required = ["token", "now_ms", "trust", "revocations", "require_receipt"];
+    const input = members(json, required, ["federated_revocations"]);
     const chain = verifyToken(bytes(input["token"]), {
       nowMs: number(input["now_ms"]),
       trust: readTrust(input["trust"]),
       revocations: readRevocations(input["revocations"]),
+      revokedBy: readFederatedRevocations(input["federated_revocations"]),
       requireReceipt: input["require_receipt"] === true,
     });
     return {
