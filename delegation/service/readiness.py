@@ -31,8 +31,8 @@ class Readiness:
         """Return if ready.
 
         Raises:
-            StorageError: the database takes no write, or the feed is where it was at the last check although the
-                database's is further: what was revoked since is not known here.
+            StorageError: the database takes no write; it has gone back; or the feed is where it was at the last check
+                although the database's is further: what was revoked since is not known here.
         """
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -41,6 +41,8 @@ class Readiness:
         except TimeoutError:
             raise StorageError("storage_unavailable", "the database does not answer") from None
         position = self._feed.position
+        if head < position:
+            raise StorageError("storage_unavailable", f"the database has gone back, from {position} to {head}")
         stuck = self._behind == position
         self._behind = position if position < head else None
         if position >= head:

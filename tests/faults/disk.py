@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -29,7 +30,7 @@ def full_disk(directory: Path, scale: Scale) -> Result:
         with Load(made.connecting()) as load:
             load.book.more_than(scale.writes, timeout_s=60)
             ballast = small / "ballast"
-            ballast.write_bytes(bytes(max(0, _free_bytes(small) - _LEFT_BYTES)))
+            _fill(ballast)
             _until_nothing_is_written(load)
             unready_s = wait_until(lambda: not made.ready(service), "readiness saying that the disk is full")
             time.sleep(scale.seconds)
@@ -61,6 +62,13 @@ def small_file_system(path: Path) -> Iterator[Path]:
         yield path
     finally:
         subprocess.run(["umount", "--lazy", str(path)], check=True, capture_output=True)
+
+
+def _fill(ballast: Path) -> None:
+    """Take nearly all the room that is left; the service takes the rest."""
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while (free := _free_bytes(ballast.parent)) > _LEFT_BYTES:
+            file.write(bytes(min(free - _LEFT_BYTES, _LEFT_BYTES)))
 
 
 def _free_bytes(path: Path) -> int:

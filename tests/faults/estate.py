@@ -34,6 +34,9 @@ _PASSPHRASE: Final = b"quite secret"
 _CHEAP: Final = ScryptCost(log2_n=10)
 """Keys that open at once: how long a start takes is to be the service's time."""
 
+_IN_TURN_WHO_IS_READY: Final = (
+    '{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}'
+)
 _CONFIGURATION: Final = """
 listen = "127.0.0.1:{port}"
 trust_domain = "test.example"
@@ -190,7 +193,7 @@ class Estate:
         options = [
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.ssl_target_name_override", "localhost"),
-            ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
+            ("grpc.service_config", _IN_TURN_WHO_IS_READY),
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 500),
             ("grpc.keepalive_time_ms", 2_000),

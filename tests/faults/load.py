@@ -18,7 +18,7 @@ from typing import Final, Self, TypeVar
 from delegation.core.arguments import Arguments
 from delegation.core.revocation import RevocationKind
 from delegation.core.scope import any_call
-from delegation.errors import DelegationError, Overloaded, Reason, Refused, ServiceUnavailable
+from delegation.errors import DelegationError, Overloaded, Reason, Refused, ServiceUnavailable, StorageError
 from delegation.wire import authorization
 from faults.book import Book, Kind, Write
 from support.caller import Caller, GuardRecords, Holding, decided, new_key
@@ -139,7 +139,7 @@ class Client:
         while True:
             try:
                 answer = ask()
-            except (ServiceUnavailable, Overloaded) as error:
+            except (ServiceUnavailable, Overloaded, StorageError) as error:
                 self._book.answered(f"{writes[0].kind} {type(error).__name__}: {error}")
                 if self.give_up.wait((getattr(error, "retry_after_ms", 0) or 0) / 1000 or _AGAIN_S):
                     raise RestedError from None
