@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-_HEAD: Final = Statement(sa.select(schema.feed_head.c.position))
+_MARKS: Final = Statement(
+    sa.select(
+        sa.select(schema.feed_head.c.position).scalar_subquery(),
+        sa.select(schema.horizons.c.until_ms).where(schema.horizons.c.of == "proofs").scalar_subquery(),
+    )
+)
 _MOVE_HEAD: Final = Statement(
     sa.update(schema.feed_head)
     .where(schema.feed_head.c.position == sa.bindparam("before"))
@@ -39,7 +44,6 @@ _NEWER: Final = Statement(
         schema.revocations.c.position > sa.bindparam("after")
     )
 )
-_HORIZON: Final = Statement(sa.select(schema.horizons.c.until_ms).where(schema.horizons.c.of == "proofs"))
 _MOVE_HORIZON: Final = Statement(
     sa.update(schema.horizons).where(schema.horizons.c.of == "proofs").values(until_ms=sa.bindparam("until"))
 )
@@ -55,13 +59,19 @@ class Lock(enum.IntEnum):
     """Nobody else holds either lock."""
 
 
+class _Marks(NamedTuple):
+    """How far things are, as a transaction has read it."""
+
+    head: int
+    horizon_ms: int
+
+
 class Transaction(ABC):
     """What an operation sees of the open transaction."""
 
     def __init__(self) -> None:
-        self._head: int | None = None
+        self._marks: _Marks | None = None
         self._newer: dict[int, list[Row]] = {}
-        self._horizon: int | None = None
 
     @abstractmethod
     def all(self, statement: Statement, **values: object) -> list[Row]:
@@ -81,12 +91,19 @@ class Transaction(ABC):
 
     def head(self) -> int:
         """Return the revocation feed's last position."""
-        if self._head is None:
-            row = self.one(_HEAD)
-            if row is None:
-                raise StorageError("storage_unavailable", "the database has lost its feed's head")
-            self._head = int(row[0])
-        return self._head
+        return self._read_marks().head
+
+    def horizon(self) -> int:
+        """Return the time up to which used proofs may have been forgotten."""
+        return self._read_marks().horizon_ms
+
+    def _read_marks(self) -> _Marks:
+        if self._marks is None:
+            row = self.one(_MARKS)
+            if row is None or None in row:
+                raise StorageError("storage_unavailable", "the database has lost its feed's head or its horizon")
+            self._marks = _Marks(*row)
+        return self._marks
 
     def next_position(self) -> int:
         """Give out the feed's next position: by compare-and-set, whatever the locks are worth."""
@@ -94,12 +111,13 @@ class Transaction(ABC):
 
     def move_head(self, by: int) -> int:
         """Move the feed's head; return where it is then."""
-        before = self.head()
-        if self.change(_MOVE_HEAD, before=before, head=before + by) != 1:
+        marks = self._read_marks()
+        head = marks.head + by
+        if self.change(_MOVE_HEAD, before=marks.head, head=head) != 1:
             raise StorageError("storage_unavailable", "the feed's head moved under its lock")
         self.forget()
-        self._head = before + by
-        return before + by
+        self._marks = marks._replace(head=head)
+        return head
 
     def check(self, fence: Fence | None) -> None:
         """Raise `RevokedMeanwhileError` if anything behind the fence was revoked after its position."""
@@ -113,25 +131,15 @@ class Transaction(ABC):
             if (kind, revoked_id) in fence.rests_on:
                 raise RevokedMeanwhileError(kind, revoked_id, position)
 
-    def horizon(self) -> int:
-        """Return the time up to which used proofs may have been forgotten."""
-        if self._horizon is None:
-            row = self.one(_HORIZON)
-            if row is None:
-                raise StorageError("storage_unavailable", "the database has lost its horizon")
-            self._horizon = int(row[0])
-        return self._horizon
-
     def move_horizon(self, until_ms: int) -> None:
         """Note that used proofs are forgotten up to a time."""
         if until_ms > self.horizon():
             self.change(_MOVE_HORIZON, until=until_ms)
-            self._horizon = until_ms
+            self._marks = self._read_marks()._replace(horizon_ms=until_ms)
 
     def forget(self) -> None:
         """Forget what was read: it may have been undone."""
-        self._head = None
-        self._horizon = None
+        self._marks = None
         self._newer.clear()
 
 

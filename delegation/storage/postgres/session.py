@@ -67,10 +67,10 @@ class PostgresTransaction(PostgresSnapshot, GroupTransaction):
         width = statement.key_columns
         wait_for(self._connection.executemany(statement.postgres.text, sorted(rows, key=lambda row: row[:width])))
 
-    def next_position(self) -> int:
-        """Give out the feed's next position, and have the other replicas told."""
+    def move_head(self, by: int) -> int:
+        """Move the feed's head, and have the other replicas told."""
         self.moved_feed = True
-        return super().next_position()
+        return super().move_head(by)
 
     def save(self) -> None:
         """Set a savepoint."""
