@@ -43,7 +43,7 @@ def full_disk(directory: Path, scale: Scale) -> Result:
             load.book.more_than(written + scale.writes, timeout_s=60)
             assert service.alive, "the service ended for want of room"
             notes = [
-                f"not ready {unready_s:.1f} s after the last write that had room",
+                f"not ready {unready_s:.1f} s after nothing was acknowledged for {_QUIET_S:.0f} s",
                 f"from room to the next acknowledged write: {recovered_s:.2f} s",
             ]
             return judged(made, load, *notes)

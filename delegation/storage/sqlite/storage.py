@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from delegation.storage.port import Storage
 
 _QUEUE_LIMIT: Final = 4096
+_ROOM_BYTES: Final = 16 * 1024 * 1024
+"""Twice the write-ahead log: with less, some writes find room and others do not."""
 
 
 class SqliteStorage(Reads, Writes):
@@ -63,12 +66,19 @@ class SqliteStorage(Reads, Writes):
         return await asyncio.to_thread(_migrate, self._path)
 
     async def check(self) -> None:
-        """Return if a write is taken now, by making one: a full or read-only disk takes none."""
+        """Return if writes are taken now, by making one; and if there is room for more than that one."""
         await self._write(Probe())
+        if await asyncio.to_thread(_free_bytes, self._path) < _ROOM_BYTES:
+            raise StorageError("storage_unavailable", f"the disk of {self._path} is full: make room")
 
     def _session(self) -> SqliteSession:
         with storage_errors():
             return SqliteSession(connect(self._path, writes=True))
+
+
+def _free_bytes(path: Path) -> int:
+    status = os.statvfs(path.parent)
+    return status.f_bavail * status.f_frsize
 
 
 def _migrate(path: Path) -> tuple[str | None, str]:
