@@ -16,6 +16,7 @@ from delegation.core.revocation import RevocationKind
 from delegation.core.scope import Scope
 from delegation.core.statement import Offer
 from delegation.errors import DelegationError
+from delegation.wire.trust import RegisteredAgent
 from delegation_sdk import context, flows, tracing
 from delegation_sdk.delegation import Delegation
 from delegation_sdk.flows.grant import grant_wanted
@@ -159,6 +160,31 @@ class Client:
         """
         return ConnectedDelegation(self, run(flows.record(delegation, self._sources), self._transport))
 
+    def renew(
+        self, task: Delegation, *, scope: Scope | None = None, ttl: Lifetime | None = None
+    ) -> ConnectedDelegation:
+        """Have a task's grant renewed; `Task.renew` says it in full."""
+        flow = flows.renew(task, self._sources, scope=scope, ttl=ttl, trace=tracing.current_trace())
+        return ConnectedDelegation(self, run(flow, self._transport))
+
+    def reissue(self, task_id: bytes, *, scope: Scope | None = None, ttl: Lifetime | None = None) -> Task:
+        """Have the grant of a task of this agent's issued anew, for a fresh key: after a crash took the old one.
+
+        Args:
+            task_id: The task, 16 bytes.
+            scope: What it shall permit from now on; None: what it permitted.
+            ttl: How long, "10m"; None: the service's default, as far as the task may go on.
+
+        Returns:
+            The task, to be gone on with. What was handed on from the former grant is revoked.
+
+        Raises:
+            ScopeGrew, PolicyDenied, OutsideTime, Revoked, …: The service refuses: it is more, or the task is over.
+            RequestFailed: The service did not do it.
+        """
+        flow = flows.reissue(task_id, self._sources, scope=scope, ttl=ttl, trace=tracing.current_trace())
+        return Task(self, run(flow, self._transport))
+
     def revoke(self, holder: Delegation, handed_on: Delegation, *, justification: str = "") -> None:
         """Revoke what was handed on, and all below it.
 
@@ -201,13 +227,29 @@ class Client:
         """
         run(flows.complete_task(task, self._sources), self._transport)
 
-    def register(self, owner: str) -> None:
-        """Make this agent known, with the person or team that answers for it.
+    def register(self, owner: str, agent: str | None = None) -> None:
+        """Make an agent known, with the person or team that answers for it.
+
+        Args:
+            owner: Who answers for it.
+            agent: Its id; None: this agent. Another one only as an operator.
 
         Raises:
             RequestFailed: The service did not do it.
         """
-        run(flows.register_agent(self.agent, owner), self._transport)
+        run(flows.register_agent(agent or self.agent, owner), self._transport)
+
+    def unregister(self, agent: str) -> None:
+        """Take an agent's registration back, as an operator: the service vouches for no more keys of it.
+
+        Raises:
+            RequestFailed: The service did not do it.
+        """
+        run(flows.unregister_agent(agent), self._transport)
+
+    def agents(self) -> tuple[RegisteredAgent, ...]:
+        """List the registered agents with their owners, as an operator or auditor. Raises `RequestFailed`."""
+        return run(flows.list_agents(), self._transport)
 
     def request_offer(self, agent: str) -> Offer:
         """Ask a live instance of an agent to receive work from this agent.
@@ -300,6 +342,23 @@ class Task(ConnectedDelegation):
     def __init__(self, client: Client, held: Delegation) -> None:
         super().__init__(client, held)
         self._completed = False
+
+    def renew(self, *, scope: Scope | None = None, ttl: Lifetime | None = None) -> None:
+        """Have the grant renewed before it expires. From then on this is the new one, for the same holder key.
+
+        What was handed on from the former grant is revoked: hand on anew what is still to be done.
+
+        Args:
+            scope: What it shall permit from now on; None: what it permitted.
+            ttl: How long, "10m"; None: the service's default, as far as the task may go on.
+
+        Raises:
+            ScopeGrew, PolicyDenied, OutsideTime, Revoked, …: The service refuses: it is more, or the task is over.
+            RequestFailed: The service did not do it.
+        """
+        renewed = self._client.renew(self, scope=scope, ttl=ttl)
+        # In one step: another thread that signs a call meanwhile finds the one grant or the other.
+        self.__dict__ = {**renewed.__dict__, "_completed": self._completed}
 
     def complete(self) -> None:
         """End the task; when this returns, everything handed on in it is revoked. Again: nothing happens.

@@ -29,6 +29,7 @@ from delegation.core.keys import SigningKey
 from delegation.core.mint import sign_grant
 from delegation.core.proof import check_holder_proof, check_proof, proof_id
 from delegation.core.records import DecisionRecord, Outcome
+from delegation.core.renewal import require_renews
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, RevocationState
 from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.core.statement import Binding, Receipt, SignedStatement
@@ -37,6 +38,7 @@ from delegation.core.verify import Verifier
 from delegation.errors import InvalidRequest, NotFound, Refused, ServiceUnavailable
 from delegation.v1 import delegation_service_pb2 as delegation_pb
 from delegation.wire import delegation as wire
+from delegation.wire import renewals
 from delegation.wire.authorization import CallToDecide, Decision
 from delegation.wire.trust import TrustDocuments
 from delegation_sdk.replay import ReplayStore
@@ -90,6 +92,8 @@ class InMemoryService:
         handlers: dict[str, Callable[[Any, str], Any]] = {
             "delegation.v1.DelegationService/Grant": self._grant,
             "delegation.v1.DelegationService/HandOff": self._hand_off,
+            "delegation.v1.DelegationService/Renew": self._renew,
+            "delegation.v1.DelegationService/Reissue": self._reissue,
             "delegation.v1.DelegationService/CompleteTask": self._complete_task,
             "delegation.v1.DelegationService/Revoke": self._revoke,
         }
@@ -138,6 +142,50 @@ class InMemoryService:
         return wire.RecordedHandOff(
             chain.digest, self._receipt(chain.digest), sign_binding(binding, self._statement_key)
         )
+
+    def _renew(self, message: delegation_pb.RenewRequest, agent: str) -> delegation_pb.RenewResponse:
+        request = renewals.read_renew_request(message)
+        former = self._grant_of(request.task_id, agent)
+        arguments = {"task_id": request.task_id.hex()}
+        self._check_holder(request.proof, former.link.holder_key, former.link_id, "renew", arguments)
+        return renewals.renew_response_message(self._replace(former, request, former.link.holder_key))
+
+    def _reissue(self, message: delegation_pb.ReissueRequest, agent: str) -> delegation_pb.ReissueResponse:
+        request = renewals.read_reissue_request(message)
+        former = self._grant_of(request.task_id, agent)
+        return renewals.reissue_response_message(self._replace(former, request, request.holder_key))
+
+    def _grant_of(self, task_id: bytes, agent: str) -> SignedLink:
+        grant = self._grants.get(task_id)
+        if grant is None or grant.link.holder_agent != agent:
+            raise NotFound("no such task, or its grant is not the caller's")
+        self.verify(join_token([grant], [self._receipt(grant.link_id)]))
+        return grant
+
+    def _replace(
+        self, former: SignedLink, request: renewals.RenewRequest | renewals.ReissueRequest, holder_key: bytes
+    ) -> renewals.Replaced:
+        link, claims = former.link, former.link.grant
+        assert claims is not None  # noqa: S101 - it is a grant
+        signed = sign_grant(
+            self._grant_key,
+            task_id=claims.task_id,
+            principal=claims.principal,
+            holder_key=holder_key,
+            holder_agent=link.holder_agent,
+            scope=link.scope if request.scope is None else request.scope,
+            purpose=link.purpose,
+            now_ms=self.sources.now_ms(),
+            lifetime_ms=request.lifetime_ms or limits.DEFAULT_GRANT_LIFETIME_MS,
+            max_depth=link.remaining_depth,
+            unrecorded_handoffs=claims.unrecorded_handoffs,
+            nonce=self.sources.random(limits.NONCE_BYTES),
+            trace=request.trace,
+        )
+        require_renews(signed.link, link)
+        self._grants[claims.task_id] = signed
+        position = self.revoke(RevocationKind.LINK, former.link_id)
+        return renewals.Replaced(join_token([signed], [self._receipt(signed.link_id)]), position)
 
     def _complete_task(self, message: delegation_pb.CompleteTaskRequest, _: str) -> delegation_pb.CompleteTaskResponse:
         request = wire.read_complete_task_request(message)

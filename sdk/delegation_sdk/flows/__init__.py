@@ -7,7 +7,8 @@ from delegation_sdk.flows.complete import complete_task
 from delegation_sdk.flows.grant import GrantWanted, grant
 from delegation_sdk.flows.hand_off import HandOffWanted, hand_off, record
 from delegation_sdk.flows.listen import Listening
-from delegation_sdk.flows.offer import register_agent, request_offer
+from delegation_sdk.flows.offer import list_agents, register_agent, request_offer, unregister_agent
+from delegation_sdk.flows.renew import reissue, renew
 from delegation_sdk.flows.revoke import revoke_id, revoke_link
 from delegation_sdk.flows.rpc import Duplex, Flow, Rpc
 
@@ -21,9 +22,13 @@ __all__ = [
     "complete_task",
     "grant",
     "hand_off",
+    "list_agents",
     "record",
     "register_agent",
+    "reissue",
+    "renew",
     "request_offer",
     "revoke_id",
     "revoke_link",
+    "unregister_agent",
 ]

@@ -1,4 +1,4 @@
-"""The proof by which a holder ends a task or takes a link back: that of a call, for the service itself (SPEC 7.3)."""
+"""The proof by which a holder renews or ends a task, or takes a link back: that of a call, for the service (SPEC 7.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def holder_proof(holder: Delegation, act: str, about: bytes, arguments: Mapping[
 
     Args:
         holder: Whose key signs.
-        act: "complete_task" or "revoke".
+        act: "complete_task", "renew" or "revoke".
         about: The link id of what it is done to, or the id that is revoked.
         arguments: What is said of it.
         sources: Clock and randomness.
