@@ -151,7 +151,7 @@ class Reads:
 
     async def agents(self, *, cursor: bytes | None = None, limit: int = 100) -> Page[AgentRecord]:
         """List registered agents by id."""
-        after = (cursor or b"").decode(errors="replace")
+        after = (cursor or b"").decode(errors="replace").replace("\0", " ")  # a caller's; PostgreSQL takes no NUL
         rows = await self._readers.read(lambda snapshot: snapshot.all(_AGENTS_AFTER, cursor=after, at_most=limit + 1))
         return _page(AGENTS, rows, limit, lambda agent: agent.agent_id.encode())
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 METADATA: Final = sa.MetaData(
     naming_convention={
@@ -25,13 +26,16 @@ METADATA: Final = sa.MetaData(
 # A SQLite column is the table's own row number only if it is declared INTEGER.
 _POSITION: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+# Bytes compared as bytes: with a language's rules an index could fall apart when the system's locales are upgraded.
+_TEXT: Final = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
 
 def _column(name: str, kind: type[sa.types.TypeEngine[Any]], *, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, kind, nullable=null)
+    return sa.Column(name, _TEXT if kind is sa.Text else kind, nullable=null)
 
 
 def _key(name: str, kind: type[sa.types.TypeEngine[Any]]) -> sa.Column[Any]:
-    return sa.Column(name, kind, primary_key=True, autoincrement=False)
+    return sa.Column(name, _TEXT if kind is sa.Text else kind, primary_key=True, autoincrement=False)
 
 
 tasks: Final = sa.Table(

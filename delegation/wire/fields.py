@@ -34,11 +34,13 @@ def at_most(value: bytes, limit_bytes: int, name: str) -> bytes:
 
 
 def text(value: str, limit_bytes: int, name: str, *, required: bool = True) -> str:
-    """Return a text of up to this many bytes in UTF-8; raise `InvalidRequest` for a longer or missing one."""
+    """Return a text of up to this many bytes in UTF-8; raise `InvalidRequest` for a longer or missing one, or a NUL."""
     if required and not value:
         raise InvalidRequest(f"{name} is missing")
     if len(value) > limit_bytes or (not value.isascii() and len(value.encode()) > limit_bytes):
         raise InvalidRequest(f"{name} may have {limit_bytes} bytes")
+    if "\0" in value:  # not every database can keep it
+        raise InvalidRequest(f"{name} has a NUL character")
     return value
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
+
+_TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -31,17 +34,17 @@ def _create_tasks() -> None:
         "tasks",
         sa.Column("task_id", sa.LargeBinary, autoincrement=False, nullable=False),
         sa.Column("grant_link_id", sa.LargeBinary, nullable=False),
-        sa.Column("holder_agent", sa.Text, nullable=False),
-        sa.Column("principal_subject", sa.Text, nullable=False),
-        sa.Column("principal_issuer", sa.Text, nullable=False),
-        sa.Column("principal_basis", sa.Text, nullable=False),
-        sa.Column("purpose", sa.Text, nullable=False),
+        sa.Column("holder_agent", _TEXT, nullable=False),
+        sa.Column("principal_subject", _TEXT, nullable=False),
+        sa.Column("principal_issuer", _TEXT, nullable=False),
+        sa.Column("principal_basis", _TEXT, nullable=False),
+        sa.Column("purpose", _TEXT, nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
         sa.Column("expires_ms", sa.BigInteger, nullable=False),
-        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("caller", _TEXT, nullable=False),
         sa.Column("trace_id", sa.LargeBinary, nullable=True),
         sa.Column("completed_ms", sa.BigInteger, nullable=True),
-        sa.Column("completed_by", sa.Text, nullable=True),
+        sa.Column("completed_by", _TEXT, nullable=True),
         sa.PrimaryKeyConstraint("task_id", name="pk_tasks"),
     )
     op.create_index("ix_tasks__caller_task_id", "tasks", ["caller", "task_id"])
@@ -55,13 +58,13 @@ def _create_links() -> None:
         sa.Column("task_id", sa.LargeBinary, nullable=False),
         sa.Column("parent_link_id", sa.LargeBinary, nullable=True),
         sa.Column("index", sa.Integer, nullable=False),
-        sa.Column("holder_agent", sa.Text, nullable=False),
+        sa.Column("holder_agent", _TEXT, nullable=False),
         sa.Column("holder_key", sa.LargeBinary, nullable=False),
         sa.Column("signed", sa.LargeBinary, nullable=False),
         sa.Column("expires_ms", sa.BigInteger, nullable=False),
         sa.Column("recorded_ms", sa.BigInteger, nullable=False),
         sa.Column("receipt", sa.LargeBinary, nullable=False),
-        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("caller", _TEXT, nullable=False),
         sa.Column("trace_id", sa.LargeBinary, nullable=True),
         sa.Column("span_id", sa.LargeBinary, nullable=True),
         sa.PrimaryKeyConstraint("link_id", name="pk_links"),
@@ -76,21 +79,21 @@ def _create_calls() -> None:
         sa.Column("call_id", sa.LargeBinary, autoincrement=False, nullable=False),
         sa.Column("task_id", sa.LargeBinary, nullable=True),
         sa.Column("leaf_link_id", sa.LargeBinary, nullable=True),
-        sa.Column("leaf_agent", sa.Text, nullable=False),
-        sa.Column("principal_subject", sa.Text, nullable=False),
-        sa.Column("audience", sa.Text, nullable=False),
-        sa.Column("tool", sa.Text, nullable=False),
+        sa.Column("leaf_agent", _TEXT, nullable=False),
+        sa.Column("principal_subject", _TEXT, nullable=False),
+        sa.Column("audience", _TEXT, nullable=False),
+        sa.Column("tool", _TEXT, nullable=False),
         sa.Column("allowed", sa.Boolean, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("layer", sa.Text, nullable=False),
+        sa.Column("reason", _TEXT, nullable=False),
+        sa.Column("layer", _TEXT, nullable=False),
         sa.Column("link_index", sa.Integer, nullable=True),
         sa.Column("arguments_digest", sa.LargeBinary, nullable=False),
         sa.Column("proof_nonce", sa.LargeBinary, nullable=False),
         sa.Column("decided_ms", sa.BigInteger, nullable=False),
-        sa.Column("decided_by", sa.Text, nullable=False),
+        sa.Column("decided_by", _TEXT, nullable=False),
         sa.Column("recorded_ms", sa.BigInteger, nullable=False),
         sa.Column("feed_position", sa.BigInteger, nullable=False),
-        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("caller", _TEXT, nullable=False),
         sa.Column("proof", sa.LargeBinary, nullable=False),
         sa.Column("guard_key", sa.LargeBinary, nullable=True),
         sa.Column("guard_sequence", sa.BigInteger, nullable=True),
@@ -113,10 +116,10 @@ def _create_outcomes() -> None:
     op.create_table(
         "outcomes",
         sa.Column("call_id", sa.LargeBinary, autoincrement=False, nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
-        sa.Column("impact", sa.Text, nullable=False),
+        sa.Column("status", _TEXT, nullable=False),
+        sa.Column("impact", _TEXT, nullable=False),
         sa.Column("reported_ms", sa.BigInteger, nullable=False),
-        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("caller", _TEXT, nullable=False),
         sa.Column("signed", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("call_id", name="pk_outcomes"),
     )
@@ -127,8 +130,8 @@ def _create_proofs() -> None:
         "proofs",
         sa.Column("issued_ms", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("nonce", sa.LargeBinary, autoincrement=False, nullable=False),
-        sa.Column("audience", sa.Text, nullable=False),
-        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("audience", _TEXT, nullable=False),
+        sa.Column("caller", _TEXT, nullable=False),
         sa.Column("request_digest", sa.LargeBinary, nullable=False),
         sa.Column("call_id", sa.LargeBinary, nullable=True),
         sa.PrimaryKeyConstraint("issued_ms", "nonce", name="pk_proofs"),
@@ -155,7 +158,7 @@ def _create_decision_batches() -> None:
         sa.Column("previous_hash", sa.LargeBinary, nullable=False),
         sa.Column("last_hash", sa.LargeBinary, nullable=False),
         sa.Column("signed", sa.LargeBinary, nullable=False),
-        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("caller", _TEXT, nullable=False),
         sa.Column("recorded_ms", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("guard_key", "first_sequence", name="pk_decision_batches"),
     )
@@ -164,12 +167,12 @@ def _create_decision_batches() -> None:
 def _create_revocations() -> None:
     op.create_table(
         "revocations",
-        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
         sa.Column("id", sa.LargeBinary, nullable=False),
         sa.Column("revoked_ms", sa.BigInteger, nullable=False),
         sa.Column("expires_ms", sa.BigInteger, nullable=False),
-        sa.Column("revoked_by", sa.Text, nullable=False),
-        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("revoked_by", _TEXT, nullable=False),
+        sa.Column("why", _TEXT, nullable=False),
         sa.Column(
             "position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
@@ -182,7 +185,7 @@ def _create_revocations() -> None:
 def _create_feed_head() -> None:
     op.create_table(
         "feed_head",
-        sa.Column("feed", sa.Text, autoincrement=False, nullable=False),
+        sa.Column("feed", _TEXT, autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("feed", name="pk_feed_head"),
     )
@@ -192,9 +195,9 @@ def _create_feed_head() -> None:
 def _create_responses() -> None:
     op.create_table(
         "responses",
-        sa.Column("caller", sa.Text, autoincrement=False, nullable=False),
-        sa.Column("method", sa.Text, autoincrement=False, nullable=False),
-        sa.Column("key", sa.Text, autoincrement=False, nullable=False),
+        sa.Column("caller", _TEXT, autoincrement=False, nullable=False),
+        sa.Column("method", _TEXT, autoincrement=False, nullable=False),
+        sa.Column("key", _TEXT, autoincrement=False, nullable=False),
         sa.Column("request_digest", sa.LargeBinary, nullable=False),
         sa.Column("response", sa.LargeBinary, nullable=False),
         sa.Column("expires_ms", sa.BigInteger, nullable=False),
@@ -206,10 +209,10 @@ def _create_responses() -> None:
 def _create_agents() -> None:
     op.create_table(
         "agents",
-        sa.Column("agent_id", sa.Text, autoincrement=False, nullable=False),
-        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("agent_id", _TEXT, autoincrement=False, nullable=False),
+        sa.Column("owner", _TEXT, nullable=False),
         sa.Column("registered_ms", sa.BigInteger, nullable=False),
-        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("caller", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("agent_id", name="pk_agents"),
     )
 
@@ -218,12 +221,12 @@ def _create_offers() -> None:
     op.create_table(
         "offers",
         sa.Column("offer_digest", sa.LargeBinary, autoincrement=False, nullable=False),
-        sa.Column("agent_id", sa.Text, nullable=False),
+        sa.Column("agent_id", _TEXT, nullable=False),
         sa.Column("holder_key", sa.LargeBinary, nullable=False),
-        sa.Column("audience", sa.Text, nullable=False),
+        sa.Column("audience", _TEXT, nullable=False),
         sa.Column("expires_ms", sa.BigInteger, nullable=False),
         sa.Column("signed", sa.LargeBinary, nullable=False),
-        sa.Column("taken_by", sa.Text, nullable=True),
+        sa.Column("taken_by", _TEXT, nullable=True),
         sa.PrimaryKeyConstraint("offer_digest", name="pk_offers"),
     )
     op.create_index("ix_offers__agent_id_expires_ms", "offers", ["agent_id", "expires_ms"])
@@ -233,7 +236,7 @@ def _create_offers() -> None:
 def _create_documents() -> None:
     op.create_table(
         "documents",
-        sa.Column("kind", sa.Text, autoincrement=False, nullable=False),
+        sa.Column("kind", _TEXT, autoincrement=False, nullable=False),
         sa.Column("version", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
         sa.Column("stored_ms", sa.BigInteger, nullable=False),
