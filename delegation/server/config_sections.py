@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -68,9 +68,10 @@ def without_password(url: str) -> str:
     """Write a database's URL without its password."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
-    query = [(key, "***" if key == "password" else value) for key, value in parse_qsl(parts.query)]
+    query = [(key, "***" if key.endswith("password") else value) for key, value in parse_qsl(parts.query)]
     hidden = f"{user.partition(':')[0]}:***" if ":" in user else user
-    return urlunsplit(parts._replace(netloc=f"{hidden}{at}{host}", query=urlencode(query, safe="*/:")))
+    asked = "?" + urlencode(query, safe="*/:") if query else ""
+    return f"{parts.scheme}://{hidden}{at}{host}{parts.path}{asked}"
 
 
 def _check_url(url: str) -> None:
