@@ -3,7 +3,7 @@
     domain = TrustDomain("test.example")
     with workload_api(tmp_path / "api.sock", domain, "agent/planner") as api:
         api.rotate()                    # a new key and certificate, pushed to everybody who watches
-        domain.publish_new_ca(); api.rotate(); domain.use_newest_ca(); api.rotate()
+        domain.publish_new_ca()         # and issue_by_new_ca(), drop_old_cas(): each to be pushed by rotate()
 
 One server serves one workload, since each has its own socket in a test.
 """
@@ -55,9 +55,13 @@ class TrustDomain:
         """Have another CA in the bundle, which does not issue yet: everybody must know it first."""
         self.cas.append(TestCa.create(f"{self.name} CA"))
 
-    def use_newest_ca(self) -> None:
-        """Issue by the newest CA from now on, and have no other in the bundle."""
-        self.cas = self.cas[-1:]
+    def issue_by_new_ca(self) -> None:
+        """Issue by the newest CA from now on."""
+        self.cas = [self.cas[-1], *self.cas[:-1]]
+
+    def drop_old_cas(self) -> None:
+        """Have no CA in the bundle but the one that issues; what the others issued counts no more."""
+        self.cas = self.cas[:1]
 
     def renew_jwt_key(self, *, drop: bool = False) -> None:
         """Have a new key for JWT-SVIDs, which signs from now on."""

@@ -18,6 +18,7 @@ from delegation.errors import PermissionDenied, ServiceUnavailable, Unauthentica
 from delegation.wire import delegation as wire
 from support.bearers import AUDIENCE, CI, READ, bearer, grant, identities, issuers, over_tls, recorded
 from support.caller import Caller, links_of, new_key
+from support.load import Load
 from support.server import running_server, spiffe_id
 
 
@@ -215,3 +216,19 @@ def test_an_issuer_that_is_down_is_no_reason_not_to_start_and_its_tokens_are_tak
                     assert time.monotonic() < deadline
     finally:
         provider.fail(False)
+
+
+def test_no_call_fails_while_the_issuer_rotates_its_keys(tmp_path, provider):
+    # A service of its own: how often unknown keys make it look is bounded, and other tests have used that up.
+    with (
+        running_server(
+            tmp_path, identities=identities(provider), issuers=issuers(provider), bearer={"listen": "127.0.0.1:0"}
+        ) as running,
+        over_tls(running) as caller,
+        Load(lambda: grant(caller, provider.access_token(AUDIENCE))) as load,
+    ):
+        for drop in (False, True, False):
+            load.goes_on()
+            provider.rotate(drop=drop)
+            load.goes_on()
+    assert load.failed == []
