@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from delegation.cli.commands import (
+    break_glass_make_key,
+    break_glass_sign,
     calls,
     config_show,
     db_acknowledge_rollback,
@@ -61,6 +63,10 @@ _DATABASE: tuple[tuple[Callable[..., Any], str], ...] = (
     (db_restore.restore, "Put a copy back where the database was."),
     (db_acknowledge_rollback.acknowledge_rollback, "Go on after a restore."),
 )
+_BREAK_GLASS: tuple[tuple[Callable[..., Any], str], ...] = (
+    (break_glass_make_key.make_key, "Make a key for emergencies."),
+    (break_glass_sign.sign, "Order tools to go on without the service."),
+)
 _CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
 
 
@@ -74,6 +80,7 @@ def program() -> typer.Typer:
     for name, commands, short in (
         ("keys", _KEYS, "Keys, trust bundle and development identities."),
         ("db", _DATABASE, "The service's database."),
+        ("break-glass", _BREAK_GLASS, "When the service is away and work must go on."),
         ("config", _CONFIG, "The service's configuration."),
     ):
         group = _group(short)

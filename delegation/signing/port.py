@@ -25,6 +25,8 @@ class SignerPurpose(StrEnum):
     """Signs receipts, bindings and the revocation feed."""
     CHECKPOINT = "checkpoint"
     """Signs the ledger's checkpoints."""
+    BREAK_GLASS = "break_glass"
+    """Signs an operator's break-glass statements. Kept by a person; no service holds it."""
 
 
 SERVICE_PURPOSES = (SignerPurpose.GRANT, SignerPurpose.STATEMENT, SignerPurpose.CHECKPOINT)

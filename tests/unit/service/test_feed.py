@@ -87,6 +87,7 @@ async def test_a_revocation_by_another_replica_is_followed(storage, clock):
         assert revoked(feed.state, "elsewhere")
 
 
+@pytest.mark.spec("R-12")
 async def test_a_snapshot_comes_in_pieces_and_nothing_is_whole_before_the_last(storage, clock, monkeypatch):
     monkeypatch.setattr(feed_pieces, "PIECE_REVOCATIONS", 3)
     names = [f"task {number}" for number in range(8)]
@@ -115,6 +116,7 @@ async def test_what_has_been_forgotten_is_in_no_snapshot(storage, clock):
         assert revoked(state, "live")
 
 
+@pytest.mark.spec("R-12")
 async def test_a_watcher_that_was_away_for_longer_than_memory_lasts_gets_it_from_the_database(
     storage, clock, monkeypatch
 ):
