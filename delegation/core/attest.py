@@ -24,6 +24,7 @@ from delegation.core.statement import (
     sign_statement,
 )
 from delegation.core.trust import Catalogue, TrustBundle
+from delegation.core.trusted_keys import StatementKeys
 from delegation.errors import Malformed, Reason, Refused, refusal
 
 
@@ -143,7 +144,7 @@ def sign_feed_entry(entry: FeedEntry, statement_key: Signer, revocations: bytes 
     return sign_statement(StatementKind.REVOCATION_FEED, codec.encode_feed_entry(entry, revocations), statement_key)
 
 
-def open_feed_entry(statement: SignedStatement, trust: TrustBundle, *, now_ms: int) -> FeedEntry:
+def open_feed_entry(statement: SignedStatement, trust: StatementKeys, *, now_ms: int) -> FeedEntry:
     """Check a piece of the revocation feed. Raises BadStatement or Malformed."""
     public = trust.statement_key(statement.key_id, now_ms)
     return codec.decode_feed_entry(open_statement(statement, StatementKind.REVOCATION_FEED, public))

@@ -20,6 +20,12 @@ FollowedFeeds = Callable[[str], RevocationState | None]
 """Gives what is known to be revoked by another trust domain, fresh; None if its feed is not followed."""
 
 
+def not_followed(trust_domain: str) -> RevocationState | None:
+    """Follow no feed but the own one: chains of other trust domains are refused."""
+    del trust_domain
+    return None
+
+
 class FederatedDomain:
     """One other trust domain.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from delegation.core.keys import key_id
 from delegation.errors import Reason, refusal
@@ -57,6 +57,16 @@ class TrustedKey(NamedTuple):
             and at_ms >= self.not_before_ms
             and (self.not_after_ms == 0 or at_ms < self.not_after_ms)
         )
+
+
+class StatementKeys(Protocol):
+    """Whose statements are believed: a trust bundle's own domain's, or a federated one's."""
+
+    def find(self, key_id: bytes) -> TrustedKey | None:
+        """Give a key by its id, whatever it is for and whether it is in use."""
+
+    def statement_key(self, key_id: bytes, now_ms: int) -> bytes:
+        """Give the public statement key of this id. Raises `BadStatement`."""
 
 
 class TrustedKeys:

@@ -42,7 +42,7 @@ from delegation.core.codec import (
     parse_link,
 )
 from delegation.core.constraints import Steps
-from delegation.core.federation import FederatedDomain, FollowedFeeds
+from delegation.core.federation import FederatedDomain, FollowedFeeds, not_followed
 from delegation.core.keys import Purpose, link_id, signing_input, verify
 from delegation.core.narrowing import narrower
 from delegation.core.prefix_cache import PrefixCache
@@ -59,12 +59,6 @@ class _Known(NamedTuple):
     trust: TrustBundle
     chains: PrefixCache[VerifiedChain]
     prefixes: PrefixCache[VerifiedLinks]
-
-
-def _nobody_is_followed(trust_domain: str) -> RevocationState | None:
-    """Follow the own feed alone: chains of other trust domains are refused."""
-    del trust_domain
-    return None
 
 
 class Verifier:
@@ -94,7 +88,7 @@ class Verifier:
         *,
         now_ms: int,
         revocations: RevocationState,
-        federated: FollowedFeeds = _nobody_is_followed,
+        federated: FollowedFeeds = not_followed,
         require_receipt: bool = True,
     ) -> VerifiedChain:
         """Verify a token.

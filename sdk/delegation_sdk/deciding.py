@@ -14,6 +14,7 @@ from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.chain import VerifiedChain
+from delegation.core.federation import FollowedFeeds, not_followed
 from delegation.core.proof import check_proof, proof_id
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
 from delegation.errors import (
@@ -30,6 +31,7 @@ from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.driving import Blocking, Deciding, Wanted
+from delegation_sdk.federated_feeds import FederatedFeeds
 from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.known_chains import KnownChains
 from delegation_sdk.log import warn
@@ -52,6 +54,7 @@ class Decider:
         audience: Whom the tools speak for.
         trust: The trust bundle and the catalogue.
         feed: The revocation feed.
+        federated: The feeds of other trust domains.
         recorder: Where decisions and outcomes go.
         replay: The proofs that were used here.
         shared_replay: The store that all instances of this audience share, in place of it; None if there is none.
@@ -67,6 +70,7 @@ class Decider:
         *,
         trust: TrustKeeper,
         feed: FeedWatcher,
+        federated: FederatedFeeds,
         recorder: Recorder,
         replay: ReplayStore,
         shared_replay: SharedReplay | None,
@@ -78,6 +82,7 @@ class Decider:
         self._audience = audience
         self._trust = trust
         self._feed = feed
+        self._federated = federated
         self._recorder = recorder
         self._replay = replay
         self._shared_replay = shared_replay
@@ -266,9 +271,20 @@ class Decider:
         return self._verify(question, now_ms)
 
     def _verify(self, question: Question, now_ms: int) -> VerifiedChain:
-        chain = self._trust.verify(question.carriage.token, now_ms=now_ms, revocations=self._feed.state)
+        chain = self._trust.verify(
+            question.carriage.token,
+            now_ms=now_ms,
+            revocations=self._feed.state,
+            federated=self._followed(question.tool),
+        )
         question.chain = chain
         return chain
+
+    def _followed(self, tool: str) -> FollowedFeeds:
+        """Give the feeds of other trust domains: only for what is decided in process (SPEC 9.11)."""
+        if not self._trust.catalogue.is_local(self._audience, tool):
+            return not_followed
+        return self._federated.no_older_than(self._feed_ages.of(self._trust.catalogue, self._audience, tool))
 
     def _permit(
         self, chain: VerifiedChain, tool: str, sent: Arguments, defaults: Mapping[str, Any]

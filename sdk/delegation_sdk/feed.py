@@ -15,7 +15,8 @@ from delegation.core import limits
 from delegation.core.attest import open_feed_entry
 from delegation.core.revocation import FeedEntry, RevocationState
 from delegation.core.statement import SignedStatement
-from delegation.core.trust import Catalogue, KeyState, TrustBundle
+from delegation.core.trust import Catalogue, KeyState
+from delegation.core.trusted_keys import StatementKeys
 from delegation.errors import ConfigError, DelegationError, Refused, ServiceUnavailable
 from delegation_sdk.backoff import Backoff
 from delegation_sdk.log import warn
@@ -75,7 +76,7 @@ class FeedWatcher:
 
     Args:
         source: Where the feed comes from.
-        trust: Gives the current trust bundle; it names the keys that may sign entries.
+        trust: Gives the current trust bundle, or what it says of a federated domain: the keys that may sign entries.
         refresh_trust: Called before each connection and every minute, so that an entry under a new key finds it known.
         sources: Clock and randomness.
         cache: Keeps the feed over restarts; None: nothing is kept.
@@ -85,7 +86,7 @@ class FeedWatcher:
     def __init__(
         self,
         source: FeedSource,
-        trust: Callable[[], TrustBundle],
+        trust: Callable[[], StatementKeys],
         *,
         refresh_trust: Callable[[], None],
         sources: Sources,

@@ -23,6 +23,7 @@ from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.deciding import Decider
 from delegation_sdk.driving import Deciding, drive, drive_async
+from delegation_sdk.federated_feeds import FederatedFeeds
 from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.known_chains import KnownChains
@@ -98,6 +99,7 @@ class Guard:
             sources=sources,
             cache=_feed_cache(cache_dir),
         )
+        self._federated = FederatedFeeds(ports.federated, self._trust, sources=sources)
         self._shared_replay = _shared_replay(replay, ports)
         self._recorder = Recorder(
             ports.records, SigningKey.generate(sources.random), sources=sources, capacity=max_waiting
@@ -107,6 +109,7 @@ class Guard:
             audience,
             trust=self._trust,
             feed=self._feed,
+            federated=self._federated,
             recorder=self._recorder,
             replay=ReplayStore(sources.now_ms()),
             shared_replay=self._shared_replay,
@@ -128,6 +131,7 @@ class Guard:
         replay: SharedReplay | Literal["service"] | None = None,
         break_glass: Path | None = None,
         feed_ages: FeedAges = _FEED_AGES,
+        federation: Mapping[str, ProfilePath | Profile] | None = None,
     ) -> Self:
         """Make a guard that is connected as the profile says (see `Client.connect`), and open it.
 
@@ -139,6 +143,8 @@ class Guard:
             replay: As for `Guard`.
             break_glass: As for `Guard`.
             feed_ages: As for `Guard`.
+            federation: For each federated trust domain whose chains shall be let in, the profile to follow the
+                revocation feed of its service with. A chain of one that is not here is refused.
 
         Raises:
             ConfigError: There is no profile, or it cannot be used.
@@ -151,7 +157,11 @@ class Guard:
         from delegation_sdk.profile import Profile
 
         found = profile if isinstance(profile, Profile) else Profile.find(profile)
-        ports: GuardPorts = import_module("delegation_sdk.guard_grpc").connect_ports(found)
+        others = {
+            name: theirs if isinstance(theirs, Profile) else Profile.load(theirs)
+            for name, theirs in (federation or {}).items()
+        }
+        ports: GuardPorts = import_module("delegation_sdk.guard_grpc").connect_ports(found, others)
         guard = cls(
             audience,
             ports,
@@ -173,6 +183,7 @@ class Guard:
         """
         self._trust.open()
         self._feed.start()
+        self._federated.start()
         self._recorder.start()
         atexit.register(self._close_at_exit)
         if not self._feed.wait_until_known(timeout_s):

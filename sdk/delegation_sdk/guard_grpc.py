@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import ExitStack
+
 import grpc
 
 from delegation.v1 import trust_service_pb2 as pb
@@ -34,14 +37,21 @@ class GrpcTrust:
             raise error_of(error) from None
 
 
-def connect_ports(profile: Profile) -> GuardPorts:
-    """Connect as a profile says. Raises `ConfigError` if it cannot be used."""
-    channel = open_channel(profile)
-    return GuardPorts(
-        trust=GrpcTrust(channel),
-        feed=GrpcFeed(channel),
-        records=GrpcRecords(channel),
-        online=GrpcAuthority(channel),
-        close=channel.close,
-        proofs=GrpcProofs(channel),
-    )
+def connect_ports(profile: Profile, federated: Mapping[str, Profile] | None = None) -> GuardPorts:
+    """Connect as profiles say: to the own service, and for the feeds of other trust domains to theirs.
+
+    Raises:
+        ConfigError: A profile cannot be used.
+    """
+    with ExitStack() as opened:
+        channel = opened.enter_context(open_channel(profile))
+        others = {name: opened.enter_context(open_channel(theirs)) for name, theirs in (federated or {}).items()}
+        return GuardPorts(
+            trust=GrpcTrust(channel),
+            feed=GrpcFeed(channel),
+            records=GrpcRecords(channel),
+            online=GrpcAuthority(channel),
+            close=opened.pop_all().close,
+            proofs=GrpcProofs(channel),
+            federated={name: GrpcFeed(other) for name, other in others.items()},
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from delegation_sdk.feed import FeedSource
@@ -34,6 +35,7 @@ class GuardPorts(NamedTuple):
         online: Decides what is not decided in process.
         close: Lets go of the connection.
         proofs: The service's store of used proofs; None: it has none for guards.
+        federated: The revocation feeds of other trust domains, by their names.
     """
 
     trust: TrustSource
@@ -42,3 +44,4 @@ class GuardPorts(NamedTuple):
     online: OnlineAuthority
     close: Callable[[], None] = lambda: None
     proofs: SharedReplay | None = None
+    federated: Mapping[str, FeedSource] = MappingProxyType({})

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from delegation.core.attest import open_bundle, open_catalogue
 from delegation.core.chain import VerifiedChain
 from delegation.core.codec import parse_token
+from delegation.core.federation import FollowedFeeds, not_followed
 from delegation.core.revocation import RevocationState
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, TrustBundle
@@ -113,9 +114,11 @@ class TrustKeeper:
         with self._taking:
             self._take(documents)
 
-    def verify(self, token: bytes, *, now_ms: int, revocations: RevocationState) -> VerifiedChain:
+    def verify(
+        self, token: bytes, *, now_ms: int, revocations: RevocationState, federated: FollowedFeeds = not_followed
+    ) -> VerifiedChain:
         """Verify a token by the current bundle. Raises `Refused`."""
-        return self._known().verifier.verify(token, now_ms=now_ms, revocations=revocations)
+        return self._known().verifier.verify(token, now_ms=now_ms, revocations=revocations, federated=federated)
 
     def may_lack(self, refused: Refused, token: bytes) -> bool:
         """Tell whether a newer bundle may have what a token was refused for: a key that is not known here."""
