@@ -14,6 +14,7 @@ import pytest
 
 from certificates import now
 from delegation.app import sign_bundle_file
+from delegation.app.doctor import judge_skew
 from delegation.app.doctor.extras import check_extras
 from delegation.app.doctor.finding import Level
 from delegation.cli import exit_codes, main
@@ -21,6 +22,7 @@ from delegation.identity.dev_ca import DevelopmentCa
 from delegation.signing.sealed_file import SealedFiles
 from faults.estate import TRUST_DOMAIN, Estate, estate
 from faults.load import Load
+from support.postgres import running_postgres
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +226,55 @@ def test_a_service_that_cannot_be_reached_is_found_from_a_clients_side(doctor, d
         f'trust_root = "{root}"\n'
     )
     assert doctor("--profile", str(profile))[1]["client_connection"]["level"] == "problem"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with running_postgres() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def on_postgres(directory):
+    def use(url):
+        file = directory / "replica-0.toml"
+        text = file.read_text().replace(f'path = "{directory}/delegation.sqlite3"', f'url = "{url}"')
+        file.write_text(text)
+
+    return use
+
+
+def test_postgresql_is_looked_at_with_its_clock(doctor, on_postgres, cluster, directory, capsys):
+    on_postgres(cluster.new_database())
+    assert doctor() == (exit_codes.OK, {})
+    assert main(["doctor", "--config", str(directory / "replica-0.toml")]) == exit_codes.OK
+    assert "the database server's clock is 0." in capsys.readouterr().out
+
+
+def test_an_empty_postgresql_is_well(doctor, on_postgres, cluster):
+    on_postgres(cluster.new_database(empty=True))
+    assert doctor() == (exit_codes.OK, {})
+
+
+def test_postgresql_of_a_newer_program_is_found(doctor, on_postgres, cluster):
+    url = cluster.new_database()
+    cluster.sql(url.rpartition("/")[2], "UPDATE alembic_version SET version_num = '9999'")
+    on_postgres(url)
+    assert "9999 is newer" in doctor()[1]["database"]["found"]
+
+
+def test_postgresql_out_of_reach_is_found_and_its_password_is_not_shown(doctor, on_postgres, directory, capsys):
+    on_postgres("postgresql://delegation:hunter2@127.0.0.1:9/none")
+    code, found = doctor()
+    assert (code, found["database"]["level"]) == (exit_codes.CONFIG, "problem")
+    main(["doctor", "--config", str(directory / "replica-0.toml")])
+    assert "hunter2" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ahead_ms", [0, 1_999, -3_000, 31_000])
+def test_the_difference_of_clocks_is_judged_by_the_window_of_a_proof(ahead_ms):
+    expected = {0: Level.OK, 1_999: Level.OK, -3_000: Level.WARNING, 31_000: Level.PROBLEM}
+    assert judge_skew("clock", "another", ahead_ms).level is expected[ahead_ms]
 
 
 def test_an_extra_that_is_not_installed_is_found(monkeypatch):

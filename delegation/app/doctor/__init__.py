@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from delegation.app.database import facts_of
 from delegation.app.doctor.database import check_database, judge_skew
 from delegation.app.doctor.extras import check_extras
 from delegation.app.doctor.files import check_database_file, check_directories, check_room
@@ -11,11 +12,10 @@ from delegation.app.doctor.finding import Finding, Level, from_error, ok, proble
 from delegation.app.doctor.listening import check_listening
 from delegation.app.doctor.trust import check_keys, check_tls, lasting
 from delegation.app.key_files import system_ms
-from delegation.errors import StorageError
+from delegation.errors import ConfigError, StorageError
 from delegation.server.config import ServerConfig
 from delegation.storage.facts import DatabaseFacts
 from delegation.storage.migrations import revisions
-from delegation.storage.sqlite.facts import read_facts
 
 __all__ = [
     "Finding",
@@ -34,18 +34,21 @@ def examine(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> I
     """Look at everything, one thing after another; yield what was found as it is found."""
     yield from check_extras(config.shown())
     yield from check_directories(config)
-    yield from check_database_file(config)
+    if config.database.url is None:
+        yield from check_database_file(config)
     yield from check_room(config)
     facts: DatabaseFacts | None = None
-    if config.database_path.exists():
-        try:
-            facts = read_facts(config.database_path)
-        except StorageError as error:
-            yield from_error("database", error)
+    try:
+        facts = facts_of(config)
+    except (StorageError, ConfigError) as error:
+        yield from_error("database", error)
+    except ModuleNotFoundError:
+        pass  # an extra that is missing, which was said
+    else:
+        if facts is None:
+            yield ok("database", f"{config.database_path} will be made")
         else:
             yield from check_database(facts, known=frozenset(revisions()), now_ms=now_ms())
-    else:
-        yield ok("database", f"{config.database_path} will be made")
     if config.dev:
         yield ok("keys", "made by itself in development")
     else:

@@ -56,7 +56,7 @@ def check_database_file(config: ServerConfig) -> Iterator[Finding]:
 
 def check_room(config: ServerConfig) -> Iterator[Finding]:
     """Look at the room that is left where the database grows."""
-    directory = config.database_path.parent
+    directory = config.database_path.parent if config.database.url is None else config.state_dir
     while not directory.exists():
         directory = directory.parent
     status = os.statvfs(directory)
@@ -72,11 +72,10 @@ def check_room(config: ServerConfig) -> Iterator[Finding]:
 
 def _directories(config: ServerConfig) -> Iterator[tuple[str, Path]]:
     seen: set[Path] = set()
-    for check, directory in (
-        ("state_directory", config.state_dir),
-        ("keys_directory", config.keys_directory),
-        ("database_directory", config.database_path.parent),
-    ):
+    named = [("state_directory", config.state_dir), ("keys_directory", config.keys_directory)]
+    if config.database.url is None:
+        named.append(("database_directory", config.database_path.parent))
+    for check, directory in named:
         if directory not in seen:
             seen.add(directory)
             yield check, directory

@@ -1,0 +1,40 @@
+"""What an operator wants to know of a PostgreSQL database before a service uses it. Nothing is changed by looking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+from delegation.storage.facts import DatabaseFacts
+from delegation.storage.postgres.connection import Connection, PostgresServer, cannot_connect, connect
+
+
+async def read_facts(server: PostgresServer) -> DatabaseFacts:
+    """Look at a database. Raises `StorageError`, `ConfigError` if it cannot be reached or read."""
+    try:
+        connection = await connect(server)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise cannot_connect(server, error) from error
+    try:
+        return DatabaseFacts(
+            schema=str(await _one(connection, "SELECT version_num FROM alembic_version") or ""),
+            feed_position=int(await _one(connection, "SELECT position FROM feed_head") or 0),
+            bundle_version=int(
+                await _one(connection, "SELECT max(version) FROM documents WHERE kind = 'trust_bundle'") or 0
+            ),
+            newest_record_ms=0,  # there is a clock to ask
+            clock_ms=int(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp()) * 1000")),
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise cannot_connect(server, error) from error
+    finally:
+        connection.terminate()
+
+
+async def _one(connection: Connection, question: str) -> Any:
+    """Ask; None if there is no such table yet."""
+    try:
+        return await connection.fetchval(question)
+    except asyncpg.UndefinedTableError:
+        return None
