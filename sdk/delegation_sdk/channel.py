@@ -41,7 +41,7 @@ _SERVICE_CONFIG: Final = {
 }
 _OPTIONS: Final = (
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_time_ms", 5_000),  # no more often than the service permits
     ("grpc.keepalive_timeout_ms", 2_000),
     ("grpc.http2.ping_timeout_ms", 2_000),  # without it a dead peer is noticed after a minute
     ("grpc.initial_reconnect_backoff_ms", 100),
