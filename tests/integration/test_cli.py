@@ -179,6 +179,18 @@ def test_verify_says_what_holds(command, token_file):
     assert "nothing in it is revoked, as of position" in out
 
 
+def test_a_verified_chain_is_shown_as_oauth_writes_one_and_another_is_not(command, story, token_file, tmp_path):
+    code, out, _ = command("verify", "--act", f"@{token_file}")
+    shown = json.loads(out)
+    assert code == 0
+    assert {"sub", "iss", "exp", "act"} <= shown.keys()
+    assert shown["act"]["sub"].startswith("spiffe://test.example/")
+    (tmp_path / "cut").write_bytes(story.token[:-1])
+    code, out, _ = command("verify", "--act", f"@{tmp_path / 'cut'}")
+    assert code == exit_codes.REFUSED
+    assert "act" not in json.loads(out)
+
+
 def test_verify_refuses_a_chain_that_was_altered(command, story, tmp_path):
     altered = bytearray(story.token)
     altered[len(altered) // 3] ^= 1

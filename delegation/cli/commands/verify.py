@@ -30,6 +30,9 @@ def verify(
         ),
     ] = "",
     ids: Annotated[bool, typer.Option("--ids", help="Show the ids of links.")] = False,
+    act: Annotated[
+        bool, typer.Option("--act", help="Print the verified chain as OAuth's nested act claims, for information.")
+    ] = False,
     json: Json = False,
     profile: ProfileFile = None,
 ) -> None:
@@ -48,14 +51,20 @@ def verify(
     try:
         checked: Checked = _check(read_token(token), bundle, root, profile, sources)
     except Refused as error:
-        if not json:
+        if not json and not act:
             raise
         from delegation.cli.terminal import print_json
         from delegation.cli.views.plain import plain_refusal
 
         print_json({"verified": False, "refusal": plain_refusal(error)})
         raise typer.Exit(exit_codes.code_of(error)) from None
-    _show(checked, sources.now_ms(), ids=ids, json=json)
+    if act:
+        from delegation.cli.terminal import print_json
+        from delegation.core.act import act_claims
+
+        print_json(act_claims(checked.chain, now_ms=sources.now_ms()))
+    else:
+        _show(checked, sources.now_ms(), ids=ids, json=json)
 
 
 def _check(token: bytes, bundle: Path | None, root: str, profile: Path | None, sources: Sources) -> Checked:
