@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import Any, Protocol
 
+import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
@@ -21,9 +22,6 @@ class HealthAnswers(Protocol):
 
     async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:
         """Tell how a service is."""
-
-    async def List(self, request: Any, context: Any) -> Any:
-        """Tell how all services are."""
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:
         """Tell how a service is, whenever that changes."""
@@ -54,9 +52,10 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # not typed
         async with self._door.known("grpc.health.v1.Health/Check", context):
             return await self._answers.Check(request, context)
 
-    async def List(self, request: Any, context: Context) -> Any:
+    async def List(self, request: Any, context: Context) -> None:
+        del request
         async with self._door.known("grpc.health.v1.Health/List", context):
-            return await self._answers.List(request, context)
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "ask for each service: Check and Watch are answered")
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
         async with self._door.known("grpc.health.v1.Health/Watch", context):

@@ -41,12 +41,12 @@ class ReportOutcome:
         """
         caller.require_role(Role.TOOL)
         outcome = open_outcome(statement, guard_key)
-        await self._guard_keys.require(caller, guard_key)
         call = await self._storage.call(outcome.call_id)
         if call is None or not _its_own(call, caller, guard_key):
             raise NotFound(_NO_SUCH_CALL)
         if not call.allowed:
             raise Conflict("the call was refused: nothing can have come of it")
+        await self._guard_keys.require(caller, guard_key)  # last: it remembers whose key it is
         record = OutcomeRecord(
             call_id=outcome.call_id,
             status=str(outcome.status),
