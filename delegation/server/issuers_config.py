@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, model_validator
 
@@ -159,24 +159,22 @@ class TokenHolderConfig(Section):
 
 
 def _subjects(value: object) -> object:
-    """Read `"any"`, or a list of subjects; without either there is nothing that anybody meant."""
-    if value == _ANY:
-        return None
-    if not isinstance(value, (list, frozenset)) or not value:
+    """Require that somebody meant something: an empty list would be nobody."""
+    if value != _ANY and (not isinstance(value, (list, frozenset)) or not value):
         raise ValueError('write "any", or a list of subjects')
     return value
 
 
-def _shown_subjects(subjects: frozenset[str] | None) -> Any:
-    return _ANY if subjects is None else sorted(subjects)
+def _shown_subjects(subjects: str | frozenset[str]) -> Any:
+    return subjects if isinstance(subjects, str) else sorted(subjects)
 
 
 class PrincipalRuleConfig(Section):
     """On whose behalf an orchestrator may ask for grants: subjects of an issuer of ID tokens, or `"any"` of them."""
 
     issuer: _Name
-    subjects: Annotated[frozenset[_Name] | None, BeforeValidator(_subjects), PlainSerializer(_shown_subjects)]
+    subjects: Annotated[Literal["any"] | frozenset[_Name], BeforeValidator(_subjects), PlainSerializer(_shown_subjects)]
 
     def rule(self) -> PrincipalRule:
         """Return the value."""
-        return PrincipalRule(self.issuer, self.subjects)
+        return PrincipalRule(self.issuer, None if isinstance(self.subjects, str) else self.subjects)
