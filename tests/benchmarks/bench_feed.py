@@ -32,8 +32,8 @@ from support.caller import Caller, Holding
 
 GUARDS: Final = 100
 _BAR_MS: Final = 100
-_WATCH: Final = "/delegation.v1.TrustService/WatchRevocations"
-_COMPLETE: Final = "/delegation.v1.DelegationService/CompleteTask"
+WATCH: Final = "/delegation.v1.TrustService/WatchRevocations"
+COMPLETE: Final = "/delegation.v1.DelegationService/CompleteTask"
 _PATIENCE_S: Final = 10.0
 _MANY: Final = 1_000_000
 _FILL: Final = """
@@ -42,7 +42,8 @@ from delegation.core.revocation import Revocation, RevocationKind, RevocationSta
 def resident():
     return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 count, state, before = int(sys.argv[1]), RevocationState(), resident()
-state.add((Revocation(RevocationKind.TASK, secrets.token_bytes(16), 1_790_000_000_000 + each) for each in range(count)), count)
+many = (Revocation(RevocationKind.TASK, secrets.token_bytes(16), 1_790_000_000_000 + each) for each in range(count))
+state.add(many, count)
 gc.collect()
 taken = resident() - before
 asked = [frozenset({revocation_key(RevocationKind.TASK, secrets.token_bytes(16))}) for _ in range(10_000)]
@@ -88,7 +89,7 @@ class _Guard:
     """A connected guard: its state of the feed, and a wake-up for whoever waits for it to know something."""
 
     def __init__(self, channel: Any, trust: TrustBundle) -> None:
-        self._stream = channel.unary_stream(_WATCH)(pb.WatchRevocationsRequest().SerializeToString())
+        self._stream = channel.unary_stream(WATCH)(pb.WatchRevocationsRequest().SerializeToString())
         self._trust = trust
         self.state = RevocationState()
         self._changed = asyncio.Event()
@@ -129,7 +130,7 @@ async def _completed(
     acknowledged_ms: list[float] = []
     reached_ms: list[float] = []
     async with AsyncExitStack() as stack:
-        complete: Any = (await stack.enter_async_context(service.aio_channel())).unary_unary(_COMPLETE)
+        complete: Any = (await stack.enter_async_context(service.aio_channel())).unary_unary(COMPLETE)
         watching: list[_Guard] = []
         for _ in range(guards):
             guard = _Guard(await stack.enter_async_context(service.aio_channel()), trust)

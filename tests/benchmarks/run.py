@@ -33,6 +33,7 @@ GROUPS: Final = {
     "service": ("bench_service", "Service"),
     "postgres": ("bench_postgres", "Service on PostgreSQL"),
     "feed": ("bench_feed", "Revocation feed"),
+    "completions": ("bench_completions", "Many completions"),
     "mcp": ("bench_mcp", "MCP over stdio"),
 }
 
