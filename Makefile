@@ -64,6 +64,10 @@ format: $(RUN) $(PROJECT) $(TEST) $(CHECK) ## put code and contract into their o
 bench: $(RUN) $(PROJECT) $(TEST) ## measure against the bars; writes build/bench/results.json
 	@$(BIN)/python tests/benchmarks/run.py
 
+.PHONY: bench-growth
+bench-growth: $(RUN) $(PROJECT) $(TEST) ## measure again after a million calls (some ten minutes)
+	@$(BIN)/python tests/benchmarks/run.py growth --output build/bench/growth.json $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: $(PEERS) $(PEERS_PROJECT) ## measure against others on the same work (ARGS=--quick, ARGS=--markdown)
 	@$(PEERS_VENV)/bin/python tests/benchmarks/peers/run.py $(ARGS)
@@ -83,6 +87,10 @@ attacks: $(RUN) $(PROJECT) $(TEST) ## try every class of attack, print what came
 .PHONY: faults
 faults: $(RUN) $(PROJECT) $(TEST) faketime ## break a real service under load, count its writes (ARGS="--kills 5 kills disk")
 	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+.PHONY: soak
+soak: $(RUN) $(PROJECT) $(TEST) ## load a real service for SECONDS (3600); does memory, handles or latency grow?
+	@PYTHONPATH=tests $(BIN)/python -m soak $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 # Puts the clock of one process forward and back. Where it cannot be had, that scenario says so.
 .PHONY: faketime

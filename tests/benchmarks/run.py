@@ -35,7 +35,10 @@ GROUPS: Final = {
     "feed": ("bench_feed", "Revocation feed"),
     "completions": ("bench_completions", "Many completions"),
     "mcp": ("bench_mcp", "MCP over stdio"),
+    "growth": ("bench_growth", "Growth, from 10,000 to 1,000,000 recorded calls"),
 }
+SLOW: Final = {"growth"}
+"""Takes many minutes: only when named."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     measured: list[tuple[str, list[report.Row]]] = []
     failed: list[str] = []
-    for group in options.groups or GROUPS:
+    for group in options.groups or [group for group in GROUPS if group not in SLOW]:
         module, title = GROUPS[group]
         try:
             rows = importlib.import_module(module).rows(quick=options.quick)
@@ -69,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure against the bars.")
-    parser.add_argument("groups", nargs="*", metavar="group", help=f"{', '.join(GROUPS)}; all of them if none is named")
+    parser.add_argument(
+        "groups", nargs="*", metavar="group", help=f"{', '.join(GROUPS)}; all that are not slow if none"
+    )
     parser.add_argument("--quick", action="store_true", help="few rounds; numbers mean nothing")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where results.json goes")
     parser.add_argument("--markdown", type=Path, help="a page whose measured part is replaced")

@@ -72,6 +72,7 @@ class Book:
         self._changed = threading.Condition()
         self._asked: set[Write] = set()
         self._acknowledged: set[Write] = set()
+        self._took_s: list[float] = []
         self.answers: Counter[str] = Counter()
         """What else was answered, by reason or exception: refusals, and asking again."""
 
@@ -80,11 +81,18 @@ class Book:
         with self._changed:
             self._asked.update(writes)
 
-    def acknowledge(self, *writes: Write) -> None:
-        """Note what the service says is written."""
+    def acknowledge(self, *writes: Write, took_s: float = 0.0) -> None:
+        """Note what the service says is written, and how long the answer took."""
         with self._changed:
+            self._took_s.append(took_s)
             self._acknowledged.update(writes)
             self._changed.notify_all()
+
+    def took_s(self) -> list[float]:
+        """Give how long each answer took since this was asked last."""
+        with self._changed:
+            taken, self._took_s = self._took_s, []
+            return taken
 
     def answered(self, how: str) -> None:
         """Note another answer."""
@@ -110,6 +118,10 @@ class Book:
     def by_kind(self) -> Counter[Kind]:
         """Count what is acknowledged."""
         return Counter(write.kind for write in self._acknowledged)
+
+    def knows(self, write: Write) -> bool:
+        """Whether it was asked for."""
+        return write in self._asked
 
     def lost(self, found: Counter[Write]) -> set[Write]:
         """Give what was acknowledged and is not there."""

@@ -23,6 +23,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from certificates import now
 from delegation.app import create_root_key, create_service_keys, sign_bundle_file
 from delegation.identity.dev_ca import DevelopmentCa
+from delegation.server.catalogue_file import load_catalogue
 from delegation.signing.sealed_file import SealedFiles
 from delegation.signing.sealed_format import ScryptCost
 from support.caller import Caller
@@ -41,6 +42,7 @@ _CONFIGURATION: Final = """
 listen = "127.0.0.1:{port}"
 trust_domain = "test.example"
 state_dir = "."
+catalogue = "tools.toml"
 
 [tls]
 certificate = "server.pem"
@@ -143,11 +145,13 @@ class Estate:
     Args:
         directory: where all of it lies; to be empty.
         database: lines of the configuration's table `database`; by default a SQLite file in the directory.
+        catalogue: what `tools.toml` says; by default there is none.
     """
 
-    def __init__(self, directory: Path, *, database: str | None = None) -> None:
+    def __init__(self, directory: Path, *, database: str | None = None, catalogue: str = "") -> None:
         self.directory = directory
         self.replicas: list[Replica] = []
+        (directory / "tools.toml").write_text(catalogue)
         self._database = f'path = "{directory}/delegation.sqlite3"' if database is None else database
         began = now() - dt.timedelta(hours=1)  # so that a clock that is put back finds everything valid
         ca = DevelopmentCa.create(TRUST_DOMAIN, now=began)
@@ -166,6 +170,7 @@ class Estate:
             root_passphrase=_PASSPHRASE,
             store=SealedFiles(directory / "keys", lambda: _PASSPHRASE),
             trust_domain=TRUST_DOMAIN,
+            catalogue=load_catalogue(directory / "tools.toml"),
             now_ms=lambda: int(began.timestamp() * 1000),
         )
 
@@ -213,6 +218,15 @@ class Estate:
                 return False
             return bool(answer.status == HealthCheckResponse.SERVING)
 
+    def profile(self) -> Path:
+        """Write the profile of who may do everything, to the first replica, for the SDK."""
+        path = self.directory / "profile.toml"
+        root = (self.directory / "root" / "root.pub").read_text().strip()
+        target = f"127.0.0.1:{self.replicas[0].port}"
+        files = 'ca = "ca/ca.pem"\ncertificate = "client.pem"\nkey = "client.key"'
+        path.write_text(f'target = "{target}"\n{files}\ntrust_root = "{root}"\n')
+        return path
+
     def connecting(self, *ports: int) -> Callable[[], AbstractContextManager[Caller]]:
         """Give what connects so."""
         return lambda: self.connected(*ports)
@@ -224,9 +238,9 @@ class Estate:
 
 
 @contextmanager
-def estate(directory: Path, *, database: str | None = None) -> Iterator[Estate]:
+def estate(directory: Path, *, database: str | None = None, catalogue: str = "") -> Iterator[Estate]:
     """Set up a service; its replicas are killed at the end."""
-    with contextlib.closing(Estate(directory, database=database)) as made:
+    with contextlib.closing(Estate(directory, database=database, catalogue=catalogue)) as made:
         yield made
 
 

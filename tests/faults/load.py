@@ -46,12 +46,14 @@ class Client:
         caller: who may do everything.
         book: where it is noted.
         pause_s: between two writes.
+        lifetime_ms: of its grants; None: the service's own.
     """
 
-    def __init__(self, caller: Caller, book: Book, *, pause_s: float = 0.0) -> None:
+    def __init__(self, caller: Caller, book: Book, *, pause_s: float = 0.0, lifetime_ms: int | None = None) -> None:
         self._caller = caller
         self._book = book
         self._pause_s = pause_s
+        self._lifetime_ms = lifetime_ms
         self.ending = threading.Event()
         self.give_up = threading.Event()
 
@@ -124,7 +126,10 @@ class Client:
         name = secrets.token_hex(12)
         write, key = Write(Kind.GRANT, name.encode()), new_key()
         return self._insist(
-            [write], lambda: self._caller.grant(READ, key=key, purpose=name, idempotency_key=name, max_depth=4)
+            [write],
+            lambda: self._caller.grant(
+                READ, key=key, purpose=name, idempotency_key=name, max_depth=4, lifetime_ms=self._lifetime_ms
+            ),
         )
 
     def _decide(self, question: authorization.CallToDecide) -> authorization.Decision:
@@ -137,6 +142,7 @@ class Client:
         """Ask until there is an answer; what is refused is not written, and raised."""
         self._book.ask(*writes)
         while True:
+            began = time.monotonic()
             try:
                 answer = ask()
             except (ServiceUnavailable, Overloaded, StorageError) as error:
@@ -144,7 +150,7 @@ class Client:
                 if self.give_up.wait((getattr(error, "retry_after_ms", 0) or 0) / 1000 or _AGAIN_S):
                     raise RestedError from None
             else:
-                self._book.acknowledge(*writes)
+                self._book.acknowledge(*writes, took_s=time.monotonic() - began)
                 return answer
 
 
@@ -169,16 +175,23 @@ class Load:
         connect: gives a connected caller who may do everything; closed at the end.
         each: how many clients of each kind.
         pause_s: of each client, between two writes.
+        lifetime_ms: of grants; None: the service's own.
     """
 
     def __init__(
-        self, connect: Callable[[], AbstractContextManager[Caller]], *, each: int = 2, pause_s: float = 0.0
+        self,
+        connect: Callable[[], AbstractContextManager[Caller]],
+        *,
+        each: int = 2,
+        pause_s: float = 0.0,
+        lifetime_ms: int | None = None,
     ) -> None:
         self.book = Book()
         self.failures: list[BaseException] = []
         self._connect = connect
         self._each = each
         self._pause_s = pause_s
+        self._lifetime_ms = lifetime_ms
         self._clients: list[Client] = []
         self._threads: list[threading.Thread] = []
 
@@ -213,7 +226,7 @@ class Load:
     def _run(self, kind: Callable[[Client], Iterator[None]]) -> None:
         try:
             with self._connect() as caller:
-                client = Client(caller, self.book, pause_s=self._pause_s)
+                client = Client(caller, self.book, pause_s=self._pause_s, lifetime_ms=self._lifetime_ms)
                 self._clients.append(client)
                 client.work(kind)
         except (DelegationError, AssertionError, OSError, ValueError) as error:
