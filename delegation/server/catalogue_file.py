@@ -7,6 +7,7 @@
     effects = ["read"]
     labels = ["public"]     # how sensitive results are
     local = true            # may be decided inside the tool; only for reading
+    maximum_feed_age_ms = 5000  # how old the revocation feed may be when it runs; else 60 s for reading, 30 s else
 
 A tool that is not listed is never local. Imported manifests and signed versions of it live elsewhere.
 """
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from delegation.core.limits import NAME_BYTES
+from delegation.core.limits import FEED_AGE_MS, NAME_BYTES
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.server.config_errors import config_error, read_toml
 
@@ -41,6 +42,7 @@ class _Tool(BaseModel):
     effects: Annotated[frozenset[Effect], Field(min_length=1)]
     labels: frozenset[_Label] = frozenset()
     local: bool = False
+    maximum_feed_age_ms: Annotated[int, Field(ge=0, le=FEED_AGE_MS)] = 0
 
     @model_validator(mode="after")
     def _local_only_reads_what_is_public(self) -> Self:
@@ -86,6 +88,7 @@ def load_catalogue(path: Path) -> Catalogue:
                 local=tool.local,
                 labels=tool.labels,
                 owner=tool.owner,
+                maximum_feed_age_ms=tool.maximum_feed_age_ms,
             )
             for tool in file.tool
         )

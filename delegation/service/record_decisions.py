@@ -7,8 +7,11 @@ the guard may speak for these audiences, and which chains it is about.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+import structlog
 
 from delegation.core import limits
 from delegation.core.attest import open_batch
@@ -27,6 +30,7 @@ from delegation.service.late_links import LateLinks
 from delegation.storage import records as stored
 from delegation.storage.port import OutOfSequenceError, ProofUse, Storage
 
+_LOG: Final = structlog.get_logger("delegation")
 _AT_A_TIME: Final = 128
 """Records read in one go: a whole batch would make others wait."""
 
@@ -62,6 +66,7 @@ class RecordDecisions:
         for audience in {record.audience for record in records}:
             caller.require_audience(audience)
         await self._guard_keys.require(caller, batch.guard_key)
+        _tell_of_break_glass(caller, records)
         about = await self._late_links.attribute(caller, records, tokens)
         now_ms = self._now_ms()
         calls, proofs = _calls(caller, batch, records, about, now_ms)
@@ -84,6 +89,13 @@ async def _decoded(batch: DecisionBatch) -> list[DecisionRecord]:
     except Malformed as error:
         raise refusal(Reason.RECORDS_INVALID, detail=str(error)) from None
     return records
+
+
+def _tell_of_break_glass(caller: Caller, records: Sequence[DecisionRecord]) -> None:
+    """Warn of calls that ran by an operator's order, once for each order in a batch."""
+    orders = Counter(record.break_glass for record in records if record.break_glass)
+    for nonce, calls in orders.items():
+        _LOG.warning("break-glass", tool=caller.id, order=nonce.hex(), calls=calls)
 
 
 def _calls(

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from delegation.core.attest import sign_break_glass
 from delegation.core.break_glass import BreakGlass
@@ -22,7 +23,7 @@ from delegation_sdk.guard_grpc import connect_ports
 from delegation_sdk.profile import Profile
 from delegation_sdk.sources import Sources
 from support.fault_proxy import FaultProxy, fault_proxy
-from support.server import identity, running_server
+from support.server import identity, running_server, spiffe_id
 
 PLANNER = "agent/planner"
 SCOPE = Scope(tool("files", "read", path=under("/srv")), tool("files", "write", path=under("/srv"), size=at_most(9)))
@@ -201,11 +202,14 @@ def test_break_glass_lets_work_go_on_and_the_service_records_it(connect, network
     orders.write_text(f"{armored(signed)}\n")
 
     permitted = decide(guard, task)
-    network.heal()
-    clock.ahead_ms = 0
-    deadline = time.monotonic() + PATIENCE_S
-    while guard.pending_records:
-        assert time.monotonic() < deadline
+    with capture_logs() as told:
+        network.heal()
+        clock.ahead_ms = 0
+        deadline = time.monotonic() + PATIENCE_S
+        while guard.pending_records:
+            assert time.monotonic() < deadline
+    warned = {"event": "break-glass", "tool": spiffe_id("tool/files"), "order": order.nonce.hex(), "calls": 1}
+    assert {**warned, "log_level": "warning"} in told
     with Client.connect(server.profile(PLANNER)) as client:
         assert client.lineage.explain_call(permitted.call_id).call.allowed
 

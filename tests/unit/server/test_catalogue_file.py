@@ -100,3 +100,16 @@ def test_a_wrong_catalogue_is_one_line_with_file_key_and_what_to_do(load, tmp_pa
 def test_a_missing_catalogue_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match="does not exist"):
         load_catalogue(tmp_path / "tools.toml")
+
+
+def test_how_old_the_feed_may_be_is_said_for_a_tool_or_left_to_its_effects(load):
+    catalogue = load(READ.replace("local = true", "local = true\nmaximum_feed_age_ms = 5_000") + REFUND)
+    assert catalogue.maximum_feed_age_ms("files", "read") == 5_000
+    assert catalogue.maximum_feed_age_ms("billing", "refund") == 30_000
+    assert catalogue.maximum_feed_age_ms("billing", "unlisted") == 30_000
+
+
+@pytest.mark.parametrize("age_ms", ["-1", "600_001", '"long"'])
+def test_an_age_of_the_feed_that_may_never_be_is_refused(load, age_ms):
+    with pytest.raises(ConfigError, match="maximum_feed_age_ms"):
+        load(READ.replace("local = true", f"maximum_feed_age_ms = {age_ms}"))
