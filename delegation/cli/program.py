@@ -8,6 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from delegation.cli.commands import (
+    agents_list,
+    agents_register,
+    agents_remove,
     break_glass_make_key,
     break_glass_sign,
     calls,
@@ -49,6 +52,11 @@ _COMMANDS: tuple[tuple[Callable[..., Any], str], ...] = (
     (revoke.revoke, "Take authority back, at once."),
     (version.version, "The version of this program."),
 )
+_AGENTS: tuple[tuple[Callable[..., Any], str], ...] = (
+    (agents_list.list_agents, "Who is registered, and who answers for whom."),
+    (agents_register.register, "Say who answers for an agent."),
+    (agents_remove.remove, "Strike an agent off."),
+)
 _KEYS: tuple[tuple[Callable[..., Any], str], ...] = (
     (keys_init.init, "Make root key, service keys and trust bundle."),
     (keys_rotate.rotate, "A new key, published before it signs."),
@@ -78,6 +86,7 @@ def program() -> typer.Typer:
         context = _PASSED_ON if command is demo.demo else _HELP
         app.command(short_help=short, context_settings=context)(command)
     for name, commands, short in (
+        ("agents", _AGENTS, "Registered agents and their owners."),
         ("keys", _KEYS, "Keys, trust bundle and development identities."),
         ("db", _DATABASE, "The service's database."),
         ("break-glass", _BREAK_GLASS, "When the service is away and work must go on."),
@@ -86,9 +95,13 @@ def program() -> typer.Typer:
         group = _group(short)
         group.callback()(_nothing)
         for command, command_short in commands:
-            group.command(command.__name__.replace("_", "-"), short_help=command_short)(command)
+            group.command(_name(command), short_help=command_short)(command)
         app.add_typer(group, name=name, short_help=short)
     return app
+
+
+def _name(command: Callable[..., Any]) -> str:
+    return "list" if command is agents_list.list_agents else command.__name__.replace("_", "-")
 
 
 def _group(text: str, *, epilog: str | None = None) -> typer.Typer:
