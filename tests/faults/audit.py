@@ -17,8 +17,14 @@ _PAGE = 500
 _REVOKED = {RevocationKind.TASK: Kind.COMPLETE, RevocationKind.LINK: Kind.REVOKE}
 
 
-def found(caller: Caller) -> Counter[Write]:
-    """Count every write that is there, each as often as it is there."""
+def found(caller: Caller, *, while_it_is_remembered: bool = True) -> Counter[Write]:
+    """Count every write that is there, each as often as it is there.
+
+    Args:
+        caller: who may see everything.
+        while_it_is_remembered: whether what was revoked cannot have expired yet. Otherwise the feed may have forgotten
+            it: revocations are then not looked for, and a task has ended if it says so itself.
+    """
     seen: Counter[Write] = Counter()
     completed: set[bytes] = set()
     for task in _tasks(caller):
@@ -27,6 +33,8 @@ def found(caller: Caller) -> Counter[Write]:
             completed.add(task.task_id)
         seen.update(Write(Kind.HAND_OFF, link.link_id) for link in caller.task(task.task_id)[1] if link.parent_link_id)
     seen.update(map(_write_of_call, _calls(caller)))
+    if not while_it_is_remembered:
+        return seen + Counter(Write(Kind.COMPLETE, task_id) for task_id in completed)
     revoked = Counter(Write(_REVOKED[each.kind], each.id) for each in _revocations(caller))
     for write in list(revoked):
         if write.kind is Kind.COMPLETE and write.name not in completed:

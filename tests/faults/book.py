@@ -123,6 +123,13 @@ class Book:
         """Whether it was asked for."""
         return write in self._asked
 
+    def without(self, kind: Kind) -> Book:
+        """Give a book of all but one kind."""
+        rest = Book()
+        rest.ask(*(write for write in self._asked if write.kind is not kind))
+        rest.acknowledge(*(write for write in self._acknowledged if write.kind is not kind))
+        return rest
+
     def lost(self, found: Counter[Write]) -> set[Write]:
         """Give what was acknowledged and is not there."""
         return self._acknowledged - found.keys()
