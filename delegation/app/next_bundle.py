@@ -12,7 +12,7 @@ from pathlib import Path
 from delegation.app.key_files import BUNDLE_FILE, former_bundle, system_ms, write_bundle
 from delegation.core.attest import sign_bundle
 from delegation.core.keys import Signer
-from delegation.core.trust import Catalogue, KeyPurpose, TrustBundle, TrustedKey
+from delegation.core.trust import Catalogue, FederatedDomain, KeyPurpose, TrustBundle, TrustedKey
 from delegation.errors import ConfigError
 from delegation.service.bundle_signing import BUNDLE_LIFETIME_MS, next_bundle, sign_trust_bundle, trusted_key
 from delegation.service.key_rotation import CLOCK_LEEWAY_MS, compromised, lacking, retired, rotated
@@ -28,6 +28,7 @@ def sign_bundle_file(
     root_passphrase: bytes,
     trust_domain: str,
     catalogue: Catalogue | None = None,
+    federated: tuple[FederatedDomain, ...] | None = None,
     lifetime_ms: int = BUNDLE_LIFETIME_MS,
     now_ms: Callable[[], int] = system_ms,
 ) -> TrustBundle:
@@ -43,6 +44,7 @@ def sign_bundle_file(
         root_passphrase: of the root key.
         trust_domain: the service's trust domain.
         catalogue: what is said about tools; None: the former bundle's stays.
+        federated: other trust domains, within limits; None: the former bundle's stay.
         lifetime_ms: how long verifiers trust the bundle.
         now_ms: the clock.
 
@@ -60,10 +62,19 @@ def sign_bundle_file(
         keys = [*keys, *_opened(store, purpose, {key.public_key for key in keys}, at_ms)]
     if former is None:
         statement = sign_trust_bundle(
-            root, keys, trust_domain=trust_domain, version=1, now_ms=at_ms, catalogue=catalogue, lifetime_ms=lifetime_ms
+            root,
+            keys,
+            trust_domain=trust_domain,
+            version=1,
+            now_ms=at_ms,
+            catalogue=catalogue,
+            federated=federated or (),
+            lifetime_ms=lifetime_ms,
         )
     else:
-        bundle = next_bundle(former, keys, now_ms=at_ms, catalogue=catalogue, lifetime_ms=lifetime_ms)
+        bundle = next_bundle(
+            former, keys, now_ms=at_ms, catalogue=catalogue, federated=federated, lifetime_ms=lifetime_ms
+        )
         statement = sign_bundle(bundle, root)
     return write_bundle(directory, statement, root.public)
 

@@ -18,7 +18,7 @@ from delegation.cli.views.bundle_table import plain_bundle, print_bundle
 from delegation.core import limits
 from delegation.core.attest import open_bundle
 from delegation.core.codec import decode_bundle
-from delegation.core.trust import Catalogue, KeyPurpose, TrustBundle
+from delegation.core.trust import Catalogue, FederatedDomain, KeyPurpose, TrustBundle
 from delegation.errors import ConfigError
 from delegation.service.key_rotation import SERVICE_KEY_PURPOSES
 from delegation.signing.port import KeyStore
@@ -40,6 +40,15 @@ def read_catalogue(file: Path | None) -> Catalogue | None:
     from delegation.server.catalogue_file import load_catalogue
 
     return load_catalogue(file)
+
+
+def read_federation(file: Path | None, own_domain: str) -> tuple[FederatedDomain, ...] | None:
+    """Read the federated domains that the bundle shall name. Raises `ConfigError`."""
+    if file is None:
+        return None
+    from delegation.app.federation_file import load_federation
+
+    return load_federation(file, own_domain=own_domain, now_ms=system_ms)
 
 
 @dataclass(frozen=True, slots=True)

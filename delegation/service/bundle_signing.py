@@ -8,7 +8,7 @@ from typing import Final
 from delegation.core.attest import catalogue_digest, sign_bundle
 from delegation.core.keys import Signer
 from delegation.core.statement import SignedStatement
-from delegation.core.trust import Catalogue, KeyPurpose, TrustBundle, TrustedKey
+from delegation.core.trust import Catalogue, FederatedDomain, KeyPurpose, TrustBundle, TrustedKey
 
 BUNDLE_LIFETIME_MS: Final = 90 * 24 * 60 * 60 * 1000
 """An operator signs a new one every quarter; rotation of a key signs one in between."""
@@ -27,6 +27,7 @@ def sign_trust_bundle(
     version: int,
     now_ms: int,
     catalogue: Catalogue | None = None,
+    federated: tuple[FederatedDomain, ...] = (),
     lifetime_ms: int = BUNDLE_LIFETIME_MS,
 ) -> SignedStatement:
     """Sign a trust bundle that continues no other.
@@ -38,10 +39,11 @@ def sign_trust_bundle(
         version: higher than that of every bundle before it.
         now_ms: the time.
         catalogue: what is said about tools; None or empty: no tool is local.
+        federated: other trust domains, within limits.
         lifetime_ms: how long verifiers trust it.
     """
     digest = digest_of_catalogue(catalogue)
-    bundle = TrustBundle(trust_domain, version, now_ms, now_ms + lifetime_ms, _sorted(keys), digest)
+    bundle = TrustBundle(trust_domain, version, now_ms, now_ms + lifetime_ms, _sorted(keys), digest, federated)
     return sign_bundle(bundle, root)
 
 
@@ -51,6 +53,7 @@ def next_bundle(
     *,
     now_ms: int,
     catalogue: Catalogue | None = None,
+    federated: tuple[FederatedDomain, ...] | None = None,
     lifetime_ms: int = BUNDLE_LIFETIME_MS,
 ) -> TrustBundle:
     """Make the bundle that follows another: of the next version, and all that is not said stays as it was.
@@ -60,10 +63,19 @@ def next_bundle(
         keys: what it lists.
         now_ms: the time.
         catalogue: another catalogue; None: the former one's digest stays.
+        federated: other federated domains; None: the former ones stay.
         lifetime_ms: how long verifiers trust it.
     """
     digest = former.catalogue_digest if catalogue is None else digest_of_catalogue(catalogue)
-    return TrustBundle(former.trust_domain, former.version + 1, now_ms, now_ms + lifetime_ms, _sorted(keys), digest)
+    return TrustBundle(
+        former.trust_domain,
+        former.version + 1,
+        now_ms,
+        now_ms + lifetime_ms,
+        _sorted(keys),
+        digest,
+        former.federated if federated is None else federated,
+    )
 
 
 def digest_of_catalogue(catalogue: Catalogue | None) -> bytes:

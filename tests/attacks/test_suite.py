@@ -82,6 +82,10 @@ FIELD = {
     "stale authority after resume": {"stale authority after resume"},
     "identity of a hop self-asserted": {"identity of a hop self-asserted"},
     "principal swapped": {"principal swapped", "grant beyond the caller's ceiling"},
+    "federation: another trust domain beyond its limits": {
+        "federated domain beyond its limits",
+        "posing as a federated domain",
+    },
     "receipt missing, forged or for another link": {"receipt missing, forged or for another link"},
 }
 """The classes that every verifier of this kind must refuse, and those of the suite that belong to them."""

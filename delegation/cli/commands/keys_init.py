@@ -28,6 +28,10 @@ TrustDomain = Annotated[
 CatalogueFile = Annotated[
     Path | None, typer.Option("--catalogue", metavar="FILE", show_default=False, help="The catalogue of tools.")
 ]
+FederationFile = Annotated[
+    Path | None,
+    typer.Option("--federation", metavar="FILE", show_default=False, help="Other trust domains and their limits."),
+]
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(

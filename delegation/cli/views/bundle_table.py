@@ -12,7 +12,7 @@ from delegation.cli.untrusted_text import visible
 from delegation.cli.views.chain_tree import print_fields
 from delegation.cli.views.times import moment, relative
 from delegation.core.keys import key_id
-from delegation.core.trust import KeyState, TrustBundle, TrustedKey
+from delegation.core.trust import FederatedDomain, KeyState, TrustBundle, TrustedKey
 
 
 def print_bundle(console: Console, bundle: TrustBundle, root: bytes, now_ms: int) -> None:
@@ -34,6 +34,15 @@ def print_bundle(console: Console, bundle: TrustBundle, root: bytes, now_ms: int
     console.print()
     for key in sorted(bundle.keys, key=lambda each: (each.purpose, -each.not_before_ms)):
         console.print(_key(key, now_ms), soft_wrap=True)
+    for domain in bundle.federated:
+        console.print()
+        console.print(Text.assemble(("federated   ", "label"), (visible(domain.trust_domain), "agent")), soft_wrap=True)
+        agents, principals = (", ".join(map(visible, sorted(names))) or "none" for names in _names(domain))
+        console.print(Text(f"  agents of {agents}; principals of {principals}", "quiet"), soft_wrap=True)
+        for capability in domain.ceiling.capabilities:
+            console.print(Text(f"  at most {visible(capability.describe())}", "quiet"), soft_wrap=True)
+        for key in domain.keys:
+            console.print(Text("  ").append_text(_key(key, now_ms)), soft_wrap=True)
 
 
 def plain_bundle(bundle: TrustBundle, root: bytes) -> dict[str, Any]:
@@ -58,12 +67,26 @@ def plain_bundle(bundle: TrustBundle, root: bytes) -> dict[str, Any]:
             }
             for key in bundle.keys
         ],
+        "federated": [
+            {
+                "trust_domain": domain.trust_domain,
+                "keys": [key.key_id.hex() for key in domain.keys],
+                "agents": sorted(domain.agent_domains),
+                "principals": sorted(domain.principal_issuers),
+                "ceiling": [capability.describe() for capability in domain.ceiling.capabilities],
+            }
+            for domain in bundle.federated
+        ],
     }
 
 
 def root_text(root: bytes) -> str:
     """Write the root's public key as profiles do: `trust_root`."""
     return base64.urlsafe_b64encode(root).rstrip(b"=").decode()
+
+
+def _names(domain: FederatedDomain) -> tuple[frozenset[str], frozenset[str]]:
+    return domain.agent_domains, domain.principal_issuers
 
 
 def _key(key: TrustedKey, now_ms: int) -> Text:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from delegation.core.arguments import Arguments
+from delegation.core.codec import encode_scope
+from delegation.core.keys import SigningKey
 from delegation.core.revocation import Revocation
 from delegation.core.trust import TrustBundle
 from delegation.errors import DelegationError, Reason
@@ -34,6 +36,7 @@ class Moment:
         revoked: what it knows to be revoked.
         started_ms: from when on it remembers proofs.
         feed_ms: when its revocation feed was signed; None: now.
+        followed: the feeds of federated domains that it follows: each domain, its statement key, what it revoked.
     """
 
     now_ms: int = NOW_MS
@@ -41,6 +44,7 @@ class Moment:
     revoked: tuple[Revocation, ...] = ()
     started_ms: int = NOW_MS - 3_600_000
     feed_ms: int | None = None
+    followed: tuple[tuple[str, SigningKey, tuple[Revocation, ...]], ...] = ()
 
 
 USUAL = Moment()
@@ -76,13 +80,28 @@ class Call:
         """Everything that is presented, in one piece."""
         when = self.moment
         moment = (when.now_ms, when.started_ms, when.feed_ms, when.revoked, when.trust.expires_at_ms, when.trust.keys)
+        foreign = (_limits(when.trust), tuple((name, revoked) for name, _, revoked in when.followed))
         parts = (self.token, self.proof, self.audience, self.tool, arguments_text(self.arguments), moment)
         before = b"".join(call.digest for call in (*self.earlier, *self.tried))
+        parts += (foreign,) if when.trust.federated else ()
         return repr((parts, dict(self.defaults))).encode(errors="surrogatepass") + before
 
     @property
     def digest(self) -> bytes:
         return hashlib.sha256(self.content).digest()
+
+
+def _limits(trust: TrustBundle) -> tuple[Any, ...]:
+    return tuple(
+        (
+            each.trust_domain,
+            each.keys,
+            sorted(each.agent_domains),
+            sorted(each.principal_issuers),
+            encode_scope(each.ceiling),
+        )
+        for each in trust.federated
+    )
 
 
 def arguments_text(arguments: RawArguments) -> bytes:

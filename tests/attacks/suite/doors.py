@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import delegation.core.authorize as authorization
@@ -82,7 +83,7 @@ class Kernel:
         arguments = Arguments.parse if isinstance(call.arguments, bytes) else Arguments.of
         sent = arguments(call.arguments)  # type: ignore[arg-type]
         state.require_fresh(MAX_STALENESS_MS, now_ms=now_ms, monotonic_ms=0)
-        chain = verifier.verify(call.token, now_ms=now_ms, revocations=state)
+        chain = verifier.verify(call.token, now_ms=now_ms, revocations=state, federated=_followed(call.moment).get)
         asked = {"audience": call.audience, "tool": call.tool}
         checked = proofs.check_proof(
             call.proof,
@@ -94,6 +95,14 @@ class Kernel:
         )
         replay.use(checked.nonce, checked.issued_at_ms, now_ms)
         authorization.authorize(chain, **asked, arguments=sent, defaults=Arguments.of(call.defaults).values)
+
+
+def _followed(moment: Moment) -> dict[str, RevocationState]:
+    states = {}
+    for name, _, revoked in moment.followed:
+        states[name] = RevocationState()
+        states[name].apply(feed_of(replace(moment, revoked=revoked)), monotonic_ms=0)
+    return states
 
 
 def in_order(call: Call, show: Callable[[Call], object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from attacks.suite.calls import Call, Moment, Presented
@@ -12,6 +13,7 @@ from attacks.suite.worlds import KernelWorld
 from delegation.core.attest import catalogue_digest, open_batch, sign_bundle, sign_feed_entry
 from delegation.core.codec import encode_catalogue
 from delegation.core.codec.canonical import check_name
+from delegation.core.keys import SigningKey
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyState
 from delegation.errors import Malformed, ServiceUnavailable
 from delegation.wire.authorization import CallToDecide
@@ -26,8 +28,8 @@ from support.chains import ROOT, STATEMENTS, bundle
 class _Stream:
     """The feed: one snapshot, then silence."""
 
-    def __init__(self, moment: Moment) -> None:
-        self._pieces = [sign_feed_entry(feed_of(moment), STATEMENTS)]
+    def __init__(self, moment: Moment, signer: SigningKey = STATEMENTS) -> None:
+        self._pieces = [sign_feed_entry(feed_of(moment), signer)]
         self._cancelled = threading.Event()
 
     def open(self, after_position: int) -> _Stream:
@@ -114,13 +116,17 @@ class GuardDoor:
         clock = [moment.started_ms]
         sources = Sources(lambda: clock[0], lambda: 0, Sources.system().random)
         keys = tuple(sorted(moment.trust.keys, key=lambda each: each.key_id))
-        named = {"issued_at_ms": moment.trust.issued_at_ms, "expires_at_ms": moment.trust.expires_at_ms}
+        said = moment.trust
+        named = {"issued_at_ms": said.issued_at_ms, "expires_at_ms": said.expires_at_ms, "federated": said.federated}
         trust = bundle(*keys, catalogue_digest=catalogue_digest(self._catalogue), **named)
         service = _Service(TrustDocuments(sign_bundle(trust, ROOT), encode_catalogue(self._catalogue)))
-        ports = GuardPorts(service, _Stream(moment), service, service)
+        feeds = {name: _Stream(replace(moment, revoked=gone), signer) for name, signer, gone in moment.followed}
+        ports = GuardPorts(service, _Stream(moment), service, service, federated=feeds)
         guard = Guard(audience, ports, trust_root=ROOT.public, sources=sources, max_waiting=100_000)
         clock[0] = moment.now_ms
         guard.open()
+        for watcher in guard._federated._watchers.values():
+            assert watcher.wait_until_known(30)
         return guard, clock
 
     def close(self) -> None:
