@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from delegation.errors import PermissionDenied, Reason, refusal
 
 if TYPE_CHECKING:
     from delegation.core.chain import Principal
     from delegation.core.scope import Scope
+
+_SPIFFE: Final = "spiffe://"
 
 
 class Role(StrEnum):
@@ -119,6 +121,11 @@ class Caller:
     ceiling: Ceiling = Ceiling.NOTHING
     principals: tuple[PrincipalRule, ...] = ()
     owner: str = ""
+
+    @property
+    def trust_domain(self) -> str:
+        """The trust domain that vouches for the id; empty if it is no SPIFFE ID."""
+        return self.id[len(_SPIFFE) :].partition("/")[0] if self.id.startswith(_SPIFFE) else ""
 
     def has_role(self, role: Role) -> bool:
         """Tell whether the caller has a role; to refuse without it, use `require_role`."""

@@ -26,6 +26,8 @@ _LOG: Final = structlog.get_logger("delegation")
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _BURST: Final = 3
 _RETRY_MS: Final = 5_000
+_MAX_WAITING: Final = 256
+"""Calls that wait for one issuer at a time: one that does not answer must not take up the room of all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class RemoteKeys:
         self._looks_left = _BURST
         self._counted_ms = monotonic_ms()
         self._failing = False
+        self._waiting = 0
 
     def known(self) -> Sequence[VerifyingKey]:
         """Return the keys that count now."""
@@ -85,15 +88,21 @@ class RemoteKeys:
         return self._keys
 
     async def renewed(self) -> bool:
-        """Fetch the keys, or wait for a fetch that is under way; False if that was done too often of late."""
+        """Fetch the keys, or wait for a fetch that is under way; False if too often of late, or too many wait."""
+        if self._waiting >= _MAX_WAITING:
+            return False
         if self._looking is None:
             if not self._may_look():
                 return False
             self._begin()
         looking = self._looking
         assert looking is not None  # noqa: S101 - it was just begun
-        # Whoever waits may give up; the others still want to know.
-        await asyncio.shield(looking)
+        self._waiting += 1
+        try:
+            # Whoever waits may give up; the others still want to know.
+            await asyncio.shield(looking)
+        finally:
+            self._waiting -= 1
         return True
 
     async def follow(self) -> None:

@@ -177,7 +177,7 @@ class Grant:
     async def _principal(self, caller: Caller, token: bytes) -> Principal:
         """Say on whose behalf: of whom a token shows, if the caller may; without one, the caller's own."""
         if not token:
-            return Principal(caller.id, self._trust_domain, PrincipalBasis.ASSERTED)
+            return Principal(caller.id, caller.trust_domain or self._trust_domain, PrincipalBasis.ASSERTED)
         if self._principals is None:
             raise InvalidRequest(
                 "a principal_token is not taken: this service has no issuer of ID tokens configured; "

@@ -13,10 +13,10 @@ from delegation.app import build
 from delegation.core.scope import Scope
 from delegation.errors import ConfigError, ServiceUnavailable, Unauthenticated
 from delegation.server.config import load_config
-from delegation_sdk import AsyncClient, Client
+from delegation_sdk import AsyncClient, Client, Guard
 from support.bearers import READ, bearer, grant, recorded
 from support.load import Load, until
-from support.server import TRUST_DOMAIN, spiffe_id
+from support.server import TRUST_DOMAIN, identity, spiffe_id
 from support.spiffe_service import PARTNER, profile_of, spiffe_service
 from support.workload_api import workload_api
 
@@ -25,7 +25,9 @@ PLANNER = spiffe_id("agent/planner")
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    with spiffe_service(tmp_path_factory.mktemp("spiffe")) as made:
+    with spiffe_service(
+        tmp_path_factory.mktemp("spiffe"), identities=[identity("tool/files", "tool", audiences=["files"])]
+    ) as made:
         yield made
 
 
@@ -68,7 +70,8 @@ def test_a_federated_caller_is_judged_by_its_own_bundle(world):
         Client.connect(workload.profile) as client,
     ):
         assert client.agent == f"spiffe://{PARTNER}/agent/planner"
-        client.begin_task("look things up", scope=Scope(READ)).complete()
+        with client.task("look things up", scope=Scope(READ)) as task:
+            assert task.grant.principal.issuer == PARTNER
 
 
 def refused_certificates(world):
@@ -143,6 +146,21 @@ def test_no_call_fails_while_svids_and_cas_of_both_sides_rotate(world):
             load.goes_on()
         assert load.failed == []
         until(lambda: len(channel.generations._in_use) == 1)
+
+
+def test_a_guard_goes_on_while_its_svid_rotates(world):
+    with (
+        world.workload("tool/files") as files,
+        world.workload("agent/planner") as planner,
+        Client.connect(planner.profile) as client,
+        Guard.connect("files", profile=files.profile) as guard,
+        client.task("look things up", scope=Scope(READ)) as task,
+    ):
+        for _ in range(4):
+            with task.call("files", "read", {"path": "/srv/docs/a"}) as call:
+                guard.authorize(call.carriage, "read", {"path": "/srv/docs/a"})
+            files.api.rotate()
+            world.api.rotate()
 
 
 async def test_no_call_of_asyncio_fails_either(world):

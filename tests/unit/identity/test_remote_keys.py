@@ -36,6 +36,9 @@ class Issuer(ThreadingHTTPServer):
         self.hold = threading.Event()
         self.hold.set()
 
+    def handle_error(self, *_: object) -> None:
+        pass  # who asked has given up waiting
+
     def token(self, key_id: str | None) -> UnverifiedToken:
         key = self.keys.get(key_id) or next(iter(self.keys.values()))
         headers = {"kid": key_id} if key_id else {}
@@ -172,6 +175,15 @@ async def test_whoever_gives_up_waiting_takes_the_keys_from_nobody_else(issuer, 
     issuer.hold.set()
     await patient
     assert issuer.asked.count("/jwks") == 1
+
+
+async def test_an_issuer_that_does_not_answer_keeps_a_bounded_number_waiting(issuer, keys):
+    issuer.hold.clear()
+    waiting = [asyncio.create_task(verify_signature(issuer.token("k1"), keys)) for _ in range(256)]
+    assert await asyncio.to_thread(issuer.was_asked.wait, 30)
+    assert await reason_of(issuer.token("k1"), keys) is Reason.SERVICE_UNAVAILABLE
+    issuer.hold.set()
+    await asyncio.gather(*waiting)
 
 
 async def test_a_token_without_kid_takes_the_only_key_of_its_algorithm(issuer, keys):
