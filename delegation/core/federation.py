@@ -70,10 +70,6 @@ class FederatedDomain:
         """Give a key by its id, whatever it is for and whether it is in use."""
         return self._keys.find(key_id)
 
-    def grant_key(self, key_id: bytes, now_ms: int) -> TrustedKey:
-        """Give the grant key of this id. Raises as `TrustBundle.grant_key`."""
-        return self._keys.grant_key(key_id, now_ms)
-
     def statement_key(self, key_id: bytes, now_ms: int) -> bytes:
         """Give the public statement key of this id. Raises as `TrustBundle.statement_key`."""
         return self._keys.statement_key(key_id, now_ms)

@@ -36,6 +36,7 @@ class TrustBundle:
 
     __slots__ = (
         "_domains",
+        "_issuers",
         "_keys",
         "catalogue_digest",
         "expires_at_ms",
@@ -64,6 +65,8 @@ class TrustBundle:
         self.catalogue_digest = catalogue_digest
         self.federated = federated
         self._keys = TrustedKeys(keys)
+        foreign = [key for domain in federated for key in domain.keys]
+        self._issuers = TrustedKeys((*foreign, *keys)) if foreign else self._keys
         # A key that is listed as the own domain's is nobody else's.
         self._domains = {
             key.key_id: domain for domain in federated for key in domain.keys if self._keys.find(key.key_id) is None
@@ -91,8 +94,7 @@ class TrustBundle:
 
     def find(self, key_id: bytes) -> TrustedKey | None:
         """Give a key by its id, whatever it is for and whether it is in use; a federated domain's, too."""
-        key = self._keys.find(key_id)
-        return self._domains[key_id].find(key_id) if key is None and key_id in self._domains else key
+        return self._issuers.find(key_id)
 
     def domain_of(self, key_id: bytes) -> FederatedDomain | None:
         """Give the federated domain whose key this is; None for an own key, and for one that is unknown."""
@@ -130,8 +132,7 @@ class TrustBundle:
             BadSignature: ISSUER_UNKNOWN; ISSUER_NOT_TRUSTED if it is for another purpose, retired, compromised
                 or outside its window.
         """
-        domain = self._domains.get(key_id)
-        return self._keys.grant_key(key_id, now_ms) if domain is None else domain.grant_key(key_id, now_ms)
+        return self._issuers.grant_key(key_id, now_ms)
 
     def statement_key(self, key_id: bytes, now_ms: int) -> bytes:
         """Give the own domain's public statement key of this id. A federated one's is asked of `domain_of`.

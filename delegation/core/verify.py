@@ -117,8 +117,7 @@ class Verifier:
             step_12_receipt_is_there(chain)
         step_13_valid_now(chain, now_ms)
         step_14_not_revoked(chain, revocations)
-        domain = known.trust.domain_of(chain.grant.issuer_key_id)
-        if domain is not None:
+        if known.trust.federated and (domain := known.trust.domain_of(chain.grant.issuer_key_id)) is not None:
             step_14_not_revoked(chain, _revoked_by(domain, federated))
             step_15_within_federation(chain, domain)
         return chain
