@@ -188,6 +188,11 @@ class RevocationState:
         """
         self._interrupted = True
 
+    def lose(self) -> None:
+        """Know nothing any more, for good: for who keeps the list, and finds that it cannot be relied on."""
+        self.position = None
+        self._interrupted = True
+
     @property
     def is_interrupted(self) -> bool:
         """Whether only a whole snapshot makes it fresh again."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from typing import Final
+from typing import Final, NoReturn
+
+import structlog
 
 from delegation.core.attest import sign_feed_entry
 from delegation.core.keys import Signer
@@ -22,6 +24,10 @@ from delegation.service.ids import Clock
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage
 from delegation.storage.records import RevocationRecord
+
+_LOG: Final = structlog.get_logger("delegation")
+
+_UNAVAILABLE: Final = "storage_unavailable"
 
 DEFAULT_HEARTBEAT_MS: Final = 2_000
 LEAST_GATHER_MS: Final = 5
@@ -50,6 +56,10 @@ class RevocationFeed:
         self._heartbeat_seconds = heartbeat_ms / 1000
         self._stored = StoredFeed(storage)
         self._loading = asyncio.Lock()
+        self._loads = 0
+        self._reading: asyncio.Task[None] | None = None
+        self._known_ms = 0
+        self._gone_back = False
         self._recent: deque[tuple[int, Revocation]] = deque(maxlen=_RECENT)
         self._recent_from = 0
         self._published = 0
@@ -74,19 +84,31 @@ class RevocationFeed:
 
     async def stop(self) -> None:
         """Stop following."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *([self._reading] if self._reading else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._announced is not None:
             self._announced.cancel()
 
     async def catch_up(self, position: int) -> None:
-        """Return once what was committed up to a position is known here and being told to watchers."""
+        """Return once what was committed up to a position is known here and being told to watchers.
+
+        Raises:
+            StorageError: the database cannot be read, or has gone back.
+        """
+        await self._load()  # even if we are that far: a database that has gone back gives positions anew
         while self.position < position:
             await self._load()
 
     async def watch(self, after_position: int) -> AsyncGenerator[SignedStatement]:
-        """Yield signed pieces for one watcher, for ever: what it lacks, then deltas and heartbeats."""
+        """Yield signed pieces for one watcher, for ever: what it lacks, then deltas and heartbeats.
+
+        Raises:
+            StorageError: the database cannot be read, or has gone back.
+        """
+        if self._gone_back:
+            self._lose()
         self._watchers += 1
         try:
             async for statement in self._pieces(after_position):
@@ -121,16 +143,42 @@ class RevocationFeed:
     # -- following ---------------------------------------------------------------------------------------
 
     async def _load(self) -> None:
+        """Read what is new. Whoever asks while another reads shares the next reading with all who wait."""
+        wanted = self._loads + 1
         async with self._loading:
+            if self._loads >= wanted:
+                return
+            self._loads += 1
             before = self.position
-            while True:
-                page = await self._storage.feed(self.position, _LOADED_AT_ONCE)
-                self._take(page.entries)
-                if len(page.entries) < _LOADED_AT_ONCE:
-                    self.state.add((), page.head_position)
-                    break
+            while not await self._read_page():
+                pass
         if self.position > before:
             self._announce()
+
+    async def _read_page(self) -> bool:
+        """Read a page of what is new; tell whether it was the last one."""
+        asked_ms = self._now_ms()
+        page = await self._storage.feed(self.position, _LOADED_AT_ONCE)
+        if self._gone_back or page.head_position < self.position:
+            self._lose()
+        self._take(page.entries)
+        if len(page.entries) == _LOADED_AT_ONCE:
+            return False
+        self.state.add((), page.head_position)
+        self._known_ms = max(self._known_ms, asked_ms)
+        return True
+
+    def _lose(self) -> NoReturn:
+        """Decide nothing any more: others may have been told what this database does not know, and the other way round.
+
+        Raises:
+            StorageError: always.
+        """
+        if not self._gone_back:
+            self._gone_back = True
+            self.state.lose()
+            _LOG.error("the database has gone back", do="delegation db acknowledge-rollback, then restart")
+        raise StorageError(_UNAVAILABLE, "the database has gone back behind what this process knows: see the log")
 
     def _take(self, entries: Iterable[RevocationRecord]) -> None:
         for record in entries:
@@ -159,9 +207,23 @@ class RevocationFeed:
             if beats % _SWEEP_BEATS == 0:
                 self._stored.forget()
                 await self._forget()
+            if not await self._has_read():
+                continue  # a replica that hears nothing has nothing to say: watchers go elsewhere, or grow stale
             # What was signed before may be as old as a beat, and no older: watchers judge by its time.
             self._signed.clear()
             self._wake()
+
+    async def _has_read(self) -> bool:
+        """Read the head of the feed; tell whether that was done within a beat."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._load())
+        await asyncio.wait({self._reading}, timeout=self._heartbeat_seconds)  # not cancelled: it holds a connection
+        if not self._reading.done():
+            return False
+        error = self._reading.exception()
+        if error is not None and not isinstance(error, StorageError):
+            log_unexpected("reading the head of the revocation feed", error)
+        return error is None
 
     async def _forget(self) -> None:
         now_ms, more = self._now_ms(), True
@@ -220,6 +282,9 @@ class RevocationFeed:
         return statement
 
     def _time(self) -> int:
-        """Tell the time, never an earlier one than before: to a verifier that would be a rollback."""
-        self._latest_ms = max(self._latest_ms, self._now_ms())
+        """Tell as of when the feed is known, never an earlier time than before: to a verifier that would be a rollback.
+
+        It is the time before the head was last read. What is signed now says nothing about later.
+        """
+        self._latest_ms = max(self._latest_ms, self._known_ms)
         return self._latest_ms

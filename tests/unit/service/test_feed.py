@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import pytest
 
 from delegation.core.attest import open_feed_entry
 from delegation.core.revocation import RevocationKind, RevocationState, revocation_key
-from delegation.errors import Refused, Revoked
+from delegation.errors import Refused, Revoked, StorageError
 from delegation.service import feed as feed_module
 from delegation.service import feed_pieces
 from delegation.service.feed import RevocationFeed
@@ -205,3 +206,49 @@ async def test_a_piece_cannot_be_altered(storage, clock):
         statement = await anext(feed.watch(0))
         with pytest.raises(Refused):
             open_feed_entry(statement._replace(payload=statement.payload + b"\x08\x01"), BUNDLE, now_ms=NOW_MS)
+
+
+# -- a database that cannot be reached, or is not what it was --------------------------------------------------
+
+
+async def test_a_replica_that_cannot_read_the_database_says_nothing_more(storage, clock):
+    async with running(storage, clock, heartbeat_ms=20) as feed:
+        watcher = Verifier(feed)
+        await watcher.next()
+        await watcher.next()
+        await storage.close()
+        last = asyncio.create_task(anext(watcher.watch))
+        silent, _ = await asyncio.wait({last}, timeout=0.2)  # ten heartbeats; one may have been on its way
+        if silent:
+            last = asyncio.create_task(anext(watcher.watch))
+            silent, _ = await asyncio.wait({last}, timeout=0.2)
+        assert not silent
+        last.cancel()
+
+
+async def test_what_is_signed_is_as_old_as_what_was_read(storage, clock):
+    async with running(storage, clock) as feed:
+        clock.now_ms += 10_000
+        watcher = Verifier(feed)
+        assert (await watcher.next()).issued_at_ms == NOW_MS
+        await feed.catch_up(await storage.revoke([revocation("now")]))
+        assert (await watcher.next()).issued_at_ms == NOW_MS + 10_000
+
+
+async def test_a_database_that_has_gone_back_ends_every_decision(storage, clock, tmp_path):
+    async with running(storage, clock, heartbeat_ms=20) as feed:
+        for name in "abc":
+            await feed.catch_up(await storage.revoke([revocation(name)]))
+        with closing(sqlite3.connect(tmp_path / "service.sqlite3")) as rewound:
+            rewound.execute("DELETE FROM revocations WHERE position > 1")
+            rewound.execute("UPDATE feed_head SET position = 1")
+            rewound.commit()
+        with pytest.raises(StorageError, match="gone back"):
+            await feed.catch_up(1)
+        with pytest.raises(Revoked, match="feed_stale"):
+            feed.state.check(key_of("anything"))
+        await storage.revoke([revocation("d"), revocation("e"), revocation("f")])
+        with pytest.raises(StorageError, match="gone back"):
+            await feed.catch_up(4)
+        with pytest.raises(StorageError, match="gone back"):
+            await anext(feed.watch(0))
