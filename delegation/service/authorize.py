@@ -20,7 +20,7 @@ from delegation.core.call import Proof
 from delegation.core.chain import TraceIds, VerifiedChain
 from delegation.core.proof import check_proof, proof_id
 from delegation.core.verify import Verifier
-from delegation.errors import Reason, Refused, refusal
+from delegation.errors import Reason, Refused, StorageError, refusal
 from delegation.identity.port import Caller
 from delegation.service.attribution import attributed, attribution
 from delegation.service.decision_span import describe
@@ -159,6 +159,8 @@ class Authorize:
             authorize(chain, audience=question.audience, tool=question.tool, arguments=arguments)
         except Refused as error:
             refused = error
+        except StorageError:
+            raise  # there is no decision, so none is recorded: whoever asks again may get one
         except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
             log_unexpected("deciding a call", error)
             refused = refusal(Reason.INTERNAL)

@@ -71,12 +71,24 @@ DOCUMENT: Final = DOCUMENTS.select().where(
     documents.c.kind == sa.bindparam("kind"), documents.c.version == sa.bindparam("version")
 )
 HEAD: Final = sa.select(feed_head.c.position)
-FEED: Final = (
-    REVOCATIONS.select()
-    .where(revocations.c.position > sa.bindparam("after"), revocations.c.expires_ms > sa.bindparam("live_at_ms"))
-    .order_by(revocations.c.position)
-    .limit(_AT_MOST)
+
+
+def _feed(live_at_ms: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    after = revocations.c.position > sa.bindparam("after")
+    return (
+        REVOCATIONS.select()
+        .where(after, revocations.c.expires_ms > live_at_ms)
+        .order_by(revocations.c.position)
+        .limit(_AT_MOST)
+    )
+
+
+_LIVE_AT: Final = sa.bindparam("live_at_ms", type_=sa.BigInteger)
+FEED: Final = _feed(_LIVE_AT)
+FEED_BY_THE_DATABASES_CLOCK: Final = _feed(
+    sa.func.least(_LIVE_AT, sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1000, sa.BigInteger))
 )
+"""Leaves nothing out that has not expired by the database's clock, too: a replica's own may be ahead."""
 
 
 def _chain() -> sa.Select[Any]:

@@ -53,7 +53,7 @@ _OPEN_OFFERS: Final = Statement(queries.OPEN_OFFERS)
 _DOCUMENT: Final = Statement(queries.DOCUMENT)
 _NEWEST_DOCUMENT: Final = Statement(queries.NEWEST_DOCUMENT)
 _HEAD: Final = Statement(queries.HEAD)
-_FEED: Final = Statement(queries.FEED)
+_FEED: Final = Statement(queries.FEED, postgres=queries.FEED_BY_THE_DATABASES_CLOCK)
 
 _OUTCOMES_AT_ONCE: Final = 500
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 import asyncpg
 import pytest
 
-from delegation.errors import Conflict, StorageError
-from delegation.storage.port import CallFilter, OutOfSequenceError, ReplayedProofError, RevokedMeanwhileError
+from delegation.errors import ConfigError, Conflict, StorageError
+from delegation.storage.port import (
+    REVOCATION_KEPT_MS,
+    CallFilter,
+    OutOfSequenceError,
+    ReplayedProofError,
+    RevokedMeanwhileError,
+)
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 from delegation.storage.postgres.session import FEED_LOCK
 from delegation.storage.records import OfferRecord, RecorderState
@@ -260,3 +267,93 @@ async def test_a_statement_that_takes_too_long_is_given_up_with_an_error(url):
     await blocking.close()
     await storage.decide(a_call())
     await storage.close()
+
+
+# -- clocks, and databases that go back --------------------------------------------------------------------------------
+
+
+async def test_what_a_replica_forgets_or_leaves_out_has_expired_by_the_databases_clock_too(replicas):
+    now_ms = time.time_ns() // 1_000_000
+    await replicas[0].revoke([a_revocation(expires_ms=now_ms + 120_000), a_revocation(expires_ms=now_ms - 1)])
+    ahead_ms = now_ms + 300_000
+    page = await replicas[1].feed(0, 10, live_at_ms=ahead_ms)
+    assert [entry.position for entry in page.entries] == [1]
+    assert await replicas[1].purge_expired(ahead_ms) == 1
+    assert [entry.position for entry in (await replicas[0].feed(0, 10)).entries] == [1]
+    behind_ms = now_ms - 300_000
+    assert await replicas[1].purge_expired(behind_ms) == 0
+
+
+GO_BACK = "DELETE FROM revocations WHERE position > 5; UPDATE feed_head SET position = 5;"
+GO_ON = (
+    "INSERT INTO revocations SELECT 'task', decode(md5(n::text), 'hex'), 1, 9999999999999, 'x', 'x', n"
+    " FROM generate_series(6, 11) AS n; UPDATE feed_head SET position = 11;"
+)
+
+
+@pytest.mark.parametrize("rewind", [GO_BACK, GO_BACK + GO_ON], ids=["behind", "caught up meanwhile"])
+async def test_a_replica_under_which_the_database_has_gone_back_does_nothing_more(url, replicas, rewind):
+    for _ in range(10):
+        await replicas[0].revoke([a_revocation(expires_ms=9_999_999_999_999)])
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await asyncio.gather(*(storage.feed_beyond(9) for storage in replicas))
+        await asyncio.gather(*(storage._look() for storage in replicas))
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"BEGIN; {rewind} COMMIT")
+    await connection.close()
+    for storage in replicas:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                try:
+                    await storage.check()
+                    await asyncio.sleep(0.05)
+                except StorageError as error:
+                    assert "acknowledge-rollback" in str(error)  # noqa: PT017
+                    break
+        for refused in (storage.decide(a_call()), storage.feed(0, 10), storage.revoke([a_revocation()])):
+            with pytest.raises(StorageError, match="gone back"):
+                await refused
+    anew = PostgresStorage(PostgresServer(url))
+    await anew.open()
+    await anew.decide(a_call())
+    await anew.close()
+
+
+async def test_a_password_that_is_away_for_a_moment_stops_nothing_for_good(url):
+    away = False
+
+    def password() -> str:
+        if away:
+            raise ConfigError("cannot read database.password_file")
+        return "any"
+
+    storage = PostgresStorage(PostgresServer(url, password=password))
+    other = PostgresStorage(PostgresServer(url))
+    await asyncio.gather(storage.open(), other.open())
+    away = True
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    for refused in (storage.decide(a_call()), storage.head_position(), storage.check()):
+        with pytest.raises(StorageError):
+            await refused
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while len(storage._watcher._said) < 2:  # noqa: ASYNC110 - until both its tasks have tried in vain
+            await asyncio.sleep(0.05)
+    away = False
+    await other.revoke([a_revocation()])
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert await storage.feed_beyond(0) == 1
+    await storage.decide(a_call())
+    await connection.close()
+    await asyncio.gather(storage.close(), other.close())
+
+
+async def test_a_tasks_revocation_lasts_as_long_as_a_renewal_that_came_between(replicas):
+    task = a_task(expires_ms=NOW_MS + 86_400_000)
+    await replicas[0].add_grant(task, a_link(task))
+    await replicas[1].revoke([a_revocation("task", task.task_id, expires_ms=NOW_MS + 60_000)])
+    (entry,) = (await replicas[0].feed(0, 10)).entries
+    assert entry.expires_ms == task.expires_ms + REVOCATION_KEPT_MS

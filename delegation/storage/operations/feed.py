@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import sqlalchemy as sa
 
 from delegation.storage.operations.operation import Lock, Operation, Transaction
+from delegation.storage.port import REVOCATION_KEPT_MS
 from delegation.storage.rows import REVOCATIONS
-from delegation.storage.schema import revocations
+from delegation.storage.schema import revocations, tasks
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 POSITIONS_LOST: Final = 2**32
 """More positions than can have been given out since a backup; and a fraction of those that an integer holds."""
 
+_TASK: Final = "task"
+_TASK_EXPIRES = Statement(sa.select(tasks.c.expires_ms).where(tasks.c.task_id == sa.bindparam("task_id")))
 _ADD = Statement(REVOCATIONS.insert())
 _STANDING = Statement(
     sa.select(revocations.c.position, revocations.c.expires_ms)
@@ -63,5 +66,15 @@ class Revoke(Operation[int]):
 
     def apply(self, transaction: Transaction) -> int:
         """Enter all; the last position is the one from which all hold."""
-        positions = [enter(transaction, revocation) for revocation in self.revocations]
+        positions = [enter(transaction, _long_enough(transaction, revocation)) for revocation in self.revocations]
         return max(positions, default=transaction.head())
+
+
+def _long_enough(transaction: Transaction, revocation: RevocationRecord) -> RevocationRecord:
+    """Let a task's revocation last as long as its grant, which may have been renewed a moment ago."""
+    if revocation.kind != _TASK:
+        return revocation
+    row = transaction.one(_TASK_EXPIRES, task_id=revocation.id)
+    if row is None:
+        return revocation
+    return replace(revocation, expires_ms=max(revocation.expires_ms, int(row[0]) + REVOCATION_KEPT_MS))

@@ -89,6 +89,13 @@ class Transaction(ABC):
     def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
         """Insert rows, each in the order of the statement's parameters."""
 
+    def judged_now_ms(self, now_ms: int) -> int:
+        """Return the time to judge by whether something is over: never later than the database's own, if it has one.
+
+        One replica's clock may be ahead, and what it forgets is forgotten for all.
+        """
+        return now_ms
+
     def head(self) -> int:
         """Return the revocation feed's last position."""
         return self._read_marks().head

@@ -149,14 +149,15 @@ class PurgeExpired(Operation[int]):
 
     def apply(self, transaction: Transaction) -> int:
         """Delete what expired longest ago, from each table; under its lock, by one replica at a time."""
-        gone = self._forget_proofs(transaction)
+        now_ms = transaction.judged_now_ms(self.now_ms)
+        gone = self._forget_proofs(transaction, now_ms)
         for statement in _FORGET:
-            gone += transaction.change(statement, ended_ms=self.now_ms, at_most=self.limit)
+            gone += transaction.change(statement, ended_ms=now_ms, at_most=self.limit)
         return gone
 
-    def _forget_proofs(self, transaction: Transaction) -> int:
+    def _forget_proofs(self, transaction: Transaction, now_ms: int) -> int:
         # Whoever's clock said that they are old: what is forgotten is not taken again.
-        row = transaction.one(_LAST_TO_FORGET, ended_ms=self.now_ms - PROOF_KEPT_MS, at_most=self.limit)
+        row = transaction.one(_LAST_TO_FORGET, ended_ms=now_ms - PROOF_KEPT_MS, at_most=self.limit)
         if row is None or row[0] is None:
             return 0
         transaction.move_horizon(int(row[0]))

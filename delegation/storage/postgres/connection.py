@@ -23,6 +23,18 @@ _MARGIN_S: Final = 2.0
 _DEAD_PEER_MS: Final = 15_000
 _LOCAL: Final = ("", "localhost", "127.0.0.1", "::1")
 
+CLOCK_MS: Final = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+"""The server's own time, in SQL."""
+
+DRIVER_ERRORS: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""All that asyncpg raises; an error of the connection itself comes as it is."""
+
 _LOST: Final = ("08", "57P")
 """Classes of SQLSTATE after which a connection is of no use any more: exceptions of the connection, shutdowns."""
 
@@ -56,6 +68,8 @@ class PostgresServer:
         }
         if self.password is not None:
             given["password"] = self.password
+        if "target_session_attrs" not in parse_qs(urlsplit(self.url).query):
+            given["target_session_attrs"] = "read-write"  # a standby knows less than what was acknowledged
         if not self._says_how_to_encrypt() and not self._is_local():
             given["ssl"] = "verify-full"
         return given
@@ -105,7 +119,9 @@ async def prepare(connection: Connection) -> None:
 
 def lost(error: BaseException) -> bool:
     """Tell whether a connection is of no use after an error."""
-    if isinstance(error, (OSError, TimeoutError)):
+    if isinstance(error, OSError):
+        return True
+    if isinstance(error, asyncpg.InternalClientError):
         return True
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate or "").startswith(_LOST)
@@ -121,6 +137,10 @@ def of_the_database(error: BaseException) -> bool:
 
 def unavailable(error: BaseException) -> StorageError:
     """Make the error for a database that failed. PostgreSQL's own messages may hold values, so they stay out."""
+    if isinstance(error, ConfigError):  # ours, and without a value: the password's file was away for a moment
+        failure = StorageError("storage_unavailable", str(error))
+        failure.__cause__ = error
+        return failure
     state = getattr(error, "sqlstate", None)
     what = type(error).__name__ + (f", SQLSTATE {state}" if state else "")
     failure = StorageError("storage_unavailable", f"the database failed: {what}")
@@ -143,10 +163,10 @@ def cannot_connect(server: PostgresServer, error: BaseException) -> StorageError
 
 @contextlib.contextmanager
 def storage_errors() -> Iterator[None]:
-    """Turn the driver's errors into `StorageError`."""
+    """Turn the driver's errors into `StorageError`, and those of settings that were right when the service started."""
     try:
         yield
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (*DRIVER_ERRORS, ConfigError) as error:
         raise unavailable(error) from error
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import asyncpg
 
 from delegation.storage.facts import DatabaseFacts
-from delegation.storage.postgres.connection import Connection, PostgresServer, cannot_connect, connect
+from delegation.storage.postgres.connection import DRIVER_ERRORS, Connection, PostgresServer, cannot_connect, connect
 
 
 async def read_facts(server: PostgresServer) -> DatabaseFacts:
     """Look at a database. Raises `StorageError`, `ConfigError` if it cannot be reached or read."""
     try:
         connection = await connect(server)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DRIVER_ERRORS as error:
         raise cannot_connect(server, error) from error
     try:
         return DatabaseFacts(
@@ -26,7 +26,7 @@ async def read_facts(server: PostgresServer) -> DatabaseFacts:
             newest_record_ms=0,  # there is a clock to ask
             clock_ms=int(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp()) * 1000")),
         )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DRIVER_ERRORS as error:
         raise cannot_connect(server, error) from error
     finally:
         connection.terminate()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from delegation.errors import DelegationError
 from delegation.storage import migrations
-from delegation.storage.postgres.connection import PostgresServer, cannot_connect, connect, unavailable
+from delegation.storage.postgres.connection import DRIVER_ERRORS, PostgresServer, cannot_connect, connect, unavailable
 from delegation.storage.postgres.session import MIGRATION_LOCK
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ async def _alone(server: PostgresServer, work: Callable[[sa.Connection], T]) -> 
         raise
     except sa.exc.DBAPIError as error:
         raise unavailable(error.orig or error) from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DRIVER_ERRORS as error:
         raise cannot_connect(server, error) from error
     finally:
         await engine.dispose()

@@ -9,6 +9,7 @@ import asyncpg
 
 from delegation.errors import StorageError
 from delegation.storage.postgres.connection import (
+    DRIVER_ERRORS,
     Connection,
     PostgresServer,
     cannot_connect,
@@ -36,6 +37,7 @@ class PostgresReaders:
         self._server = server
         self._pool: Any = None
         self._waiting = 0
+        self._refusing = ""
 
     async def open(self) -> None:
         """Make the first connection. Raises `StorageError`."""
@@ -47,7 +49,7 @@ class PostgresReaders:
                 init=prepare,
                 reset=_nothing,  # questions leave nothing behind
             )
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DRIVER_ERRORS as error:
             raise cannot_connect(self._server, error) from error
 
     async def close(self) -> None:
@@ -62,14 +64,18 @@ class PostgresReaders:
         except StorageError:
             pool.terminate()
 
+    def refuse(self, why: str) -> None:
+        """Answer nothing from now on."""
+        self._refusing = why
+
     async def read(self, question: Callable[[Snapshot], T], *, of_one_moment: bool = False) -> T:
         """Answer a question. A connection that turns out to be lost is replaced once: asking again changes nothing."""
         return await self.use(lambda connection: _answer(connection, question, of_one_moment=of_one_moment))
 
     async def use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Do something that may be done twice on a connection. Raises `StorageError`."""
-        if self._pool is None:
-            raise StorageError("storage_unavailable", "the database is not open")
+        if self._pool is None or self._refusing:
+            raise StorageError("storage_unavailable", self._refusing or "the database is not open")
         if self._waiting >= _WAITING_LIMIT:
             raise StorageError("overloaded", f"{_WAITING_LIMIT} questions are waiting for the database")
         self._waiting += 1

@@ -15,6 +15,8 @@ import asyncpg
 from delegation.storage.operations.group import GroupTransaction, alone, together
 from delegation.storage.operations.operation import Lock, lock_of
 from delegation.storage.postgres.connection import (
+    CLOCK_MS,
+    DRIVER_ERRORS,
     Connection,
     PostgresServer,
     cannot_connect,
@@ -67,6 +69,11 @@ class PostgresTransaction(PostgresSnapshot, GroupTransaction):
         width = statement.key_columns
         wait_for(self._connection.executemany(statement.postgres.text, sorted(rows, key=lambda row: row[:width])))
 
+    def judged_now_ms(self, now_ms: int) -> int:
+        """Return the earlier of a replica's time and the database's."""
+        row = wait_for(self._connection.fetchrow(f"SELECT {CLOCK_MS}"))
+        return min(now_ms, int(row[0]))
+
     def move_head(self, by: int) -> int:
         """Move the feed's head, and have the other replicas told."""
         self.moved_feed = True
@@ -105,14 +112,14 @@ class PostgresSession:
         """Make the connection. Raises `StorageError`."""
         try:
             self._connection = await connect(self._server)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DRIVER_ERRORS as error:
             raise cannot_connect(self._server, error) from error
 
     async def close(self) -> None:
         """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*DRIVER_ERRORS):
                 await connection.close(timeout=self._server.connect_timeout_ms / 1000)
 
     async def run(self, operations: Sequence[Operation[Any]]) -> Sequence[object]:
@@ -162,7 +169,7 @@ class PostgresSession:
             if lost(error):
                 raise ConnectionError
             await connection.execute("ROLLBACK")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DRIVER_ERRORS:
             connection.terminate()
             self._connection = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from delegation.storage.postgres.history import GONE_BACK, GoneBackError, History
 from delegation.storage.postgres.migration import schema_for_serving, upgrade
 from delegation.storage.postgres.readers import PostgresReaders
 from delegation.storage.postgres.session import PostgresSession
@@ -33,6 +34,7 @@ class PostgresStorage(Reads, Writes):
         self._pool = PostgresReaders(server)
         self._writer: LoopWriter[Operation[Any]] = LoopWriter(PostgresSession(server), queue_limit=queue_limit)
         self._watcher = Watcher(server, self._look)
+        self._history = History()
         Reads.__init__(self, self._pool)
         Writes.__init__(self, self._writer)
 
@@ -79,7 +81,17 @@ class PostgresStorage(Reads, Writes):
         self._watcher.listener(hears)
 
     async def _look(self) -> None:
-        self._moved_to(await self.head_position())
+        try:
+            self._moved_to(await self._history.look(self._pool, seen=self._head))
+        except GoneBackError:
+            self._writer.refuse(GONE_BACK)
+            self._pool.refuse(GONE_BACK)
+            raise
+
+    def _moved_to(self, position: int) -> int:
+        if position > self._head:
+            self._watcher.hint()
+        return super()._moved_to(position)
 
 
 async def _require_writable(connection: Connection) -> None:

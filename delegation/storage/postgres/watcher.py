@@ -11,14 +11,16 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-import asyncpg
+import structlog
 
-from delegation.errors import StorageError
-from delegation.storage.postgres.connection import Connection, PostgresServer, connect
+from delegation.errors import ConfigError, StorageError
+from delegation.storage.postgres.connection import DRIVER_ERRORS, Connection, PostgresServer, connect
 from delegation.storage.postgres.session import FEED_CHANNEL
 
 if TYPE_CHECKING:
     from delegation.storage.port import Hears
+
+_LOG: Final = structlog.get_logger("delegation")
 
 RELAY_CHANNEL: Final = "delegation_relay"
 """What replicas tell one another."""
@@ -44,6 +46,7 @@ class Watcher:
         self._hint = asyncio.Event()
         self._hears: list[Hears] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._said: set[str] = set()
 
     def start(self) -> None:
         """Begin to listen and to look."""
@@ -55,6 +58,10 @@ class Watcher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def hint(self) -> None:
+        """Look at the feed's head soon."""
+        self._hint.set()
+
     def listener(self, hears: Hears) -> None:
         """Have somebody called with everything that replicas tell one another, this one's own words included."""
         self._hears.append(hears)
@@ -65,18 +72,36 @@ class Watcher:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._hint.wait()
             self._hint.clear()
-            with contextlib.suppress(StorageError):
-                await self._look()
+            await self._survived("looking at the feed's head", self._look())
 
     async def _listen(self) -> None:
         while True:
-            with contextlib.suppress(OSError, StorageError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                connection = await connect(self._server)
-                try:
-                    await self._listen_on(connection)
-                finally:
-                    connection.terminate()
+            await self._survived("listening to other replicas", self._listen_once())
             await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
+
+    async def _listen_once(self) -> None:
+        connection = await connect(self._server)
+        try:
+            await self._listen_on(connection)
+        finally:
+            connection.terminate()
+
+    async def _survived(self, doing: str, work: Awaitable[object]) -> None:
+        """Do something that is done again whatever becomes of it: a replica that does not listen is a danger."""
+        try:
+            await work
+        except (*DRIVER_ERRORS, StorageError, ConfigError) as error:
+            self._say(doing, error, "warning")
+        except Exception as error:  # noqa: BLE001 - the type says enough; its text may hold a value
+            self._say(doing, error, "error")
+        else:
+            self._said.discard(doing)
+
+    def _say(self, doing: str, error: Exception, level: str) -> None:
+        """Log what failed, once until it works again."""
+        if doing not in self._said:
+            self._said.add(doing)
+            getattr(_LOG, level)("the database is not reached", doing=doing, type=type(error).__qualname__)
 
     async def _listen_on(self, connection: Connection) -> None:
         """Listen until the connection is lost, which a question now and then finds out."""

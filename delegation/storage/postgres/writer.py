@@ -65,6 +65,10 @@ class LoopWriter(WriteQueue[O]):
         self._wake.set()
         await self._task
 
+    def refuse(self, why: str) -> None:
+        """Refuse everything from now on."""
+        self._ended = why
+
     def submit(self, operation: O) -> asyncio.Future[object]:
         """Queue an operation; its future gets the result. Raises `StorageError` as `check` does."""
         self.check()

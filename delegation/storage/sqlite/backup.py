@@ -12,14 +12,24 @@ from delegation.private_files import create_private
 from delegation.storage.sqlite.facts import read_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from delegation.storage.facts import DatabaseFacts
 
 
-def copy_database(source: Path, target: Path) -> DatabaseFacts:
+def copy_database(
+    source: Path,
+    target: Path,
+    *,
+    before_it_is_there: Callable[[Path, DatabaseFacts], None] = lambda _path, _facts: None,
+) -> DatabaseFacts:
     """Copy a database, whole and of one moment, into a new file that only its owner may read; verify the copy.
+
+    Args:
+        source: the database.
+        target: the file.
+        before_it_is_there: given the finished copy before it gets its name; nothing is left if it raises.
 
     Raises:
         ConfigError: the target exists, or cannot be written.
@@ -38,21 +48,23 @@ def copy_database(source: Path, target: Path) -> DatabaseFacts:
                 _require_whole(source, copy)
         except sqlite3.Error as error:
             raise StorageError("storage_unavailable", f"cannot copy {source}: {error}") from error
-        _sync(temporary)
         facts = read_facts(temporary)
         if not facts.schema:
             raise StorageError("storage_unavailable", f"{source} is no database of this program: correct the path")
+        before_it_is_there(temporary, facts)
+        _sync(temporary)
     return facts
 
 
-def mark(path: Path, kind: str, version: int, content: bytes) -> None:
-    """Add a document to a database that nobody serves. Raises `StorageError`."""
+def mark(path: Path, kind: str, *, at_ms: int) -> None:
+    """Add the next version of a document, without content, to a database that nobody serves. Raises `StorageError`."""
     try:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(
-                "INSERT INTO documents (kind, version, content, stored_ms) VALUES (?, ?, ?, ?)",
-                (kind, version, content, version),
+                "INSERT INTO documents (kind, version, content, stored_ms)"
+                " SELECT ?, coalesce(max(version), 0) + 1, x'', ? FROM documents WHERE kind = ?",
+                (kind, at_ms, kind),
             )
     except sqlite3.Error as error:
         raise StorageError("storage_unavailable", f"cannot write {path}: {error}") from error
