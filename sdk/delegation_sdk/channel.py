@@ -28,6 +28,7 @@ _REPEATED: Final = {
 # What flows ask for is idempotent. Guards ask AuthorizationService, and are denied at once when it is down.
 _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],  # replicas take turns; one that is gone is left out
+    "healthCheckConfig": {"serviceName": ""},  # and so is one that says of itself that it is not well
     "methodConfig": [
         {
             "name": [

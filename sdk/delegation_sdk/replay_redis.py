@@ -20,14 +20,17 @@ TIMEOUT_S: Final = 0.5
 CLOCKS_DIFFER_MS: Final = 5_000
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _KEPT_MS: Final = limits.PROOF_MEMORY_MS + 2 * limits.NOT_BEFORE_LEEWAY_MS
-"""Longer than a proof counts, by guards' clocks that differ: Redis counts by its own."""
+"""Longer than a proof counts. Redis counts by its own clock: so a guard with another one is told that, and denies."""
 
-# The store's identity changes whenever a key may have been lost; the time of that is told by the guard that notices.
-# KEYS: the proof, the store itself. ARGV: kept for ms, now, issued at, what may lie between clocks.
+# The store's identity changes whenever a key may have been lost; from the time when that is noticed on, it remembers.
+# KEYS: the proof, the store itself. ARGV: kept for ms, now, issued at, the store's least age, how clocks may differ.
 _USE: Final = """
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local evicted = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
 if not run or not evicted then return 'unknown' end
+local time = redis.call('TIME')
+local here = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+if math.abs(here - tonumber(ARGV[2])) > tonumber(ARGV[5]) then return 'clocks differ' end
 local identity = run .. ':' .. evicted
 local known = redis.call('HMGET', KEYS[2], 'identity', 'since_ms')
 local since_ms = known[2]
@@ -50,9 +53,9 @@ class RedisReplay:
     Args:
         url: `rediss://USER:PASSWORD@HOST:PORT/DB` (TLS), `redis://…`, or `unix:///PATH`.
         prefix: Of all keys; guards of one audience must have the same. It may have a user of its own in Redis,
-            allowed `+set +hset +hmget +info +eval +evalsha +script|load ~PREFIX*`.
+            allowed `+set +hset +hmget +info +time +eval +evalsha +script|load ~{PREFIX}*`.
         allow_plaintext: True to let proofs be answered for by whoever is on the way to another machine.
-        clocks_differ_ms: By how much the clocks of guards and agents may differ.
+        clocks_differ_ms: By how much the clocks of guards and of Redis may differ; else the guard denies.
         timeout_s: How long a guard waits for Redis before it denies, seconds.
         options: Of `redis.Redis.from_url`, such as `ssl_ca_certs`.
 
@@ -89,6 +92,7 @@ class RedisReplay:
         self._use: Any = self._redis.register_script(_USE)
         # In braces: a cluster keeps both keys of a script on one node.
         self._prefix = f"{{{prefix}}}"
+        self._clocks_differ_ms = clocks_differ_ms
         self._margin_ms = limits.PROOF_FUTURE_MS + clocks_differ_ms
 
     def use(self, proof: ProofUse) -> None:
@@ -105,6 +109,8 @@ class RedisReplay:
             raise refusal(Reason.PROOF_STALE, detail="the shared store does not remember for so long")
         if came_of == b"replayed":
             raise refusal(Reason.PROOF_REPLAYED)
+        if came_of == b"clocks differ":
+            raise refusal(Reason.SERVICE_UNAVAILABLE, detail="the clocks of this guard and the shared store differ")
         if came_of != b"used":
             raise refusal(Reason.SERVICE_UNAVAILABLE, detail="the shared store of proofs does not say what it is")
 
@@ -127,7 +133,7 @@ class RedisReplay:
     def _ask(self, key: str, kept_ms: int, now_ms: int, issued_at_ms: int, margin_ms: int) -> Any:
         keys = [f"{self._prefix}{key}", f"{self._prefix}store"]
         try:
-            return self._use(keys=keys, args=[kept_ms, now_ms, issued_at_ms, margin_ms])
+            return self._use(keys=keys, args=[kept_ms, now_ms, issued_at_ms, margin_ms, self._clocks_differ_ms])
         except self._failures as error:
             detail = f"the shared store of proofs cannot be asked ({type(error).__name__})"
             raise refusal(Reason.SERVICE_UNAVAILABLE, detail=detail) from None

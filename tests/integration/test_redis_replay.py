@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -16,13 +17,18 @@ from delegation.core.limits import PROOF_FUTURE_MS, PROOF_MEMORY_MS
 from delegation.core.trust import Effect
 from delegation.errors import BadProof, ConfigError, Reason, Refused, Undecided
 from delegation_sdk import Scope, any_call
-from delegation_sdk.replay_redis import CLOCKS_DIFFER_MS, RedisReplay
+from delegation_sdk.replay_redis import RedisReplay
 from delegation_sdk.shared_replay import ProofUse
+from delegation_sdk.sources import Sources
 from delegation_sdk.testing import Authority
 from support.redis import free_port, running_redis
 
-BIRTH_MS = 1_800_000_000_000
-SETTLED_MS = BIRTH_MS + PROOF_FUTURE_MS + CLOCKS_DIFFER_MS
+DIFFER_MS = 100_000
+"""By how much clocks may differ here: Redis has the machine's, and these tests one of their own."""
+
+YOUNG_MS = PROOF_FUTURE_MS + DIFFER_MS
+BIRTH_MS = time.time_ns() // 1_000_000 - DIFFER_MS + 40_000
+SETTLED_MS = BIRTH_MS + YOUNG_MS
 """From then on the store of these tests takes proofs."""
 
 
@@ -34,9 +40,13 @@ def server(tmp_path):
 
 @pytest.fixture
 def store(server):
-    store = settled(RedisReplay(server.url))
+    store = settled(open_store(server.url))
     yield store
     store.close()
+
+
+def open_store(url, **options):
+    return RedisReplay(url, clocks_differ_ms=DIFFER_MS, **options)
 
 
 def settled(store):
@@ -72,14 +82,14 @@ def use(store, each):
 
 @pytest.mark.spec("P-8")
 def test_a_proof_is_used_once_whichever_guard_is_shown_it(server, store):
-    other = RedisReplay(server.url)
+    other = open_store(server.url)
     assert [use(each, proof(1)) for each in (store, other, store)] == ["used", "proof_replayed", "proof_replayed"]
     assert use(other, proof(1, audience="mail")) == "used"
 
 
 @pytest.mark.spec("P-8")
 def test_of_many_guards_at_once_one_is_told_yes(server, store):
-    stores = [store, *(RedisReplay(server.url) for _ in range(7))]
+    stores = [store, *(open_store(server.url) for _ in range(7))]
     together = Barrier(8)
 
     def show(each):
@@ -93,7 +103,7 @@ def test_of_many_guards_at_once_one_is_told_yes(server, store):
 
 
 def test_the_prefix_keeps_stores_apart(server, store):
-    other = settled(RedisReplay(server.url, prefix="other:"))
+    other = settled(open_store(server.url, prefix="other:"))
     assert [use(store, proof(1)), use(other, proof(1))] == ["used", "used"]
 
 
@@ -132,9 +142,9 @@ def test_what_may_be_forgotten_is_not_taken_again(server, store, loss):
             server.client().flushall()
         case _:
             server.client().delete(b"{delegation:}store")
-    lost_ms = SETTLED_MS + 1
+    lost_ms = BIRTH_MS + 1
     assert use(store, proof(1, now_ms=lost_ms)) == "proof_stale"
-    again_ms = lost_ms + PROOF_FUTURE_MS + CLOCKS_DIFFER_MS
+    again_ms = lost_ms + YOUNG_MS
     assert use(store, proof(2, issued_at_ms=again_ms - 1, now_ms=again_ms)) == "proof_stale"
     assert use(store, proof(2, issued_at_ms=again_ms, now_ms=again_ms)) == "used"
 
@@ -142,19 +152,19 @@ def test_what_may_be_forgotten_is_not_taken_again(server, store, loss):
 @pytest.mark.spec("P-6", "P-10")
 def test_a_redis_that_drops_keys_for_want_of_memory_is_not_believed(tmp_path):
     with running_redis(tmp_path, "--maxmemory", "3mb", "--maxmemory-policy", "allkeys-random") as server:
-        store = settled(RedisReplay(server.url))
+        store = settled(open_store(server.url))
         assert use(store, proof(1)) == "used"
         client, number = server.client(), 0
         while not client.info("stats")["evicted_keys"]:
             client.set(f"other {number}", os.urandom(10_000))
             number += 1
-        assert use(store, proof(1, now_ms=SETTLED_MS + 1)) == "proof_stale"
+        assert use(store, proof(1, now_ms=BIRTH_MS + 1)) == "proof_stale"
 
 
 @pytest.mark.spec("P-9")
 def test_a_redis_that_is_full_or_gone_denies_and_one_that_is_back_is_used(tmp_path):
     with running_redis(tmp_path, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
-        store = settled(RedisReplay(server.url))
+        store = settled(open_store(server.url))
         client = server.client()
         fill(client)
         assert use(store, proof(1)) == "service_unavailable"
@@ -162,8 +172,8 @@ def test_a_redis_that_is_full_or_gone_denies_and_one_that_is_back_is_used(tmp_pa
         server.stop()
         assert use(store, proof(1)) == "service_unavailable"
         server.start()
-        assert use(store, proof(1)) == "proof_stale"
-        again_ms = SETTLED_MS + PROOF_FUTURE_MS + CLOCKS_DIFFER_MS
+        assert use(store, proof(1, now_ms=BIRTH_MS + 1)) == "proof_stale"
+        again_ms = BIRTH_MS + 1 + YOUNG_MS
         assert use(store, proof(1, issued_at_ms=again_ms, now_ms=again_ms)) == "used"
 
 
@@ -178,10 +188,10 @@ def test_over_tls_with_the_certificate_checked(tmp_path):
     others = ("--tls-ca-cert-file", str(ca), "--tls-auth-clients", "no", "--bind", "127.0.0.1")
     with running_redis(tmp_path, *tls, *others):
         url = f"rediss://localhost:{port}/0"
-        store = settled(RedisReplay(url, ssl_ca_certs=str(ca)))
+        store = settled(open_store(url, ssl_ca_certs=str(ca)))
         assert [use(store, proof(1)), use(store, proof(1))] == ["used", "proof_replayed"]
         with pytest.raises(Undecided, match="service_unavailable"):
-            RedisReplay(url).use(proof(2))
+            open_store(url).use(proof(2))
 
 
 @pytest.mark.parametrize("url", ["redis://cache.example:6379/0", "https://localhost", "redis://10.0.0.7/0", ""])
@@ -197,6 +207,14 @@ def test_neither_texts_nor_errors_show_the_password(server):
     assert "hunter2" not in f"{store!r} {caught.value!s} {caught.value!r}"
 
 
+@pytest.mark.spec("P-8", "P-9")
+@pytest.mark.parametrize("off_ms", [-DIFFER_MS - 60_000, DIFFER_MS + 60_000])
+def test_a_guard_with_another_clock_is_denied_for_redis_forgets_by_its_own(store, off_ms):
+    at_ms = time.time_ns() // 1_000_000 + off_ms
+    with pytest.raises(Undecided, match="clocks of this guard and the shared store differ"):
+        store.use(proof(1, issued_at_ms=at_ms, now_ms=at_ms))
+
+
 # -- break-glass of single use -------------------------------------------------------------------------------
 
 
@@ -209,7 +227,7 @@ def order(not_before_ms=SETTLED_MS):
 
 @pytest.mark.spec("B-7")
 def test_a_statement_of_single_use_is_used_once_by_all_guards(server, store):
-    other = RedisReplay(server.url)
+    other = open_store(server.url)
     other.use_order(order(), now_ms=SETTLED_MS)
     with pytest.raises(Undecided, match="was used"):
         store.use_order(order(), now_ms=SETTLED_MS)
@@ -222,13 +240,19 @@ def test_it_does_not_count_where_its_use_may_have_been_forgotten(server, store):
         store.use_order(order(), now_ms=SETTLED_MS + 1)
 
 
+def later():
+    """Clocks that are ahead by as much as the store must be old."""
+    real = Sources.system()
+    return Sources(lambda: real.now_ms() + SETTLED_MS - BIRTH_MS - 60_000, real.monotonic_ms, os.urandom)
+
+
 # -- guards --------------------------------------------------------------------------------------------------
 
 
 def test_two_instances_of_a_tool_take_a_proof_once_between_them(server):
-    with Authority(local={("files", "read")}) as authority:
+    with Authority(local={("files", "read")}, sources=later()) as authority:
         task = authority.client("spiffe://test.example/agent/a").begin_task("x", scope=Scope(any_call("files", "read")))
-        stores = [RedisReplay(server.url, clocks_differ_ms=-PROOF_FUTURE_MS) for _ in range(2)]
+        stores = [settled(open_store(server.url)), open_store(server.url)]
         first, second = (authority.guard_for("files", replay=store) for store in stores)
         call = task.call("files", "read", {})
         first.authorize(call.carriage, "read", {})
@@ -241,9 +265,9 @@ def test_two_instances_of_a_tool_take_a_proof_once_between_them(server):
 
 
 async def test_it_is_the_same_for_asyncio(server):
-    with Authority(local={("files", "read")}) as authority:
+    with Authority(local={("files", "read")}, sources=later()) as authority:
         task = authority.client("spiffe://test.example/agent/a").begin_task("x", scope=Scope(any_call("files", "read")))
-        guard = authority.guard_for("files", replay=RedisReplay(server.url, clocks_differ_ms=-PROOF_FUTURE_MS))
+        guard = authority.guard_for("files", replay=settled(open_store(server.url)))
         call = task.call("files", "read", {})
         await guard.aio.authorize(call.carriage, "read", {})
         with pytest.raises(BadProof, match="proof_replayed"):
