@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from delegation.app.database import relay_of, storage_of
+from delegation.app.database import lock_of, relay_of, storage_of
 from delegation.app.development import (
     developer_id,
     development_ca,
@@ -82,6 +82,7 @@ class Application:
         self._feed: RevocationFeed | None = None
         self._server: Server | None = None
         self._gauges: Gauges | None = None
+        self._lock = lock_of(config)
         self._sources: IdentitySources | None = None
         self.tls: RotatingTls | None = None
 
@@ -107,8 +108,13 @@ class Application:
             StorageError: the database cannot be used, or is of a newer version.
         """
         parts, config = self._parts, self.config
+        self._lock.take()
         storage: Storage = storage_of(config)
-        await storage.open()
+        try:
+            await storage.open()
+        except BaseException:
+            self._lock.release()
+            raise
         self._storage = storage
         try:
             await parts.trust.start(storage)
@@ -190,6 +196,7 @@ class Application:
             await self._feed.stop()
         if self._storage is not None:
             await self._storage.close()
+        self._lock.release()
 
     def look_at_keys(self) -> None:
         """Look at once whether trust bundle or keys have changed, rather than in a moment."""

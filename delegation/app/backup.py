@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from delegation.app.database import storage_of
+from delegation.app.database import lock_of, storage_of
 from delegation.app.key_files import system_ms
 from delegation.app.known_position import KnownPosition
 from delegation.errors import ConfigError
@@ -42,21 +42,24 @@ def restore_database(config: ServerConfig, file: Path, *, now_ms: Callable[[], i
     if present := [path for path in beside if path.exists()]:
         raise ConfigError(f"{present[0]} exists: stop the service, and move it away together with -wal and -shm")
     make_private_directory(target.parent)
-    facts = copy_database(file, target)
-    if facts.schema not in revisions():
-        target.unlink()
-        raise newer_schema(facts.schema)
-    mark(target, RESTORED, now_ms(), b"")
-    return facts
+    known = frozenset(revisions())
+
+    def judge_and_mark(copy: Path, facts: DatabaseFacts) -> None:
+        if facts.schema not in known:
+            raise newer_schema(facts.schema)
+        mark(copy, RESTORED, at_ms=now_ms())
+
+    return copy_database(file, target, before_it_is_there=judge_and_mark)
 
 
 def acknowledge(config: ServerConfig, because: str, *, now_ms: Callable[[], int] = system_ms) -> int:
     """Go on with a database that is older than what was given out; return where the revocation feed goes on.
 
     Raises:
-        ConfigError, StorageError: the database cannot be used.
+        ConfigError, StorageError: the database cannot be used, or is being served.
     """
     known = KnownPosition(config.state_dir)
+    lock = lock_of(config)
 
     async def go_on() -> int:
         storage = storage_of(config)
@@ -66,7 +69,11 @@ def acknowledge(config: ServerConfig, because: str, *, now_ms: Callable[[], int]
         finally:
             await storage.close()
 
-    position = asyncio.run(go_on())
+    lock.take()
+    try:
+        position = asyncio.run(go_on())
+    finally:
+        lock.release()
     known.replace(position)
     return position
 

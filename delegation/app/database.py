@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from delegation.app.serving_lock import ServingLock
 from delegation.errors import ConfigError
 from delegation.server.config import ServerConfig
 from delegation.storage.facts import DatabaseFacts
@@ -31,6 +32,11 @@ def storage_of(config: ServerConfig) -> SqliteStorage | PostgresStorage:
 def relay_of(storage: Storage) -> Relay | None:
     """Give what replicas over one database tell one another by; None if there is one process only."""
     return None if isinstance(storage, SqliteStorage) else cast("PostgresStorage", storage)
+
+
+def lock_of(config: ServerConfig) -> ServingLock:
+    """Give the lock that who serves the database must hold."""
+    return ServingLock(config.database_path if config.database.url is None else None)
 
 
 def facts_of(config: ServerConfig) -> DatabaseFacts | None:

@@ -14,7 +14,7 @@ from delegation.storage.port import Storage
 from delegation.storage.records import DocumentRecord
 
 RESTORED: Final = "restored"
-"""The document that a restored database is marked with; its version is the time."""
+"""The document that a restored database is marked with; its versions count the restores."""
 
 ACKNOWLEDGED: Final = "restore_acknowledged"
 _WHAT_TO_DO: Final = (
@@ -43,7 +43,7 @@ async def require_no_rollback(storage: Storage, *, known_position: int) -> None:
     if restored is None:
         return
     acknowledged = await storage.document(ACKNOWLEDGED)
-    if acknowledged is None or acknowledged.version < restored.version:
+    if acknowledged is None or _restore_of(acknowledged) < restored.version:
         raise ConfigError(f"the database was restored from a backup: {_WHAT_TO_DO}")
 
 
@@ -61,7 +61,15 @@ async def acknowledge_rollback(storage: Storage, *, known_position: int, because
     """
     at_ms = now_ms()
     restored = await storage.document(RESTORED)
+    former = await storage.document(ACKNOWLEDGED)
     position = await storage.rejoin(ahead_of=known_position, proofs_until_ms=at_ms)
-    version = at_ms if restored is None else max(at_ms, restored.version)
-    await storage.put_document(DocumentRecord(ACKNOWLEDGED, version, because.encode(), at_ms))
+    version = 1 if former is None else former.version + 1
+    content = f"{restored.version if restored else 0} {because}".encode()
+    await storage.put_document(DocumentRecord(ACKNOWLEDGED, version, content, at_ms))
     return position
+
+
+def _restore_of(acknowledged: DocumentRecord) -> int:
+    """Tell which restore somebody has acknowledged: the number before what they said."""
+    number = acknowledged.content.partition(b" ")[0]
+    return int(number) if number.isdigit() else 0

@@ -171,6 +171,33 @@ def test_a_proof_that_may_have_been_used_before_the_restore_is_not_taken_again(m
         assert caller.decide(task, "files", "read", {}).refusal is None
 
 
+def test_each_restore_has_to_be_acknowledged_whatever_the_clock_says(made, db, tmp_path):
+    db("backup", str(tmp_path / "copy"))
+    lose(made)
+    db("restore", str(tmp_path / "copy"))
+    db("acknowledge-rollback", "--because", "the first time")
+    with closing(sqlite3.connect(made.directory / "delegation.sqlite3")) as connection:
+        connection.execute("UPDATE documents SET stored_ms = stored_ms + 10000000000 WHERE kind LIKE 'restore%'")
+        connection.commit()
+    made.replicas[0].start()
+    db("backup", str(tmp_path / "later"))
+    lose(made)
+    db("restore", str(tmp_path / "later"))
+    assert "acknowledge-rollback" in refused_to_start(made)
+    db("acknowledge-rollback", "--because", "the second time")
+    made.replicas[0].start()
+
+
+def test_a_database_has_one_process_that_serves_it_and_nobody_goes_on_with_it_meanwhile(made, db):
+    second = made.replica()
+    with pytest.raises(AssertionError, match="another process serves"):
+        second.start()
+    code, line = db("acknowledge-rollback", "--because", "in a hurry")
+    assert (code, "another process serves" in line) == (exit_codes.CONFIG, True)
+    made.replicas[0].kill()
+    second.start()  # the lock ended with its process
+
+
 # -- what a copy is not put over, and what is not taken for one
 
 
