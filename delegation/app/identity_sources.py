@@ -11,7 +11,7 @@ import grpc
 import structlog
 
 from delegation.errors import ConfigError
-from delegation.identity.claims import PLAIN_TYPE, Expected
+from delegation.identity.claims import Expected
 from delegation.identity.https_get import HttpsGet
 from delegation.identity.jws import require_library
 from delegation.identity.mtls import MtlsAuthenticator
@@ -20,6 +20,7 @@ from delegation.identity.principal_tokens import PrincipalTokens
 from delegation.identity.remote_keys import KeyPolicy, RemoteKeys
 from delegation.identity.spiffe import parse_spiffe_id
 from delegation.identity.token_callers import TokenCallers, TokenIssuer
+from delegation.identity.token_rules import PLAIN_TYPE
 from delegation.identity.workload_api import JwtSvidKeys, Svid, WorkloadApi
 from delegation.server.config import ServerConfig
 from delegation.server.config_sections import TlsFiles

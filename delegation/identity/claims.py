@@ -13,12 +13,7 @@ from typing import Any, Final
 from delegation.core.names import is_name
 from delegation.errors import Reason
 from delegation.identity.jws import BadToken, UnverifiedToken
-
-CLOCK_SKEW_MS: Final = 30_000
-MAX_LIFETIME_MS: Final = 24 * 60 * 60 * 1000
-ACCESS_TOKEN_TYPE: Final = "at+jwt"
-PLAIN_TYPE: Final = "jwt"
-"""Of a token that does not say what it is: `typ` is absent or `JWT`."""
+from delegation.identity.token_rules import CLOCK_SKEW_MS, MAX_LIFETIME_MS, PLAIN_TYPE
 
 _LATEST_S: Final = 253_402_300_799  # the end of the year 9999: later is a mistake in the unit
 

@@ -6,40 +6,14 @@ No redirects, no proxies from the environment, no compression, no cookies.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from delegation.errors import ConfigError, ServiceUnavailable
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 _OK: Final = 200
-
-
-def check_url(url: str, *, what: str, over_tls: bool = False) -> str:
-    """Return a URL that may be fetched: https, or http on this machine; without user, password and fragment.
-
-    Args:
-        url: The URL.
-        what: What it is of, for the error.
-        over_tls: Whether http is refused on this machine, too.
-
-    Raises:
-        ConfigError: It is no such URL.
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port  # raises for one that is none
-    except ValueError:
-        raise ConfigError(f"{what} is no URL: write https://HOST/PATH") from None
-    if not host or parts.username is not None or parts.password is not None or "#" in url or not url.isprintable():
-        raise ConfigError(f"{what} is not of the form https://HOST/PATH")
-    if parts.scheme != "https" and (over_tls or parts.scheme != "http" or not _is_loopback(host)):
-        raise ConfigError(f"{what} must begin with https://")
-    return url
 
 
 class HttpsGet:
@@ -91,12 +65,3 @@ async def _read(response: object) -> bytes:
         if len(content) > MAX_DOCUMENT_BYTES:
             raise ServiceUnavailable("its answer is too large")
     return content
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -19,15 +19,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from delegation.errors import ConfigError, Reason
+from delegation.identity.token_rules import ALGORITHM_OF_CURVE, ALGORITHMS, RSA_ALGORITHMS
 
 MAX_TOKEN_BYTES: Final = 16 * 1024
 """Tokens with long lists of groups have some 8 KiB; what is larger is not a token but work."""
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
-_RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
-_OF_CURVE: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-ALGORITHMS: Final = frozenset({*_RSA, *_OF_CURVE.values(), "EdDSA"})
 _MIN_RSA_BITS: Final = 2048
 _SEGMENTS: Final = 3
 
@@ -121,9 +119,9 @@ def check_signature(token: UnverifiedToken, key: VerifyingKey) -> None:
 def algorithms_of(key: object) -> frozenset[str]:
     """Return the algorithms that a public key's kind permits; none for a weak key or another kind."""
     if isinstance(key, RSAPublicKey):
-        return frozenset(_RSA) if key.key_size >= _MIN_RSA_BITS else frozenset()
+        return frozenset(RSA_ALGORITHMS) if key.key_size >= _MIN_RSA_BITS else frozenset()
     if isinstance(key, EllipticCurvePublicKey):
-        return frozenset({_OF_CURVE[key.curve.name]}) if key.curve.name in _OF_CURVE else frozenset()
+        return frozenset({ALGORITHM_OF_CURVE[key.curve.name]}) if key.curve.name in ALGORITHM_OF_CURVE else frozenset()
     if isinstance(key, Ed25519PublicKey):
         return frozenset({"EdDSA"})
     return frozenset()

@@ -16,9 +16,9 @@ from typing import Final
 import structlog
 
 from delegation.errors import DelegationError, RequestFailed
-from delegation.identity.https_get import check_url
 from delegation.identity.jwks import parse_jwks
-from delegation.identity.jws import ALGORITHMS, VerifyingKey
+from delegation.identity.jws import VerifyingKey
+from delegation.identity.token_rules import ALGORITHMS, check_url
 
 Fetch = Callable[[str], Awaitable[bytes]]
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from delegation.errors import ConfigError, Reason, ServiceUnavailable, Unauthenticated
-from delegation.identity.claims import PLAIN_TYPE, Expected, check_claims, name_of
+from delegation.identity.claims import Expected, check_claims, name_of
 from delegation.identity.jws import BadToken, UnverifiedToken, read_token
 from delegation.identity.key_source import KeySource, verify_signature
 from delegation.identity.port import Caller, KnownCallers, TokenHolder
 from delegation.identity.spiffe import parse_spiffe_id
+from delegation.identity.token_rules import PLAIN_TYPE
 
 _BEARER: Final = "bearer "
 _JOSE: Final = "jose"  # JWT-SVID 2.3 permits it beside JWT

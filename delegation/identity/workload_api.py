@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from delegation.errors import ConfigError
 from delegation.identity.jwks import usable_key
-from delegation.identity.jws import ALGORITHMS, VerifyingKey
+from delegation.identity.jws import VerifyingKey
+from delegation.identity.token_rules import ALGORITHMS
 
 if TYPE_CHECKING:
     from spiffe.workloadapi.workload_api_client import WorkloadApiClient

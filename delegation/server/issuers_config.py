@@ -9,11 +9,16 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, model_validator
 
 from delegation.errors import DelegationError
-from delegation.identity.claims import ACCESS_TOKEN_TYPE, CLOCK_SKEW_MS, MAX_LIFETIME_MS, PLAIN_TYPE
-from delegation.identity.https_get import check_url
-from delegation.identity.jws import ALGORITHMS
 from delegation.identity.port import PrincipalRule, TokenHolder
 from delegation.identity.spiffe import check_trust_domain
+from delegation.identity.token_rules import (
+    ACCESS_TOKEN_TYPE,
+    ALGORITHMS,
+    CLOCK_SKEW_MS,
+    MAX_LIFETIME_MS,
+    PLAIN_TYPE,
+    check_url,
+)
 from delegation.server.config_sections import Section
 from delegation.server.listen import ListenAddress, parse_listen_address
 

@@ -19,7 +19,7 @@ KERNEL = sorted((ROOT / "delegation" / "core").rglob("*.py"))
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter"}
 # In these rooms a module is either what others see (the port and its values) or an adapter that only app sees.
 OPEN_TO_OTHERS = {
-    "delegation.identity": {"port", "profile", "spiffe"},
+    "delegation.identity": {"port", "profile", "spiffe", "token_rules"},
     "delegation.signing": {"port"},
     "delegation.storage": {"port", "records"},
 }

@@ -38,9 +38,11 @@ WITHOUT_EXTRAS = """
 import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"alembic", "grpc_health", "grpc_reflection", "httpx2", "jwt", "mcp",
-            "mcp_types", "pydantic", "pydantic_settings", "re2", "rich", "spiffe", "sqlalchemy", "starlette", "structlog",
-            "typer", "uvloop"}:
+        if name.partition(".")[0] in {
+            "alembic", "grpc_health", "grpc_reflection", "httpx2", "jwt", "mcp", "mcp_types",
+            "pydantic", "pydantic_settings", "re2", "rich", "spiffe", "sqlalchemy", "starlette",
+            "structlog", "typer", "uvloop"
+        }:
             raise ModuleNotFoundError(name)
         if name == "opentelemetry.sdk" or name.startswith("opentelemetry.exporter"):
             raise ModuleNotFoundError(name)

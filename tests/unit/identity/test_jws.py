@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from delegation.errors import Reason
 from delegation.identity.jwks import parse_jwks, usable_key
-from delegation.identity.jws import ALGORITHMS, MAX_TOKEN_BYTES, BadToken, check_signature, read_token
+from delegation.identity.jws import MAX_TOKEN_BYTES, BadToken, check_signature, read_token
+from delegation.identity.token_rules import ALGORITHMS
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 RSA = rsa.generate_private_key(65537, 2048)

@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certificates import TestCa
 from delegation.errors import ConfigError, Reason, ServiceUnavailable
-from delegation.identity.https_get import MAX_DOCUMENT_BYTES, HttpsGet, check_url
+from delegation.identity.https_get import MAX_DOCUMENT_BYTES, HttpsGet
 from delegation.identity.jws import BadToken, UnverifiedToken, read_token
 from delegation.identity.key_source import verify_signature
 from delegation.identity.remote_keys import KeyPolicy, RemoteKeys
+from delegation.identity.token_rules import check_url
 
 
 class Issuer(ThreadingHTTPServer):
