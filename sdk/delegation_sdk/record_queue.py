@@ -72,6 +72,8 @@ class RecordQueue:
         self._lock = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
         self._in_flight: Shipment | None = None
+        self._flying: list[_Waiting] = []
+        self._before = 0  # what was acknowledged under former keys
         self._sequence = 1
         self._head = GENESIS
         self._known: OrderedDict[bytes, None] = OrderedDict()
@@ -84,13 +86,13 @@ class RecordQueue:
     @property
     def acknowledged(self) -> int:
         """How many records the service has acknowledged."""
-        return self._sequence - 1
+        return self._before + self._sequence - 1
 
     @property
     def appended(self) -> int:
         """How many records there have been."""
         with self._lock:
-            return self._sequence - 1 + self.pending
+            return self.acknowledged + self.pending
 
     def require_room(self) -> None:
         """Refuse to decide what could not be recorded.
@@ -134,11 +136,28 @@ class RecordQueue:
             if shipment is None or next_sequence != shipment.next_sequence:
                 raise refusal(Reason.RECORDS_INVALID, detail="the service counts this guard's records differently")
             self._in_flight = None
+            self._flying = []
             self._sequence, self._head = shipment.next_sequence, shipment.head
             for digest in shipment.chains:
                 self._known[digest] = None
             while len(self._known) > MAX_KNOWN_CHAINS:
                 self._known.popitem(last=False)
+
+    def begin_anew(self, key: Signer) -> bool:
+        """Number what is not acknowledged from 1 again, under a fresh key; tell whether that can help.
+
+        For a service that has lost records it had acknowledged: after a restore from a backup this guard's numbers do
+        not continue what it has. Where it has acknowledged nothing under the present key, it has lost nothing of it.
+        """
+        with self._lock:
+            if self._sequence == 1:
+                return False
+            self._waiting.extendleft(reversed(self._flying))
+            self._in_flight, self._flying = None, []
+            self._before += self._sequence - 1
+            self._key, self._sequence, self._head = key, 1, GENESIS
+            self._known.clear()  # chains may be lost as well
+            return True
 
     def _sign_next(self) -> Shipment:
         records: list[bytes] = []
@@ -153,7 +172,7 @@ class RecordQueue:
                 tokens[each.chain_digest] = each.token
             records.append(each.record)
             record_bytes += len(each.record)
-            self._waiting.popleft()
+            self._flying.append(self._waiting.popleft())
         batch, signed = sign_batch(
             records, first_sequence=self._sequence, previous_hash=self._head, guard_key=self._key
         )

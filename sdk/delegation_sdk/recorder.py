@@ -1,7 +1,8 @@
 """Decision records and outcomes on their way to the service, in the background.
 
 The queue is bounded and a decision that does not fit in is not taken. A batch is sent again, byte for byte, until the
-service has acknowledged it. There is no gRPC here: a `RecordSink` is (see `recorder_grpc`).
+service has acknowledged it. A service that has lost what it acknowledged gets what waits under a fresh key. There is no
+gRPC here: a `RecordSink` is (see `recorder_grpc`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import Final, NamedTuple, Protocol
 
 from delegation.core.attest import sign_outcome
 from delegation.core.codec import decode_outcome, encode_outcome
-from delegation.core.keys import Signer
+from delegation.core.keys import Signer, SigningKey
 from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.statement import SignedStatement
-from delegation.errors import DelegationError, Malformed, Reason, ServiceUnavailable, refusal
+from delegation.errors import DelegationError, Malformed, Reason, Refused, ServiceUnavailable, refusal
 from delegation_sdk.backoff import Backoff
 from delegation_sdk.log import warn
 from delegation_sdk.record_queue import MAX_WAITING, RecordQueue
@@ -57,6 +58,7 @@ class Recorder:
         self._key = key
         self._queue = RecordQueue(key, capacity=capacity)
         self._outcomes: deque[_Reported] = deque()
+        self._random = sources.random
         self._backoff = Backoff(sources.random)
         self._work = threading.Event()
         self._closing = threading.Event()
@@ -138,13 +140,32 @@ class Recorder:
 
     def _deliver_once(self) -> None:
         if shipment := self._queue.take():
-            self._queue.acknowledge(self._sink.record(shipment.batch, shipment.tokens))
+            try:
+                next_sequence = self._sink.record(shipment.batch, shipment.tokens)
+            except Refused as error:
+                if error.reason is not Reason.RECORDS_INVALID or not self._begin_anew():
+                    raise
+                return  # what was in flight is signed anew, and sent the next time
+            self._queue.acknowledge(next_sequence)
         acknowledged = self._queue.acknowledged
         ready = [each for each in tuple(self._outcomes) if each.after <= acknowledged]
         if ready:
             self._sink.report([sign_outcome(_writable(each.outcome), self._key) for each in ready], self._key.public)
             for _ in ready:
                 self._outcomes.popleft()
+
+    def _begin_anew(self) -> bool:
+        """Go on under a fresh key with what waits; tell whether that can help."""
+        key = SigningKey.generate(self._random)
+        if not self._queue.begin_anew(key):
+            return False
+        former, self._key = self._key, key
+        warn(
+            "the service has lost decision records that it had acknowledged to the guard key %s; going on as %s",
+            former.key_id.hex(),
+            key.key_id.hex(),
+        )
+        return True
 
 
 def _writable(outcome: Outcome) -> Outcome:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 
 import pytest
 
@@ -9,9 +10,10 @@ from delegation.core.attest import open_batch, open_outcome, open_records
 from delegation.core.keys import SigningKey
 from delegation.core.limits import BATCH_TOKENS
 from delegation.core.records import GENESIS, DecisionRecord, Outcome, OutcomeStatus
-from delegation.errors import BadStatement, Reason, ServiceUnavailable, Undecided
+from delegation.errors import BadStatement, Reason, ServiceUnavailable, Undecided, refusal
 from delegation_sdk.record_queue import MAX_BATCH, RecordQueue
 from delegation_sdk.recorder import Recorder
+from delegation_sdk.sources import Sources
 
 
 def record(number, chain=b"\x01" * 32):
@@ -177,3 +179,73 @@ def test_many_threads_record_without_a_gap(recorder, sink):
         assert (batch.first_sequence, batch.previous_hash) == (number, head)
         number, head = batch.next_sequence, batch.head
     assert {each.call_id for batch in batches for each in open_records(batch)} == set(ids)
+
+
+# -- a service that has lost what it acknowledged
+
+
+class Forgetful:
+    """A service that takes batches as the real one does: numbered and chained, by key. `forget` restores a backup."""
+
+    def __init__(self):
+        self.stands: dict[bytes, tuple[int, bytes]] = {}
+        self.taken: list[bytes] = []
+        self.tokens: list[bytes] = []
+
+    def record(self, batch, tokens):
+        opened = open_batch(batch)
+        if (opened.first_sequence, opened.previous_hash) != self.stands.get(opened.guard_key, (1, GENESIS)):
+            raise refusal(Reason.RECORDS_INVALID)
+        self.stands[opened.guard_key] = (opened.next_sequence, opened.head)
+        self.taken += [each.call_id for each in open_records(opened)]
+        self.tokens += tokens
+        return opened.next_sequence
+
+    def report(self, outcomes, guard_key):
+        pass
+
+    def forget(self):
+        self.stands.clear()
+        self.taken.clear()
+        self.tokens.clear()
+
+
+def test_what_waits_when_the_service_has_lost_what_it_acknowledged_is_delivered_once_under_a_fresh_key(key):
+    service = Forgetful()
+    recorder = Recorder(service, key, sources=Sources.system())
+    recorder.start()
+    recorder.append(record(1), b"token")
+    until(lambda: not recorder.pending)
+    service.forget()
+    for number in (2, 3):
+        recorder.append(record(number), b"token")
+    recorder.report(Outcome(record(3).call_id, OutcomeStatus.OK, 0, ()))
+    recorder.close()
+    assert service.taken == [record(number).call_id for number in (2, 3)]
+    assert service.tokens == [b"token"]  # the chain is sent again: it may be lost as well
+    assert key.public not in service.stands
+
+
+def test_a_service_that_takes_nothing_does_not_make_a_guard_change_its_key(key):
+    class Refusing(Forgetful):
+        def record(self, batch, tokens):
+            seen.add(open_batch(batch).guard_key)
+            asked.release()
+            raise refusal(Reason.RECORDS_INVALID)
+
+    seen, asked = set(), threading.Semaphore(0)
+    recorder = Recorder(Refusing(), key, sources=Sources.system())
+    recorder.start()
+    recorder.append(record(1), b"")
+    for _ in range(3):
+        assert asked.acquire(timeout=30)
+    recorder.abandon()
+    assert seen == {key.public}
+    assert recorder.pending == 1
+
+
+def until(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
