@@ -140,6 +140,10 @@ class IssuerConfig(Section):
             raise ValueError(
                 "an ID token could pass for an access token: give them two audiences, or let access tokens be at+jwt"
             )
+        if self.keep_keys_ms < self.refresh_keys_ms:
+            raise ValueError(
+                "keep_keys_ms is less than refresh_keys_ms: its keys would be forgotten in between; raise it"
+            )
         if self.url.startswith("https:") and (self.jwks_uri or "https:").startswith("http:"):
             raise ValueError("jwks_uri must begin with https://")
         return self

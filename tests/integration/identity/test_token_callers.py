@@ -218,6 +218,33 @@ def test_an_issuer_that_is_down_is_no_reason_not_to_start_and_its_tokens_are_tak
         provider.fail(False)
 
 
+def test_while_the_issuer_is_down_its_known_keys_count_and_a_new_one_does_not(tmp_path, provider):
+    with (
+        running_server(
+            tmp_path, identities=identities(provider), issuers=issuers(provider), bearer={"listen": "127.0.0.1:0"}
+        ) as running,
+        over_tls(running) as caller,
+    ):
+        known = provider.access_token(AUDIENCE)
+        assert grant(caller, known).token
+        provider.fail(True)
+        try:
+            assert grant(caller, known).token
+            provider.rotate()
+            new = provider.sign(provider.claims(AUDIENCE), typ="at+jwt")
+            with pytest.raises(Unauthenticated, match="does not publish"):
+                grant(caller, new)
+        finally:
+            provider.fail(False)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                assert grant(caller, new).token
+                break
+            except Unauthenticated:  # it has looked often of late
+                assert time.monotonic() < deadline
+
+
 def test_no_call_fails_while_the_issuer_rotates_its_keys(tmp_path, provider):
     # A service of its own: how often unknown keys make it look is bounded, and other tests have used that up.
     with (

@@ -113,11 +113,12 @@ def test_with_the_workload_api_no_files_are_needed_and_partners_can_be_listed(lo
         ((TLS, BEARER, ISSUER, 'access_token_type = "JWT"', PLAIN.replace("x", "x")), None),
         ((TLS, BEARER, ONE_AUDIENCE, 'access_token_type = "JWT"', PLAIN), "could pass for an access token"),
         ((TLS, BEARER, ISSUER, "clock_skew_ms = 600000", PLAIN), "clock_skew_ms"),
+        ((TLS, BEARER, ISSUER, "keep_keys_ms = 1000", PLAIN), "keep_keys_ms is less"),
         ((SPIFFE.replace("unix:///run/spire/agent.sock", "tcp://10.0.0.1:8081"), PLAIN), "workload_api"),
         ((SPIFFE.replace("unix:///run/spire/agent.sock", "unix:agent.sock"), PLAIN), "unix:/path"),
         ((TLS, PLAIN.replace("acme.example", "partner.example")), "not of acme.example"),
     ],
-    ids=range(27),
+    ids=range(28),
 )  # fmt: skip
 def test_a_mistake_is_named(load, parts, complaint):
     if complaint is None:
