@@ -46,6 +46,7 @@ from delegation.server.listen import ListenAddress
 from delegation.server.logs import configure_logs
 from delegation.server.tls_rotating import RotatingTls
 from delegation.service.feed import RevocationFeed
+from delegation.service.forgetting_clock import ForgettingClock
 from delegation.service.offers import Offers
 from delegation.service.offers_elsewhere import OffersElsewhere
 from delegation.service.readiness import Readiness
@@ -131,7 +132,7 @@ class Application:
         except BaseException:
             await self.stop()
             raise
-        self._tasks.append(asyncio.create_task(run_sweeper(storage, self._now_ms)))
+        self._tasks.append(asyncio.create_task(run_sweeper(storage, ForgettingClock(self._now_ms))))
         self._tasks.append(asyncio.create_task(parts.trust.follow(storage)))
         self._tasks.append(asyncio.create_task(known.follow(feed)))
 

@@ -1,0 +1,63 @@
+"""What is forgotten is forgotten by a clock that a jump of the wall clock cannot put ahead."""
+
+from __future__ import annotations
+
+import pytest
+
+from delegation.core.revocation import RevocationKind
+from delegation.jobs.sweeper import sweep
+from delegation.service.forgetting_clock import ForgettingClock
+from delegation.storage.records import RevocationRecord
+from delegation.storage.sqlite import SqliteStorage
+
+MINUTE_MS = 60_000
+BEGAN_MS = 1_800_000_000_000
+
+
+class Clocks:
+    """A wall clock and a monotonic one, to be moved."""
+
+    def __init__(self):
+        self.wall_ms, self.gone_ms = BEGAN_MS, 7_000
+        self.forgetting = ForgettingClock(lambda: self.wall_ms, monotonic_ns=lambda: self.gone_ms * 1_000_000)
+
+    def pass_(self, ms):
+        self.wall_ms += ms
+        self.gone_ms += ms
+
+
+@pytest.fixture
+def clocks():
+    return Clocks()
+
+
+def test_while_both_clocks_agree_it_is_the_time(clocks):
+    clocks.pass_(5 * MINUTE_MS)
+    assert clocks.forgetting() == BEGAN_MS + 5 * MINUTE_MS
+
+
+def test_a_wall_clock_that_is_put_forward_is_not_followed(clocks):
+    clocks.wall_ms += 5 * MINUTE_MS
+    assert clocks.forgetting() == BEGAN_MS
+    clocks.pass_(MINUTE_MS)
+    assert clocks.forgetting() == BEGAN_MS + MINUTE_MS
+
+
+def test_a_wall_clock_that_is_put_back_is_followed(clocks):
+    clocks.wall_ms -= 5 * MINUTE_MS
+    assert clocks.forgetting() == BEGAN_MS - 5 * MINUTE_MS
+
+
+async def test_one_sweep_under_a_clock_that_was_ahead_forgets_no_revocation(clocks, tmp_path):
+    storage = SqliteStorage(tmp_path / "delegation.sqlite3")
+    await storage.open()
+    until_ms = BEGAN_MS + 3 * MINUTE_MS
+    await storage.revoke([RevocationRecord(str(RevocationKind.AGENT), b"agent", BEGAN_MS, until_ms, "somebody", "")])
+    clocks.wall_ms += 24 * 60 * MINUTE_MS
+    await sweep(storage, clocks.forgetting)
+    assert len((await storage.feed(0, 10)).entries) == 1
+    clocks.wall_ms = BEGAN_MS
+    clocks.pass_(3 * MINUTE_MS + 1)
+    await sweep(storage, clocks.forgetting)
+    assert not (await storage.feed(0, 10)).entries
+    await storage.close()
