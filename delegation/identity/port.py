@@ -51,17 +51,24 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The most an orchestrator may ask a grant for. Permits nothing unless it says otherwise."""
+    """The most an orchestrator may ask a grant for. Permits nothing unless it says otherwise.
+
+    Attributes:
+        scope: Capabilities that cover what is asked for.
+        audiences: Audiences of which anything may be asked for.
+        unlimited: Whether anything may be asked for at all.
+    """
 
     scope: Scope | None = None
+    audiences: frozenset[str] = frozenset()
     unlimited: bool = False
 
     NOTHING: ClassVar[Ceiling]
     UNLIMITED: ClassVar[Ceiling]
 
     def __post_init__(self) -> None:
-        if self.unlimited and self.scope is not None:
-            raise ValueError("an unlimited ceiling has no scope")
+        if (self.scope is not None) + bool(self.audiences) + self.unlimited > 1:
+            raise ValueError("a ceiling is a scope, or audiences, or unlimited")
 
 
 Ceiling.NOTHING = Ceiling()

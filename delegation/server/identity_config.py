@@ -13,6 +13,7 @@ from delegation.identity.spiffe import parse_spiffe_id
 from delegation.server.issuers_config import PrincipalRuleConfig, TokenHolderConfig
 
 _ANYTHING = "any"
+_AUDIENCES = "audiences"
 
 
 def _spiffe_id(value: object) -> object:
@@ -25,20 +26,35 @@ def _spiffe_id(value: object) -> object:
 
 
 def _ceiling(value: object) -> Ceiling:
-    """Read a ceiling: `"any"`, or a list of capabilities in the plain notation."""
+    """Read a ceiling: `"any"`, `{ audiences = […] }`, or a list of capabilities in the plain notation."""
     if value == _ANYTHING:
         return Ceiling.UNLIMITED
+    if isinstance(value, dict):
+        return _audiences_ceiling(value)
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise ValueError('write "any", or a list of capabilities')
+        raise ValueError('write "any", { audiences = […] }, or a list of capabilities')
     try:
         return Ceiling(scope_from_plain(value)) if value else Ceiling.NOTHING
     except DelegationError as error:
         raise ValueError(f"{error}: correct the capability") from None
 
 
-def _shown_ceiling(ceiling: Ceiling) -> str | list[dict[str, Any]]:
+def _audiences_ceiling(value: dict[str, object]) -> Ceiling:
+    audiences = value.get(_AUDIENCES)
+    if set(value) != {_AUDIENCES} or not isinstance(audiences, list) or not all(map(_is_name, audiences)):
+        raise ValueError('write { audiences = ["files"] }, with the names of audiences')
+    return Ceiling(audiences=frozenset(audiences))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _shown_ceiling(ceiling: Ceiling) -> str | dict[str, Any] | list[dict[str, Any]]:
     if ceiling.unlimited:
         return _ANYTHING
+    if ceiling.audiences:
+        return {_AUDIENCES: sorted(ceiling.audiences)}
     return scope_to_plain(ceiling.scope) if ceiling.scope is not None else []
 
 
@@ -53,7 +69,7 @@ class IdentityConfig(BaseModel):
         owner: The person or team that answers for it.
         roles: Of agent, orchestrator, tool, approver, auditor, operator.
         audiences: For a tool, the audiences it speaks for.
-        ceiling: For an orchestrator, the most its grants may permit: capabilities, or "any".
+        ceiling: For an orchestrator, the most its grants may permit: capabilities, all of some audiences, or "any".
         principals: For an orchestrator, on whose behalf its grants may be, besides its own.
         tokens: Whose access tokens stand for it, besides a certificate or JWT-SVID with its id.
     """

@@ -14,8 +14,11 @@ def require_scope(caller: Caller, scope: Scope) -> None:
     ceiling = caller.ceiling
     if ceiling.unlimited:
         return
+    # Of an audience that is permitted as a whole nothing is compared: its part of the scope stands for itself.
+    permitted = {pair: each for pair, each in scope.by_pair.items() if each.audience in ceiling.audiences}
+    within = Scope.of_sorted(permitted) if permitted else ceiling.scope or Scope.EMPTY
     try:
-        scope_within(scope, ceiling.scope or Scope.EMPTY)
+        scope_within(scope, within)
     except ScopeGrew as grew:
         raise refusal(
             Reason.CEILING_EXCEEDED,

@@ -12,6 +12,7 @@ from support.server import RunningServer, identity, running_server
 FILES_ONLY = [{"audience": "files", "tool": "read", "arguments": {"path": {"under": "/srv"}}}]
 IDENTITIES = (
     identity("orchestrator/limited", "orchestrator", "agent", ceiling=FILES_ONLY),
+    identity("orchestrator/audiences", "orchestrator", ceiling={"audiences": ["files", "search"]}),
     identity("agent/plain", "agent"),
     identity("agent/other", "agent"),
     identity("tool/files", "tool", audiences=["files"]),

@@ -121,3 +121,13 @@ def test_one_callers_key_is_not_anothers(planner, as_):
     key, holder = f"shared-{now_ms()}", new_key()
     mine = planner.grant(READ, key=holder, idempotency_key=key)
     assert as_("agent/second").grant(READ, key=holder, idempotency_key=key) != mine
+
+
+def test_a_ceiling_of_audiences_permits_whatever_is_at_those_and_nothing_else(as_):
+    limited = as_("orchestrator/audiences")
+    assert limited.grant(READ, any_call("search", "query")).task_id
+    for beyond in ([any_call("billing", "refund")], [READ, any_call("billing", "refund")]):
+        with pytest.raises(PolicyDenied) as refused:
+            limited.grant(*beyond)
+        assert refused.value.reason is Reason.CEILING_EXCEEDED
+        assert refused.value.field == "scope[billing.refund]"

@@ -143,6 +143,9 @@ def test_without_tls_or_identities_it_refuses_and_says_what_is_missing(write, re
         ),
         (ORCHESTRATOR + 'principals = ["p"]', "identities[0].principals"),
         (ORCHESTRATOR + 'ceiling = "everything"', 'identities[0].ceiling is refused: write "any"'),
+        (ORCHESTRATOR + 'ceiling = {audiences = "files"}', "identities[0].ceiling is refused: write { audiences"),
+        (ORCHESTRATOR + 'ceiling = {audiences = [""]}', "identities[0].ceiling is refused: write { audiences"),
+        (ORCHESTRATOR + 'ceiling = {tools = ["read"]}', "identities[0].ceiling is refused: write { audiences"),
         (ORCHESTRATOR + "ceiling = [3]", 'identities[0].ceiling is refused: write "any"'),
         (ORCHESTRATOR + 'ceiling = [{audience = "files"}]', "identities[0].ceiling is refused"),
         (
@@ -167,6 +170,12 @@ def test_an_identity_of_another_trust_domain_is_refused(write):
 def test_an_identity_listed_twice_is_refused(write):
     entry = MINIMAL[MINIMAL.index("[[identities]]") :]
     assert "twice" in refusal(write(MINIMAL + entry))
+
+
+def test_a_ceiling_may_be_all_of_some_audiences_and_is_shown_so(write):
+    config = load_config(write(MINIMAL + 'ceiling = { audiences = ["search", "files"] }'))
+    assert config.callers()[0].ceiling == Ceiling(audiences=frozenset({"files", "search"}))
+    assert config.shown()["identities"][0]["ceiling"] == {"audiences": ["files", "search"]}
 
 
 def test_ceilings_and_audiences_reach_the_callers(write):
