@@ -8,9 +8,9 @@ import itertools
 import pytest
 
 from delegation.errors import StorageError
-from delegation.storage.port import CallFilter
+from delegation.storage.port import CallFilter, ReplayedProofError, RevokedMeanwhileError
 from delegation.storage.postgres import PostgresServer, PostgresStorage
-from storage.made import a_call, a_revocation, proof_of
+from storage.made import a_call, a_fence, a_revocation, proof_of
 from support.cut import proxy_to
 from support.postgres import running_postgres
 
@@ -189,3 +189,61 @@ async def test_a_network_that_swallows_everything_is_an_error_in_time_and_is_for
                 await asyncio.sleep(0.05)
         assert await storage.feed_beyond(0) == 1
     assert await other.call(call.call_id) == call
+
+
+@pytest.mark.spec("R-3", "R-4")
+async def test_a_revocation_is_acknowledged_after_the_decisions_that_did_not_know_of_it(proxied):
+    proxy, storage, other = proxied
+    link = ("link", b"l" * 32)
+    proxy.judge = lambda piece: (b"INSERT INTO calls" in piece and proxy.hold()) or "pass"
+    deciding = asyncio.create_task(storage.decide(call := a_call(), fence=a_fence(0, link)))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not proxy.is_silent:  # noqa: ASYNC110 - until it stands between its fence and its commit
+            await asyncio.sleep(0.005)
+    revoking = asyncio.create_task(other.revoke([a_revocation(*link)]))
+    await asyncio.wait([revoking], timeout=0.2)
+    assert not revoking.done()  # it waits, and for no other reason
+    proxy.judge = lambda _: "pass"
+    proxy.resume()
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert await deciding == call
+        assert await revoking == 1
+    with pytest.raises(RevokedMeanwhileError):
+        await storage.decide(a_call(), fence=a_fence(0, link))
+
+
+async def test_a_replica_that_is_frozen_while_it_holds_the_lock_does_not_stop_the_others(cluster):
+    url = cluster.new_database()
+    async with proxy_to(cluster.port) as proxy:
+        frozen = PostgresStorage(PostgresServer(url.replace(str(cluster.port), str(proxy.port))))
+        other = PostgresStorage(PostgresServer(url, statement_timeout_ms=300))
+        await asyncio.gather(frozen.open(), other.open())
+        proxy.judge = lambda piece: (b"INSERT INTO revocations" in piece and proxy.hold()) or "pass"
+        held = asyncio.create_task(frozen.revoke([a_revocation()]))
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not proxy.is_silent:  # noqa: ASYNC110 - until it has the lock
+                await asyncio.sleep(0.005)
+            refused = 0
+            while True:
+                try:
+                    position = await other.revoke([a_revocation()])
+                    break
+                except StorageError:
+                    refused += 1
+            assert refused
+            assert position == 1
+            proxy.judge = lambda _: "pass"
+            proxy.resume()
+            assert await held == 2  # it was ended before its commit, so it was made again
+        await asyncio.gather(frozen.close(), other.close())
+
+
+async def test_what_may_have_been_committed_is_not_made_again(proxied):
+    proxy, storage, _ = proxied
+    call = a_call()
+    cuts = itertools.count()
+    proxy.judge = lambda piece: "cut" if b"COMMIT\0" in piece and not next(cuts) else "pass"
+    with pytest.raises(StorageError):
+        await storage.consume_proof(proof_of(call, request_digest=b""))
+    with pytest.raises(ReplayedProofError):
+        await storage.consume_proof(proof_of(call, request_digest=b""))

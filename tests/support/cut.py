@@ -31,6 +31,11 @@ class Proxy:
         for writer in list(self._open):
             writer.transport.abort()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is held."""
+        return not self._silent.is_set()
+
     def hold(self) -> None:
         """Be silent: connections stay open, and nothing is passed on."""
         self._silent.clear()

@@ -46,6 +46,7 @@ class Probe(Operation[None]):
 class PutAgent(Operation[None]):
     """See `Storage.put_agent`."""
 
+    lock: ClassVar[Lock] = Lock.EXCLUSIVE
     agent: AgentRecord
 
     def apply(self, transaction: Transaction) -> None:

@@ -91,8 +91,10 @@ class PostgresServer:
 
     def _is_local(self) -> bool:
         parts = urlsplit(self.url)
-        given = parse_qs(parts.query).get("host", []) or [parts.hostname or os.environ.get("PGHOST", "")]
-        return all(host in _LOCAL or unquote(host).startswith("/") for hosts in given for host in hosts.split(","))
+        named = parts.netloc.rpartition("@")[2] or os.environ.get("PGHOST", "")
+        hosts = [_without_port(host) for host in named.split(",")]
+        hosts += [host for given in parse_qs(parts.query).get("host", []) for host in given.split(",")]
+        return all(host in _LOCAL or unquote(host).startswith("/") for host in hosts)
 
 
 async def connect(server: PostgresServer) -> Connection:
@@ -100,7 +102,7 @@ async def connect(server: PostgresServer) -> Connection:
     try:
         connection = await asyncpg.connect(**server.arguments())
     except (asyncpg.ClientConfigurationError, ValueError) as error:
-        raise ConfigError(f"database.url cannot be used: {_first_line(error)}") from None
+        raise ConfigError(f"database.url cannot be used: {_what_to_do(error)}") from None
     try:
         await prepare(connection)
     except BaseException:
@@ -168,6 +170,17 @@ def storage_errors() -> Iterator[None]:
         yield
     except (*DRIVER_ERRORS, ConfigError) as error:
         raise unavailable(error) from error
+
+
+def _what_to_do(error: Exception) -> str:
+    """Say what may be wrong with a URL, or with what it names. The driver's own words may quote a password."""
+    if "sslrootcert" in str(error) or "certificate" in str(error):
+        return "to check the server's certificate, name the CA's by ?sslmode=verify-full&sslrootcert=FILE"
+    return "check its hosts, ports and settings, and write / : @ # ? in a name or password as %2F %3A %40 %23 %3F"
+
+
+def _without_port(host: str) -> str:
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
 def _first_line(error: BaseException) -> str:

@@ -46,7 +46,16 @@ _BEGIN: Final = {
     Lock.SHARED: f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({FEED_LOCK})",
     Lock.EXCLUSIVE: f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({FEED_LOCK})",
 }
+_END_STUCK: Final = """
+SELECT pg_terminate_backend(activity.pid)
+FROM pg_locks AS held JOIN pg_stat_activity AS activity ON activity.pid = held.pid
+WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND held.classid = $1 AND held.objid = $2 AND held.pid <> pg_backend_pid()
+  AND activity.usename = current_user AND activity.xact_start < clock_timestamp() - make_interval(secs => $3)
+"""
 _TRIES: Final = 3
+_TOOK_TOO_LONG: Final = "57014"
 _STOOD_IN_THE_WAY: Final = ("40001", "40P01")  # serialization failure, deadlock: the other one went through
 
 
@@ -130,6 +139,8 @@ class PostgresSession:
                 return await self._commit(operations)
             except Exception as error:  # noqa: BLE001 - a database that is away may be back for the next group
                 await self._abandon(error)
+                if getattr(error, "sqlstate", None) == _TOOK_TOO_LONG:
+                    await self._end_stuck()
                 if not self._may_try_again(error) or not tries_left:
                     return [unavailable(error) for _ in operations]
         raise AssertionError("unreachable")
@@ -159,6 +170,17 @@ class PostgresSession:
         self._commit_sent = True
         await connection.execute("COMMIT")
         return results
+
+    async def _end_stuck(self) -> None:
+        """End the transaction of a replica that has kept the feed's lock for much too long.
+
+        Its process may be frozen, while its machine still answers for it: the server would wait without end. If it
+        wakes, it finds its connection lost before the commit, which it can stand.
+        """
+        if self._connection is not None:
+            with contextlib.suppress(*DRIVER_ERRORS):
+                seconds = 2 * self._server.statement_timeout_ms / 1000
+                await self._connection.execute(_END_STUCK, FEED_LOCK >> 32, FEED_LOCK & 0xFFFFFFFF, seconds)
 
     async def _abandon(self, error: Exception) -> None:
         """Undo the transaction; give the connection up if that is not certain."""
