@@ -246,12 +246,14 @@ def test_keys_are_rotated_under_load_and_no_call_fails(server, operator, guard):
     assert (active.count(GRANT), active.count(STATEMENT), active.count(CHECKPOINT)) == (3, 3, 2)
 
 
-def test_a_service_that_starts_anew_signs_with_the_same_key(server, operator, tmp_path):
-    operator.rotate(GRANT)
-    with running_server(
-        tmp_path / "state", catalogue=tmp_path / "tools.toml", keys={"publish_ahead_ms": AHEAD_MS}
-    ) as second:
-        assert Operator(second).signing(GRANT) == operator.signing(GRANT)
+def test_a_service_that_starts_anew_signs_with_the_same_key(tmp_path):
+    settings = {"keys": {"publish_ahead_ms": AHEAD_MS}}
+    with running_server(tmp_path, **settings) as first:
+        operator = Operator(first)
+        operator.rotate(GRANT)
+        signing = operator.signing(GRANT)
+    with running_server(tmp_path, **settings) as second:
+        assert Operator(second).signing(GRANT) == signing
 
 
 # -- compromise
