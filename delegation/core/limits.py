@@ -124,6 +124,9 @@ BREAK_GLASS_MS: Final = 24 * 60 * 60 * 1000
 FEED_AGE_MS: Final = 10 * 60 * 1000
 """However patient an operator is with a tool, an older revocation feed says nothing about now."""
 
+FEED_FUTURE_MS: Final = 60_000
+"""A piece of the revocation feed counts up to this long before the reader's clock reaches its time."""
+
 FEED_AGE_READ_MS: Final = 60_000
 FEED_AGE_OTHER_MS: Final = 30_000
 """How old the revocation feed may be for tools that only read, and for others, unless the operator says otherwise."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from delegation.core import limits
 from delegation.errors import Reason, Refused, refusal
 
 
@@ -97,6 +98,16 @@ def principal_id(issuer: str, subject: str) -> bytes:
 def refuse_revoked(kind: RevocationKind) -> Exception:
     """Make the refusal that belongs to a kind of revocation."""
     return refusal(_REASON[kind])
+
+
+def require_not_ahead(entry: FeedEntry, now_ms: int) -> None:
+    """Require that a piece was not signed by a clock that is far ahead: by it, the feed would be fresh for too long.
+
+    Raises:
+        Revoked: FEED_STALE.
+    """
+    if entry.issued_at_ms > now_ms + limits.FEED_FUTURE_MS:
+        raise refusal(Reason.FEED_STALE, detail="the service's clock is ahead of ours by more than a minute")
 
 
 _ROUND_MS: Final = 60_000

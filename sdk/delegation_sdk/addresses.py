@@ -35,7 +35,8 @@ def grpc_target(target: str, *, server_name: str | None) -> str:
 def _version(address: str) -> int:
     host, _, port = address.rpartition(":")
     try:
-        version, number = ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).version, int(port)
+        version: int = ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).version
+        number = int(port)
     except ValueError:
         version = number = 0
     if not 0 < number <= _LAST_PORT:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from delegation.core import limits
 from delegation.core.attest import open_break_glass
 from delegation.core.break_glass import BreakGlass, effects_of, require_covers
 from delegation.core.codec import decode_statement, encode_statement
@@ -44,8 +45,8 @@ class Order(NamedTuple):
 
     @property
     def accept_from_ms(self) -> int:
-        """Proofs that were signed before do not count without the service (B-5)."""
-        return max(self.statement.not_before_ms, self.taken_ms)
+        """Proofs that were signed before do not count without the service, which may have taken them (B-5)."""
+        return max(self.statement.not_before_ms, self.taken_ms) + limits.PROOF_FUTURE_MS
 
 
 class BreakGlassFile:

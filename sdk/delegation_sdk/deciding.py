@@ -30,7 +30,7 @@ from delegation.telemetry import Span
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
-from delegation_sdk.driving import Blocking, Deciding, Wanted
+from delegation_sdk.driving import Blocking, Deciding, Wait, Wanted
 from delegation_sdk.federated_feeds import FederatedFeeds
 from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.known_chains import KnownChains
@@ -188,7 +188,7 @@ class Decider:
 
     def _use_proof(
         self, question: Question, sent: Arguments, chain: VerifiedChain, *, now_ms: int, accept_from_ms: int
-    ) -> Generator[Blocking, None, None]:
+    ) -> Generator[Blocking | Wait, None, None]:
         """Check the proof, and use it up: here, or in the store that the instances of this tool share."""
         shared = self._shared_replay
         horizon_ms = accept_from_ms if shared else max(accept_from_ms, self._replay.horizon_ms)
@@ -202,6 +202,10 @@ class Decider:
             accept_from_ms=horizon_ms,
         )
         if shared is None:
+            if proof.issued_at_ms > now_ms:  # used now, it would be younger than a restart, and be taken again (P-13)
+                yield Wait((proof.issued_at_ms - now_ms + 1) / 1000)
+                if proof.issued_at_ms > (now_ms := self._sources.now_ms()):
+                    raise refusal(Reason.PROOF_FROM_FUTURE)
             self._replay.use(proof_id(proof.chain_digest, proof.audience, proof.nonce), proof.issued_at_ms, now_ms)
             return
         used = ProofUse.of(proof, accept_from_ms=accept_from_ms, now_ms=now_ms)

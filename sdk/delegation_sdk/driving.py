@@ -5,6 +5,7 @@ A `Deciding` does no I/O. It yields what it wants done and is sent what came of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Generator
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
@@ -34,9 +35,19 @@ class Blocking(NamedTuple):
     do: Callable[[], None]
 
 
+class Wait(NamedTuple):
+    """Nothing is to be done for a while; nothing is answered.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    seconds: float
+
+
 # Yields the question if the service must be asked, and is sent its decision; or that it needs a newer trust bundle, and
-# is sent whether there was one; or what may block. Returns the call.
-Deciding = Generator[Union["CallToDecide", Wanted, Blocking], Any, AuthorizedCall]
+# is sent whether there was one; or what may block; or that it waits. Returns the call.
+Deciding = Generator[Union["CallToDecide", Wanted, Blocking, Wait], Any, AuthorizedCall]
 
 
 def drive(
@@ -44,9 +55,12 @@ def drive(
 ) -> AuthorizedCall:
     """Take a decision, asking the service if need be, and for a newer trust bundle. Raises `Refused`."""
 
-    def answer(wanted: CallToDecide | Wanted | Blocking) -> object:
+    def answer(wanted: CallToDecide | Wanted | Blocking | Wait) -> object:
         if isinstance(wanted, Wanted):
             return catch_up().result()
+        if isinstance(wanted, Wait):
+            time.sleep(wanted.seconds)
+            return None
         if isinstance(wanted, Blocking):
             return wanted.do()
         return ask(wanted)
@@ -68,11 +82,14 @@ async def drive_async(
     deciding: Deciding, ask: Callable[[CallToDecide], Awaitable[Decision]], catch_up: Callable[[], Future[bool]]
 ) -> AuthorizedCall:
     """Take a decision as `drive` does, without blocking the event loop. Raises `Refused`."""
-    from asyncio import to_thread, wrap_future  # a guard without an event loop does not load it
+    from asyncio import sleep, to_thread, wrap_future  # a guard without an event loop does not load it
 
-    async def answer(wanted: CallToDecide | Wanted | Blocking) -> object:
+    async def answer(wanted: CallToDecide | Wanted | Blocking | Wait) -> object:
         if isinstance(wanted, Wanted):
             return await wrap_future(catch_up())
+        if isinstance(wanted, Wait):
+            await sleep(wanted.seconds)
+            return None
         if isinstance(wanted, Blocking):
             return await to_thread(wanted.do)
         return await ask(wanted)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from delegation.core import limits
 from delegation.core.attest import open_feed_entry
-from delegation.core.revocation import FeedEntry, RevocationState
+from delegation.core.revocation import FeedEntry, RevocationState, require_not_ahead
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, KeyState
 from delegation.core.trusted_keys import StatementKeys
@@ -99,6 +99,7 @@ class FeedWatcher:
         self._sources = sources
         self._cache = cache
         self._silence_s = silence_s
+        self._kept_until_ms = 0
         self._state = RevocationState()
         self._begin_anew = True
         self._stream: FeedStream | None = None
@@ -114,6 +115,11 @@ class FeedWatcher:
     def state(self) -> RevocationState:
         """What is known to be revoked; it says itself whether it is whole and fresh."""
         return self._state
+
+    @property
+    def ahead_until_ms(self) -> int:
+        """Until when an earlier process of this guard has run, if the clock was set back since; else 0."""
+        return self._kept_until_ms
 
     def start(self) -> None:
         """Begin to watch, with what was kept if there is a cache. Raises `ConfigError` if that cannot be read."""
@@ -145,11 +151,13 @@ class FeedWatcher:
                 since_ms = monotonic_ms - max(now_ms - kept.kept_ms, 0)
                 known = kept.monotonic_ms is not None and kept.monotonic_ms <= monotonic_ms
                 entry = open_feed_entry(kept.statement, self._trust(), now_ms=now_ms)
+                require_not_ahead(entry, now_ms)
                 self._state.apply(entry, monotonic_ms=min(kept.monotonic_ms or 0, since_ms) if known else since_ms)
                 self._signed_by = kept.statement.key_id
         except Refused as refused:
             warn("the kept revocation feed is taken up to a piece that is refused: %s", refused)
         if latest_ms > now_ms:
+            self._kept_until_ms = latest_ms
             warn("the kept revocation feed is from a later time than the clock shows; beginning with the service's")
             self._state = RevocationState()
         if self._state.position is None:
@@ -265,13 +273,16 @@ class FeedWatcher:
 
     def _opened(self, statement: SignedStatement) -> FeedEntry:
         """Open an entry; one by a key that is not known may be signed by one that our bundle does not list yet."""
+        now_ms = self._sources.now_ms()
         try:
-            return open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
+            entry = open_feed_entry(statement, self._trust(), now_ms=now_ms)
         except Refused:
             if self._trust().find(statement.key_id) is not None:
                 raise
-        self._refresh_trust()
-        return open_feed_entry(statement, self._trust(), now_ms=self._sources.now_ms())
+            self._refresh_trust()
+            entry = open_feed_entry(statement, self._trust(), now_ms=now_ms)
+        require_not_ahead(entry, now_ms)
+        return entry
 
     def _forget_if_forged(self) -> None:
         """Forget everything if whoever signed it may have been a thief: what it left out, and how far it says it is."""

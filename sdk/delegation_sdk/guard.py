@@ -100,6 +100,7 @@ class Guard:
             cache=_feed_cache(cache_dir),
         )
         self._federated = FederatedFeeds(ports.federated, self._trust, sources=sources)
+        self._replay = ReplayStore(sources.now_ms())
         self._shared_replay = _shared_replay(replay, ports)
         self._recorder = Recorder(
             ports.records, SigningKey.generate(sources.random), sources=sources, capacity=max_waiting
@@ -111,7 +112,7 @@ class Guard:
             feed=self._feed,
             federated=self._federated,
             recorder=self._recorder,
-            replay=ReplayStore(sources.now_ms()),
+            replay=self._replay,
             shared_replay=self._shared_replay,
             break_glass=self._orders(break_glass, trust_root, cache_dir),
             feed_ages=feed_ages.checked(),

@@ -42,6 +42,11 @@ class ReplayStore:
         """Proofs signed before this are refused, ms since the Unix epoch."""
         return self._horizon_ms
 
+    def forget_before(self, horizon_ms: int) -> None:
+        """Refuse proofs that were signed before: what was accepted until then is not known here."""
+        with self._lock:
+            self._horizon_ms = max(self._horizon_ms, horizon_ms)
+
     def use(self, nonce: bytes, issued_at_ms: int, now_ms: int) -> None:
         """Use up a proof whose signature has been checked: look and remember, in one step.
 

@@ -16,7 +16,7 @@ from delegation.core.arguments import Arguments
 from delegation.core.break_glass import require_covers
 from delegation.core.conditions import approved_by
 from delegation.core.limits import DOCUMENT_BYTES, STATEMENT_BYTES
-from delegation.core.revocation import Revocation, RevocationState
+from delegation.core.revocation import Revocation, RevocationState, require_not_ahead
 from delegation.core.statement import StatementKind
 from delegation.core.trust import KeyPurpose, TrustBundle, TrustedKey
 from delegation.v1 import statement_pb2
@@ -119,6 +119,7 @@ def feed(given: Given) -> Answer:
     def take(piece: Given) -> Answer:
         signed = codec.decode_statement(data(piece["statement"]), DOCUMENT_BYTES)
         entry = attest.open_feed_entry(signed, trust, now_ms=piece["now_ms"])
+        require_not_ahead(entry, piece["now_ms"])
         state.apply(entry, monotonic_ms=piece["monotonic_ms"])
         return accepted(position=state.position, revoked=_sorted(state.revocations()))
 

@@ -9,6 +9,7 @@ import {
   DIGEST_BYTES,
   DOCUMENT_BYTES,
   FEED_AGE_OTHER_MS,
+  FEED_FUTURE_MS,
   KEY_BYTES,
   KEY_ID_BYTES,
   LINK_ID_BYTES,
@@ -127,6 +128,7 @@ export class RevocationFeed {
       const statement = readStatement(bytes, DOCUMENT_BYTES);
       const publicKey = statementKey(trust, statement.keyId, at.nowMs);
       const piece = readFeedPiece(openStatement(statement, "revocation_feed", publicKey));
+      if (piece.issuedAtMs > at.nowMs + FEED_FUTURE_MS) throw new Refused("feed_stale", "a feed from the future");
       this.#take(piece);
       this.#issuedAtMs = piece.issuedAtMs;
       this.#arrivedMs = at.monotonicMs;

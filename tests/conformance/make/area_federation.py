@@ -141,9 +141,7 @@ def beyond() -> Iterator[Vector]:
         token = made(*links("alice", scope=m.scope(m.capability(*capability))))
         yield bad(f"scope-{name}", says, token, 0, "scope")
     nothing = {"trust": trusting(domain(ceiling=""))}
-    yield bad(
-        "empty-ceiling", "A ceiling that permits nothing.", made(*links("alice")), 0, "scope", **nothing
-    )
+    yield bad("empty-ceiling", "A ceiling that permits nothing.", made(*links("alice")), 0, "scope", **nothing)
 
 
 def keys_and_feeds() -> Iterator[Vector]:

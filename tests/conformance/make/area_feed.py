@@ -183,6 +183,14 @@ def gaps() -> Iterator[Vector]:
         yield _vector(name, says, "R-6 R-8", pieces, each)
 
 
+def ahead() -> Iterator[Vector]:
+    """Pieces by a clock that is ahead (R-14)."""
+    most = [snapshot(1, LINK, at=60_000)]
+    yield _vector("ahead", "As far ahead of the reader's clock as may be.", "R-14", most, [known(1, LINK)])
+    more = [snapshot(1, LINK, at=60_001)]
+    yield _vector("too-far-ahead", "A millisecond farther.", "R-14", more, [STALE])
+
+
 def opening() -> Iterator[Vector]:
     """Whose the pieces are (R-5, T-1, T-2)."""
     invalid = refused("statement_invalid")
@@ -268,4 +276,4 @@ def ages() -> Iterator[Vector]:
     yield _vector("age-nothing", "Nothing has arrived.", "R-7 G-2", [], [STALE], asked=asked)
 
 
-AREA = Area("feed", "The revocation feed.", [*sequences(), *gaps(), *opening(), *ages()])
+AREA = Area("feed", "The revocation feed.", [*sequences(), *gaps(), *ahead(), *opening(), *ages()])

@@ -11,15 +11,17 @@ import pytest
 from delegation.core.attest import sign_break_glass
 from delegation.core.break_glass import BreakGlass
 from delegation.core.keys import SigningKey
+from delegation.core.limits import PROOF_FUTURE_MS
 from delegation.core.trust import Effect
 from delegation.errors import BadProof, BadStatement, NotPermitted, Reason, Refused, Revoked
-from delegation_sdk import Guard, Scope, any_call
+from delegation_sdk import Client, Guard, Scope, any_call
 from delegation_sdk.break_glass import armored
 from delegation_sdk.testing import Authority
 
 PATH = {"path": "/srv/a"}
 WRITTEN = {"path": "/srv/a", "size": 7}
 DAY_MS = 86_400_000
+PLANNER = "spiffe://test.example/agent/planner"
 READ = frozenset({Effect.READ})
 WRITE = frozenset({Effect.WRITE})
 
@@ -57,6 +59,11 @@ class Incident:
 
     def write(self, content: str) -> None:
         self.file.write_text(content)
+
+    def settle(self, guard: Guard, task: Any) -> None:
+        """Let the guard take the statement, and time go by until no proof that the service took can be as young."""
+        refused(guard, task, "write", {"path": "/etc"})
+        self.clock.pass_ms(PROOF_FUTURE_MS)
 
     def cut_off(self, silent_ms: int = 61_000) -> None:
         self.authority.reachable = False
@@ -106,7 +113,7 @@ def test_a_call_that_the_service_does_not_answer_is_decided_in_process_and_recor
     assert refused(guard, task, "write").reason is Reason.SERVICE_UNAVAILABLE
 
     order = incident.give()
-    incident.clock.pass_ms(1)
+    incident.settle(guard, task)
     call = decide(guard, task, "write")
     incident.authority.reachable = True
     guard.close()
@@ -133,7 +140,7 @@ def test_it_widens_nothing(incident, task):
     guard = incident.guard()
     incident.give(effects=frozenset(Effect))
     incident.cut_off()
-    incident.clock.pass_ms(1)
+    incident.settle(guard, task)
     assert refused(guard, task, "read", {"path": "/etc"}).reason is Reason.ARGUMENT_REFUSED
     assert refused(guard, task, "write", {"path": "/srv/a", "size": 101}).reason is Reason.ARGUMENT_REFUSED
     with pytest.raises(NotPermitted, match="tool_not_permitted"):
@@ -170,6 +177,7 @@ def test_a_proof_is_used_once_with_it_too(incident, task):
     guard = incident.guard()
     incident.give()
     incident.cut_off(1_000)
+    incident.settle(guard, task)
     call = task.call("files", "write", WRITTEN)
     guard.authorize(call.carriage, "write", call.arguments)
     with pytest.raises(BadProof, match="proof_replayed"):
@@ -188,10 +196,39 @@ def test_a_proof_from_before_it_does_not_count_without_the_service(incident, tas
 
 
 @pytest.mark.spec("B-5")
+def test_nor_does_one_that_an_agent_whose_clock_is_ahead_has_signed_before_it(incident, authority, client, scope):
+    sources = incident.clock.sources()
+    ahead = sources._replace(now_ms=lambda: sources.now_ms() + PROOF_FUTURE_MS)
+    task = Client(client._transport, agent=PLANNER, sources=ahead).begin_task("Tidy up", scope=scope)
+    guard = incident.guard()
+    call = task.call("files", "write", WRITTEN)
+    guard.authorize(call.carriage, "write", call.arguments)  # the service takes it
+    incident.clock.pass_ms(1_000)
+    incident.give()
+    authority.reachable = False
+    with pytest.raises(BadProof, match="proof_stale"):
+        guard.authorize(call.carriage, "write", call.arguments)
+
+
+@pytest.mark.spec("P-13")
+def test_a_proof_from_the_future_is_not_used_up_before_its_time(incident, client, scope):
+    sources = incident.clock.sources()
+    ahead = sources._replace(now_ms=lambda: sources.now_ms() + 40)
+    task = Client(client._transport, agent=PLANNER, sources=ahead).begin_task("Tidy up", scope=scope)
+    guard = incident.guard()
+    call = task.call("files", "read", PATH)
+    with pytest.raises(BadProof, match="proof_from_future"):  # it has waited, and this clock stands still
+        guard.authorize(call.carriage, "read", call.arguments)
+    incident.clock.pass_ms(40)
+    guard.authorize(call.carriage, "read", call.arguments)
+
+
+@pytest.mark.spec("B-5")
 def test_a_proof_that_the_service_took_is_not_taken_again_without_it(incident, task):
     guard = incident.guard()
     incident.give()
-    incident.clock.pass_ms(1)
+    decide(guard, task, "write")  # it takes the statement, and uses up what the service permits from now on
+    incident.clock.pass_ms(PROOF_FUTURE_MS)
     call = task.call("files", "write", WRITTEN)
     guard.authorize(call.carriage, "write", call.arguments)
     incident.authority.reachable = False
@@ -220,6 +257,8 @@ def test_a_tool_that_is_not_listed_needs_every_effect(incident, client):
     incident.cut_off(1_000)
     assert refused(guard, task, "unlisted").reason is Reason.SERVICE_UNAVAILABLE
     incident.give(effects=frozenset(Effect))
+    assert refused(guard, task, "unlisted").reason is Reason.PROOF_STALE
+    incident.clock.pass_ms(PROOF_FUTURE_MS)
     decide(guard, task, "unlisted")
 
 
@@ -292,7 +331,7 @@ async def test_it_is_the_same_for_asyncio(incident, task):
     guard = incident.guard(cache_dir=incident.cache)
     incident.give(single_use=True)
     incident.cut_off(1_000)
-    incident.clock.pass_ms(1)
+    incident.settle(guard, task)
     call = task.call("files", "write", WRITTEN)
     await guard.aio.authorize(call.carriage, "write", call.arguments)
     again = task.call("files", "write", WRITTEN)
