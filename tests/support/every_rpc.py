@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,11 +51,14 @@ def of_role(role: Role) -> str:
 
 
 @contextmanager
-def service_of_listed_callers(directory: Path) -> Iterator[RunningServer]:
-    """Run a service that knows the callers above and nobody else."""
-    application: Application = build(dev_config(directory, identities=IDENTITIES, feed={"heartbeat_ms": 200}))
+def service_of_listed_callers(
+    directory: Path, identities: Sequence[Mapping[str, Any]] = IDENTITIES
+) -> Iterator[RunningServer]:
+    """Run a service that knows these callers and nobody else."""
+    application: Application = build(dev_config(directory, identities=identities, feed={"heartbeat_ms": 200}))
     listed = StaticIdentities(application.config.callers())
     application._parts = replace(application._parts, identities=listed)
+    application.config = application.config.model_copy(update={"dev": False})  # with keys and certificates as made
     with running_application(application) as server:
         yield server
 
