@@ -120,11 +120,10 @@ class ReloadingTrust:
         stamp = self._stamp_now()
         if stamp == self._stamp:
             return
-        found = self.document()
-        version = _version(found.statement)
-        if version < self.in_use.trust.bundle.version:
-            self._stamp = stamp  # another replica was told first; the database has what is in use
-            return
+        found, trust = self.document(), self.in_use.trust
+        if _version(found.statement) < trust.bundle.version:
+            # Another replica was told first, and the database has what is in use; but a key may have come.
+            found = TrustDocument(trust.statement, trust.catalogue_bytes)
         await self._use(found)
         await self._keep(storage)
         self._stamp = stamp

@@ -1,0 +1,221 @@
+"""A service follows its trust bundle: by its files, by the database that other replicas write, and by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from delegation.app.key_files import create_root_key, create_service_keys, read_root_public
+from delegation.app.next_bundle import give_up_key, rotate_key, sign_bundle_file
+from delegation.app.trust_reload import ReloadingTrust
+from delegation.core.attest import catalogue_digest
+from delegation.core.codec import encode_statement
+from delegation.core.keys import SigningKey
+from delegation.core.trust import KeyPurpose
+from delegation.errors import ConfigError
+from delegation.server.catalogue_file import load_catalogue
+from delegation.service.bundle_signing import sign_trust_bundle
+from delegation.signing.sealed_file import SealedFiles
+from delegation.signing.sealed_format import ScryptCost
+from delegation.storage.sqlite import SqliteStorage
+from support.chains import NOW_MS
+from support.server import dev_config
+
+CHEAP = ScryptCost(log2_n=10)
+SECRET = b"secret"
+DOMAIN = "test.example"
+AHEAD_MS = 300_000
+GRANT, STATEMENT = KeyPurpose.GRANT, KeyPurpose.STATEMENT
+TOOL = '[[tool]]\naudience = "files"\nname = "{name}"\nowner = "tests"\neffects = ["read"]\n'
+
+
+class Replica:
+    """One replica: its own directory of keys, its own look at the database."""
+
+    def __init__(self, directory: Path, clock) -> None:
+        self.keys = directory / "keys"
+        self.catalogue = directory / "tools.toml"
+        config = dev_config(directory, catalogue=self.catalogue)
+        self.store = SealedFiles(self.keys, lambda: SECRET, cost=CHEAP)
+        self.trust = ReloadingTrust(config, self.store, root_key=read_root_public(self.keys), now_ms=clock)
+
+    @property
+    def version(self) -> int:
+        return self.trust.in_use.trust.bundle.version
+
+    def signs_with(self, purpose: KeyPurpose) -> bytes:
+        return getattr(self.trust.in_use.keys, purpose).key_id
+
+
+class Clock:
+    now_ms = NOW_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def root(tmp_path):
+    create_root_key(tmp_path / "root", SECRET, cost=CHEAP)
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def operator(root, clock):
+    """Give what the commands of `delegation keys` take."""
+
+    def given(replica_keys: Path) -> dict[str, object]:
+        store = SealedFiles(replica_keys, lambda: SECRET, cost=CHEAP)
+        return {"store": store, "root_directory": root, "root_passphrase": SECRET, "now_ms": clock}
+
+    return given
+
+
+@pytest.fixture
+def home(tmp_path, operator, clock) -> Path:
+    home = tmp_path / "one"
+    create_service_keys(home / "keys", SECRET, cost=CHEAP)
+    (home / "tools.toml").write_text(TOOL.format(name="read"))
+    catalogue = load_catalogue(home / "tools.toml")
+    sign_bundle_file(home / "keys", trust_domain=DOMAIN, catalogue=catalogue, **operator(home / "keys"))
+    clock.now_ms += 2 * AHEAD_MS
+    return home
+
+
+@pytest.fixture
+async def storage(tmp_path):
+    opened = SqliteStorage(tmp_path / "service.sqlite3")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def test_a_rotated_key_is_taken_from_its_file_and_signs_when_it_is_due(home, storage, operator, clock):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    former = replica.signs_with(GRANT)
+    rotate_key(home / "keys", GRANT, **operator(home / "keys"))
+    await replica.trust.look(storage)
+    assert (replica.version, replica.signs_with(GRANT)) == (2, former)
+    clock.now_ms += AHEAD_MS
+    await replica.trust.look(storage)
+    assert replica.signs_with(GRANT) != former
+    assert replica.trust.in_use.verifier.trust.version == 2
+
+
+async def test_another_replica_takes_the_bundle_from_the_database(home, tmp_path, storage, operator, clock):
+    shutil.copytree(home, tmp_path / "two")
+    one, two = Replica(home, clock), Replica(tmp_path / "two", clock)
+    await one.trust.start(storage)
+    await two.trust.start(storage)
+    rotate_key(home / "keys", GRANT, **operator(home / "keys"))
+    await one.trust.look(storage)
+    await two.trust.look(storage)
+    assert (one.version, two.version) == (2, 2)
+    clock.now_ms += AHEAD_MS
+    for replica in (one, two):
+        await replica.trust.look(storage)
+    assert one.signs_with(GRANT) != two.signs_with(GRANT), "it has not been given the key yet"
+    for key in (home / "keys").glob("grant-*.key"):
+        shutil.copy(key, tmp_path / "two" / "keys")
+    await two.trust.look(storage)
+    assert one.signs_with(GRANT) == two.signs_with(GRANT)
+
+
+async def test_a_replica_that_starts_with_an_old_file_takes_the_newest_bundle_with_its_catalogue(
+    home, tmp_path, storage, operator, clock
+):
+    shutil.copytree(home, tmp_path / "two")
+    one = Replica(home, clock)
+    await one.trust.start(storage)
+    (home / "tools.toml").write_text(TOOL.format(name="search"))
+    catalogue = load_catalogue(home / "tools.toml")
+    sign_bundle_file(home / "keys", trust_domain=DOMAIN, catalogue=catalogue, **operator(home / "keys"))
+    await one.trust.look(storage)
+    two = Replica(tmp_path / "two", clock)
+    await two.trust.start(storage)
+    for replica in (one, two):
+        assert replica.version == 2
+        assert replica.trust.in_use.trust.catalogue == catalogue
+        assert replica.trust.in_use.verifier.trust.catalogue_digest == catalogue_digest(catalogue)
+
+
+async def test_a_compromised_key_signs_no_more_at_the_next_look(home, storage, operator, clock):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    for purpose in (GRANT, STATEMENT, KeyPurpose.CHECKPOINT):
+        former = replica.signs_with(purpose)
+        give_up_key(home / "keys", former, **operator(home / "keys"))
+        await replica.trust.look(storage)
+        assert replica.signs_with(purpose) != former
+
+
+def by_another_root(replica: Replica) -> bytes:
+    bundle = replica.trust.in_use.trust.bundle
+    forged = sign_trust_bundle(
+        SigningKey(bytes(32)), bundle.keys, trust_domain=DOMAIN, version=bundle.version + 1, now_ms=NOW_MS
+    )
+    return encode_statement(forged)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [lambda _: b"", lambda _: b"nonsense", by_another_root],
+    ids=["nothing", "nonsense", "another root's"],
+)
+async def test_a_bundle_that_cannot_be_used_is_passed_over_until_it_is_mended(home, storage, operator, clock, content):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    file = home / "keys" / "trust-bundle.bin"
+    good = file.read_bytes()
+    file.write_bytes(content(replica))
+    await replica.trust.look(storage)
+    assert replica.version == 1
+    file.write_bytes(good)
+    rotate_key(home / "keys", STATEMENT, **operator(home / "keys"))
+    await replica.trust.look(storage)
+    assert replica.version == 2
+
+
+async def test_a_catalogue_that_no_bundle_names_is_passed_over(home, storage, operator, clock):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    before = replica.trust.in_use.trust
+    (home / "tools.toml").write_text(TOOL.format(name="search"))
+    await replica.trust.look(storage)
+    assert replica.trust.in_use.trust is before
+
+
+async def test_without_its_keys_a_service_does_not_start(home, clock):
+    (home / "keys" / "statement.key").unlink()
+    with pytest.raises(ConfigError, match=r"statement\.key"):
+        Replica(home, clock)
+
+
+async def test_who_is_told_to_look_does_so_at_once(home, storage, operator, clock):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    following = asyncio.create_task(replica.trust.follow(storage, every_seconds=3_600))
+    try:
+        rotate_key(home / "keys", GRANT, **operator(home / "keys"))
+        os.utime(home / "keys")
+        replica.trust.look_now()
+        deadline = time.monotonic() + 30
+        while replica.version != 2:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
