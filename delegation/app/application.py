@@ -30,7 +30,7 @@ from delegation.app.key_files import read_root_public, system_ms
 from delegation.app.key_store import open_key_store
 from delegation.app.known_position import KnownPosition
 from delegation.app.trust_reload import ReloadingTrust
-from delegation.app.use_cases import handlers
+from delegation.app.use_cases import handlers, owners_of
 from delegation.core.trust import Catalogue
 from delegation.errors import ConfigError
 from delegation.identity.mtls import MtlsAuthenticator
@@ -124,7 +124,7 @@ class Application:
             )
             await feed.start()
             self._feed = feed
-            offers = Offers(storage, now_ms=self._now_ms, elsewhere=self._elsewhere(storage))
+            offers = Offers(storage, now_ms=self._now_ms, elsewhere=self._elsewhere(storage, feed))
             await offers.start()
             known = KnownPosition(config.state_dir)
             await require_no_rollback(storage, known_position=known.read())
@@ -136,7 +136,7 @@ class Application:
         self._tasks.append(asyncio.create_task(parts.trust.follow(storage)))
         self._tasks.append(asyncio.create_task(known.follow(feed)))
 
-    def _elsewhere(self, storage: Storage) -> OffersElsewhere | None:
+    def _elsewhere(self, storage: Storage, feed: RevocationFeed) -> OffersElsewhere | None:
         relay = relay_of(storage)
         if relay is None:
             return None
@@ -145,6 +145,9 @@ class Application:
             relay,
             replica=secrets.token_hex(8),
             statement_key=lambda: self._parts.trust.in_use.keys.statement,
+            verifier=self._parts.trust.in_use.verifier,
+            feed=feed,
+            owners=owners_of(self.config, storage),
             now_ms=self._now_ms,
         )
 

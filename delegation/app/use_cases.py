@@ -35,6 +35,12 @@ from delegation.service.trust import TrustInUse
 from delegation.storage.port import Storage
 
 
+def owners_of(config: ServerConfig, storage: Storage) -> Owners:
+    """Make what knows who answers for whom."""
+    listed = {caller.id: caller.owner for caller in config.callers()}
+    return Owners(storage, listed, others=lambda _: DEVELOPMENT_OWNER if config.dev else "")
+
+
 def handlers(
     config: ServerConfig,
     *,
@@ -50,8 +56,7 @@ def handlers(
     keys, verifier = trust.keys, trust.verifier
     recorded = RecordedLinks(storage)
     guard_keys = GuardKeys(storage, now_ms=now_ms)
-    listed = {caller.id: caller.owner for caller in config.callers()}
-    owners = Owners(storage, listed, others=lambda _: DEVELOPMENT_OWNER if config.dev else "")
+    owners = owners_of(config, storage)
     lifetimes = GrantLifetimes(
         config.grants.default_lifetime_ms, config.grants.max_lifetime_ms, config.grants.max_task_lifetime_ms
     )

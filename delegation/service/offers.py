@@ -254,7 +254,7 @@ class Offers:
     def deliver(self, link_id: bytes, holder_key: bytes, token: bytes) -> None:
         """Tell the instance that offered a key of the work that was handed to it, if it is still there."""
         digest = offer_digest(holder_key)
-        if self.made(digest):
+        if self.offered_by(digest) is not None:
             if self._kept[digest].taken_by == link_id.hex():
                 self.hand_over(digest, token)
         elif self._elsewhere is not None:
@@ -271,10 +271,12 @@ class Offers:
         statement = await self._ask(agent, delegator)
         return offer_digest(open_offer(statement, now_ms=self._now_ms(), delegator=delegator).holder_key)
 
-    def made(self, digest: bytes) -> bool:
-        """Tell whether an instance that is connected here made an offer."""
+    def offered_by(self, digest: bytes) -> str | None:
+        """Tell the agent of whom an instance that is connected here made an offer; None if none did."""
         kept = self._kept.get(digest)
-        return kept is not None and kept.instance in self._instances.get(kept.record.agent_id, ())
+        if kept is None or kept.instance is None or kept.instance not in self._instances.get(kept.instance.agent, ()):
+            return None
+        return kept.instance.agent
 
     def hand_over(self, digest: bytes, token: bytes) -> None:
         """Tell the instance that made an offer of its work. Raises `Overloaded` if it does not keep up."""

@@ -8,6 +8,7 @@ the way costs the asker a second try, and an instance nothing, since the delegat
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 from collections.abc import Awaitable, Callable, Coroutine
@@ -18,8 +19,11 @@ from delegation.core.attest import open_offer, sign_binding
 from delegation.core.codec import add_statements, decode_statement
 from delegation.core.keys import Signer
 from delegation.core.statement import Binding, SignedStatement
-from delegation.errors import DelegationError, NotFound
+from delegation.core.verify import Verifier
+from delegation.errors import DelegationError, NotFound, Reason, refusal
+from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
+from delegation.service.owners import Owners
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Relay, Storage
 from delegation.storage.records import OfferRecord
@@ -45,8 +49,8 @@ class Here(Protocol):
     def hand_over(self, digest: bytes, token: bytes) -> None:
         """Tell the instance that made an offer of its work, if it is still connected here."""
 
-    def made(self, digest: bytes) -> bool:
-        """Tell whether an instance that is connected here made an offer."""
+    def offered_by(self, digest: bytes) -> str | None:
+        """Tell the agent of whom an instance that is connected here made an offer; None if none did."""
 
 
 @dataclass(slots=True)
@@ -65,16 +69,31 @@ class OffersElsewhere:
         relay: how replicas reach one another.
         replica: this one's name among them; no other has it.
         statement_key: what bindings are signed with.
+        verifier: checks a chain before the service says anything of its leaf.
+        feed: what is revoked.
+        owners: who is known here.
         now_ms: the time.
     """
 
     def __init__(
-        self, storage: Storage, relay: Relay, *, replica: str, statement_key: Callable[[], Signer], now_ms: Clock
+        self,
+        storage: Storage,
+        relay: Relay,
+        *,
+        replica: str,
+        statement_key: Callable[[], Signer],
+        verifier: Verifier,
+        feed: RevocationFeed,
+        owners: Owners,
+        now_ms: Clock,
     ) -> None:
         self._storage = storage
         self._relay = relay
         self._replica = replica
         self._statement_key = statement_key
+        self._verifier = verifier
+        self._feed = feed
+        self._owners = owners
         self._now_ms = now_ms
         self._numbers = itertools.count(1)
         self._asked: dict[int, _Asked] = {}
@@ -114,10 +133,12 @@ class OffersElsewhere:
 
     async def _offered(self, agent: str, delegator: str, digest: bytes) -> SignedStatement:
         record = await self._storage.offer(digest)
-        if record is None or record.agent_id != agent:
+        if record is None:
             raise NotFound(f"no instance of {agent} answered in time")
         statement = decode_statement(record.signed)
-        open_offer(statement, now_ms=self._now_ms(), delegator=delegator)
+        offer = open_offer(statement, now_ms=self._now_ms(), delegator=delegator)
+        if offer.agent != agent:
+            raise refusal(Reason.OFFER_INVALID, detail="it is of another agent than the one that was asked for")
         return statement
 
     async def _tell(self, **words: object) -> None:
@@ -138,8 +159,9 @@ class OffersElsewhere:
                 if asked is not None and not asked.answer.done():
                     asked.answer.set_result(_from_hex(digest))
             case {"from": str(replica), "work": str(link_id), "offer": str(digest)}:
-                if replica != self._replica and self._here.made(_from_hex(digest)):
-                    self._start(self._hand_over(_from_hex(link_id), _from_hex(digest)))
+                offerer = self._here.offered_by(_from_hex(digest))
+                if replica != self._replica and offerer is not None:
+                    self._start(self._hand_over(_from_hex(link_id), _from_hex(digest), offerer))
             case _:
                 pass  # this replica's own words, words for another, or a later version's
 
@@ -148,16 +170,29 @@ class OffersElsewhere:
         digest = await self._here.ask(agent, delegator)
         await self._tell(to=replica, answered=number, offer=digest.hex())
 
-    async def _hand_over(self, link_id: bytes, digest: bytes) -> None:
-        """Put the token together from what is recorded, for the instance whose offer the link has taken."""
+    async def _hand_over(self, link_id: bytes, digest: bytes, agent: str) -> None:
+        """Put the token together from what is recorded, for the instance whose offer the link has taken.
+
+        A column says nothing here that a signature does not: whoever could write to the database would otherwise
+        have the service vouch for a key of his own.
+        """
         offer, chain = await self._storage.offer(digest), await self._storage.chain(link_id)
         if offer is None or not chain or offer.taken_by != link_id.hex():
             return
-        leaf = chain[-1]
-        binding = Binding(leaf.holder_key, leaf.holder_agent, leaf.recorded_ms, leaf.expires_ms)
-        statements = [decode_statement(leaf.receipt), sign_binding(binding, self._statement_key())]
-        token = add_statements(b"".join(link.signed for link in chain), statements)
-        self._here.hand_over(digest, token)
+        receipt = decode_statement(chain[-1].receipt)
+        now_ms = self._now_ms()
+        verified = self._verifier.verify(
+            add_statements(b"".join(link.signed for link in chain), [receipt]),
+            now_ms=now_ms,
+            revocations=self._feed.state,
+        )
+        leaf = verified.leaf
+        if hashlib.sha256(leaf.holder_key).digest() != digest or leaf.holder_agent != agent:
+            return
+        if not await self._owners.somebody_answers(agent):
+            return
+        binding = Binding(leaf.holder_key, agent, now_ms, leaf.expires_at_ms)
+        self._here.hand_over(digest, add_statements(verified.token, [sign_binding(binding, self._statement_key())]))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         if len(self._tasks) >= _AT_ONCE:

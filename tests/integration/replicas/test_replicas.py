@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import queue
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -202,3 +204,28 @@ def test_work_for_an_instance_at_the_other_replica_is_delivered_once(at):
 def test_an_agent_that_is_connected_nowhere_cannot_be_asked(at):
     with pytest.raises(NotFound, match="no instance"):
         request_offer(at(0), "agent/nobody")
+
+
+def test_what_a_column_says_does_not_make_the_service_vouch_for_a_key(postgres, replicas, at):
+    """Whoever could write to the database would otherwise get a binding of his key to another agent's name."""
+    planner = at(1)
+    with live(at(0, "agent/worker"), "agent/worker") as worker:
+        key = worker.keys[offered_key(offer_from(planner, "agent/worker"))]
+        impostor = planner.grant(READ).child("agent/impostor")
+        planner.record(impostor)
+        database = replicas[0].application.config.database.url.get_secret_value().rpartition("/")[2]
+        link, digest = impostor.leaf.link_id.hex(), hashlib.sha256(key.public).hexdigest()
+        postgres.sql(database, f"UPDATE offers SET taken_by = '{link}' WHERE offer_digest = '\\x{digest}'")
+        postgres.sql(
+            database,
+            f"UPDATE links SET holder_agent = '{spiffe_id('agent/worker')}', holder_key = '\\x{key.public.hex()}'"
+            f" WHERE link_id = '\\x{link}'",
+        )
+        hint = json.dumps({"from": "somebody", "work": link, "offer": digest})
+        postgres.sql(database, f"SELECT pg_notify('delegation_relay', '{hint}')")
+        other = worker.keys[offered_key(request_offer(at(0), "agent/worker"))]  # what comes later is delivered
+        child = planner.grant(READ).child("agent/worker", key=other)
+        planner.record(child)
+        delivered = parse_token(worker.work.get(timeout=DEADLINE_SECONDS)).frames[-1].payload
+        assert delivered == child.leaf.payload
+        assert worker.work.empty()
