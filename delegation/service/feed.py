@@ -20,6 +20,7 @@ from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, Re
 from delegation.core.statement import SignedStatement
 from delegation.errors import StorageError
 from delegation.service.feed_pieces import Piece, StoredFeed
+from delegation.service.forgetting_clock import ForgettingClock
 from delegation.service.ids import Clock
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage
@@ -53,6 +54,7 @@ class RevocationFeed:
         self._storage = storage
         self._signer = signer
         self._now_ms = now_ms
+        self._forgetting_ms = ForgettingClock(now_ms)
         self._heartbeat_seconds = heartbeat_ms / 1000
         self._stored = StoredFeed(storage)
         self._loading = asyncio.Lock()
@@ -120,7 +122,7 @@ class RevocationFeed:
         # Its first piece is signed anew: what it heard last may be younger than a piece made for others.
         position, told_ms = after_position, self._time()
         if position == 0 or position > self._published:
-            async for piece in self._stored.pieces(0, self._now_ms()):
+            async for piece in self._stored.pieces(0, self._forgetting_ms()):
                 position, told_ms = piece.to_position, self._time()
                 yield self._signed_piece(piece, told_ms, snapshot=True)
         elif position == self._published:
@@ -133,7 +135,7 @@ class RevocationFeed:
                     position = entry.to_position
                     yield self._shared(entry, not_before_ms=told_ms)
                     continue
-                async for piece in self._stored.pieces(position, self._now_ms()):  # it was away for long
+                async for piece in self._stored.pieces(position, self._forgetting_ms()):  # it was away for long
                     position, told_ms = piece.to_position, self._time()
                     yield self._signed_piece(piece, told_ms, snapshot=False)
             await news.wait()
@@ -226,7 +228,7 @@ class RevocationFeed:
         return error is None
 
     async def _forget(self) -> None:
-        now_ms, more = self._now_ms(), True
+        now_ms, more = self._forgetting_ms(), True
         while more:
             more = self.state.forget(now_ms, most=_FORGOTTEN_AT_ONCE) == _FORGOTTEN_AT_ONCE
             await asyncio.sleep(0)  # others have their turn

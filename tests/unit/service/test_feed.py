@@ -226,6 +226,7 @@ async def test_a_replica_that_cannot_read_the_database_says_nothing_more(storage
         last.cancel()
 
 
+@pytest.mark.spec("R-14")
 async def test_what_is_signed_is_as_old_as_what_was_read(storage, clock):
     async with running(storage, clock) as feed:
         clock.now_ms += 10_000
