@@ -35,7 +35,7 @@ from delegation.core.records import GENESIS, DecisionRecord, Outcome, OutcomeSta
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind
 from delegation.core.scope import Capability, Scope, any_call, tool
 from delegation.core.statement import Binding, Offer, Receipt, SignedStatement
-from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle
+from delegation.core.trust import Catalogue, CatalogueTool, Effect, FederatedDomain, KeyPurpose, KeyState, TrustBundle
 from delegation.errors import Refused
 from delegation.v1 import chain_pb2
 from delegation_sdk import carriage
@@ -246,12 +246,19 @@ def catalogues() -> tuple[Catalogue, ...]:
 
 @cache
 def bundles() -> tuple[TrustBundle, ...]:
-    """Give trust bundles: as the service's, with retired and compromised keys, with a catalogue."""
+    """Give trust bundles: as the service's, with retired and compromised keys, a catalogue, a federated domain."""
     former = trusted(KeyPurpose.GRANT, key("former"), state=KeyState.RETIRED, not_after_ms=NOW_MS)
     lost = trusted(KeyPurpose.STATEMENT, key("lost"), state=KeyState.COMPROMISED, compromised_at_ms=NOW_MS)
     keys = tuple(sorted((*SERVICE_KEYS, former, lost), key=lambda each: each.key_id))
     ends = NOW_MS + MINUTE_MS
-    return BUNDLE, TrustBundle("example.test", 8, NOW_MS, ends, keys), TrustBundle("a", 9, 1, ends, (), bytes(32))
+    theirs = (trusted(KeyPurpose.GRANT, key("partner")),)
+    partner = FederatedDomain("partner.test", theirs, ["example.test", "partner.test"], ["idp"], SCOPE)
+    return (
+        BUNDLE,
+        TrustBundle("example.test", 8, NOW_MS, ends, keys),
+        TrustBundle("a", 9, 1, ends, (), bytes(32)),
+        TrustBundle("example.test", 10, NOW_MS, ends, keys, b"", (partner,)),
+    )
 
 
 @cache

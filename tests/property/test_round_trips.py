@@ -17,7 +17,16 @@ from delegation.core.notation import scope_from_plain, scope_to_plain
 from delegation.core.records import DecisionBatch, DecisionRecord, Outcome, OutcomeStatus
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind
 from delegation.core.statement import Binding, Offer, Receipt, SignedStatement, StatementKind
-from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle, TrustedKey
+from delegation.core.trust import (
+    Catalogue,
+    CatalogueTool,
+    Effect,
+    FederatedDomain,
+    KeyPurpose,
+    KeyState,
+    TrustBundle,
+    TrustedKey,
+)
 from delegation.errors import Reason
 from support.chains import key
 from support.strategies import bounded, names, scopes
@@ -87,17 +96,28 @@ def trusted_keys(draw: st.DrawFn) -> TrustedKey:
     return TrustedKey(draw(st.sampled_from(KeyPurpose)), public, draw(times), draw(optional_times), state, compromised)
 
 
-bundles = st.builds(
-    TrustBundle,
-    names,
-    st.integers(1, limits.SAFE_INTEGER),
-    times,
-    times,
-    st.lists(trusted_keys(), max_size=4, unique_by=lambda k: k.key_id).map(
-        lambda found: tuple(sorted(found, key=lambda k: k.key_id))
-    ),
-    st.just(b"") | some(32),
-)
+key_lists = st.lists(trusted_keys(), max_size=6, unique_by=lambda k: k.key_id)
+
+
+def in_order(keys: list[TrustedKey]) -> tuple[TrustedKey, ...]:
+    return tuple(sorted(keys, key=lambda k: k.key_id))
+
+
+@st.composite
+def bundles(draw: st.DrawFn) -> TrustBundle:
+    """No key is of two trust domains, so those of the federated ones are taken from one list."""
+    own, *domains = draw(st.lists(names, min_size=1, max_size=3, unique=True))
+    keys = draw(key_lists)
+    federated = []
+    for name in sorted(domains):
+        theirs = [key for key in keys[:2] if key.purpose in {KeyPurpose.GRANT, KeyPurpose.STATEMENT}]
+        keys = keys[2:]
+        if theirs:
+            listed = draw(st.frozensets(names, max_size=2)), draw(st.frozensets(names, max_size=2))
+            federated.append(FederatedDomain(name, in_order(theirs), *listed, draw(scopes)))
+    version, issued_ms, expires_ms = draw(st.integers(1, limits.SAFE_INTEGER)), draw(times), draw(times)
+    digest = draw(st.just(b"") | some(32))
+    return TrustBundle(own, version, issued_ms, expires_ms, in_order(keys), digest, tuple(federated))
 
 
 @st.composite
@@ -182,7 +202,7 @@ FORMATS: dict[str, tuple[st.SearchStrategy[Any], Any, Any]] = {
         codec.decode_proof,
     ),
     "feed entry": (feed_entries(), codec.encode_feed_entry, codec.decode_feed_entry),
-    "bundle": (bundles, codec.encode_bundle, codec.decode_bundle),
+    "bundle": (bundles(), codec.encode_bundle, codec.decode_bundle),
     "catalogue": (catalogues, codec.encode_catalogue, codec.decode_catalogue),
     "record": (records(), codec.encode_record, codec.decode_record),
     "batch": (batches, codec.encode_batch, codec.decode_batch),
