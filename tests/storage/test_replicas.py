@@ -19,7 +19,7 @@ from delegation.storage.port import (
 )
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 from delegation.storage.postgres.session import FEED_LOCK
-from delegation.storage.records import OfferRecord, RecorderState
+from delegation.storage.records import AgentRecord, OfferRecord, RecorderState
 from storage.made import (
     NOW_MS,
     READER,
@@ -357,3 +357,15 @@ async def test_a_tasks_revocation_lasts_as_long_as_a_renewal_that_came_between(r
     await replicas[1].revoke([a_revocation("task", task.task_id, expires_ms=NOW_MS + 60_000)])
     (entry,) = (await replicas[0].feed(0, 10)).entries
     assert entry.expires_ms == task.expires_ms + REVOCATION_KEPT_MS
+
+
+async def test_what_an_operator_says_of_an_agent_stands_against_what_it_says_of_itself_at_the_same_time(replicas):
+    for number in range(30):
+        agent_id = f"spiffe://example.org/agent/{number}"
+        said = AgentRecord(agent_id, "team-a", NOW_MS, "spiffe://example.org/operator")
+        own = AgentRecord(agent_id, "mallory", NOW_MS, agent_id)
+        operators, _ = await asyncio.gather(
+            replicas[0].put_agent(said), replicas[1].put_agent(own), return_exceptions=True
+        )
+        assert operators is None
+        assert await replicas[0].agent(agent_id) == said

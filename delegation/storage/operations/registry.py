@@ -18,6 +18,7 @@ from delegation.storage.statements import Statement, insert_or_leave, insert_or_
 if TYPE_CHECKING:
     from delegation.storage.records import AgentRecord, DocumentRecord, OfferRecord
 
+_ADD_AGENT = Statement(AGENTS.insert())
 _PUT_AGENT = insert_or_replace(agents)
 _AGENT = Statement(AGENTS.select().where(agents.c.agent_id == sa.bindparam("agent_id")).with_for_update())
 _REMOVE_AGENT = Statement(sa.delete(agents).where(agents.c.agent_id == sa.bindparam("of_agent")))
@@ -46,7 +47,6 @@ class Probe(Operation[None]):
 class PutAgent(Operation[None]):
     """See `Storage.put_agent`."""
 
-    lock: ClassVar[Lock] = Lock.EXCLUSIVE
     agent: AgentRecord
 
     def apply(self, transaction: Transaction) -> None:
@@ -58,7 +58,8 @@ class PutAgent(Operation[None]):
                 if registered.owner != self.agent.owner:
                     raise Conflict("this agent is registered for another owner, and not by itself")
                 return
-        transaction.insert(_PUT_AGENT, [AGENTS.to_row(self.agent)])
+        # Where there was no row to lock, another replica may enter one: then this is undone, and looks again.
+        transaction.insert(_ADD_AGENT if row is None else _PUT_AGENT, [AGENTS.to_row(self.agent)])
 
 
 @dataclass(frozen=True, slots=True)
