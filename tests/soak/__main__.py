@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made.replica().start()
         with Load(made.connecting(), each=1, pause_s=options.pause, lifetime_ms=LIFETIME_MS) as load:
             with _tool(made) as tool:
-                samples = list(_samples(made, load, tool, options.seconds))
+                samples = list(_samples(made, load, tool, options))
                 complaints = list(tool.complaints)
             load.rest()
         with made.connected() as auditor:
@@ -114,8 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def _samples(made: Estate, load: Load, tool: Tool, seconds: float) -> Iterator[Sample]:
-    every = max(2.0, seconds / 60)
+def _samples(made: Estate, load: Load, tool: Tool, options: argparse.Namespace) -> Iterator[Sample]:
+    seconds, every = options.seconds, options.every or max(2.0, options.seconds / 60)
     began = time.monotonic()
     print("    time   service           tool              answers                        database")
     while (at := time.monotonic() - began) < seconds:
@@ -159,6 +159,7 @@ def _tool(made: Estate) -> Iterator[Tool]:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak", description="Load a real service for a while; does anything grow?")
     parser.add_argument("--seconds", type=float, default=3600, help="how long")
+    parser.add_argument("--every", type=float, help="between two looks, in seconds; by default a sixtieth of it all")
     parser.add_argument("--pause", type=float, default=0.05, help="of each client between two writes, in seconds")
     parser.add_argument("--database", metavar="URL", help="of a PostgreSQL database; by default SQLite")
     return parser.parse_args(argv)
