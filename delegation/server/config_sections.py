@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -66,12 +67,20 @@ class DatabaseConfig(Section):
 
 def without_password(url: str) -> str:
     """Write a database's URL without its password."""
+    if "@" in url.removeprefix(_beginning(url)):  # it cannot be read, so anything may be in it
+        return "***"
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     query = [(key, "***" if key.endswith("password") else value) for key, value in parse_qsl(parts.query)]
     hidden = f"{user.partition(':')[0]}:***" if ":" in user else user
     asked = "?" + urlencode(query, safe="*/:") if query else ""
     return f"{parts.scheme}://{hidden}{at}{host}{parts.path}{asked}"
+
+
+def _beginning(url: str) -> str:
+    """Give a URL up to where its hosts end."""
+    scheme, separator, rest = url.partition("://")
+    return scheme + separator + re.split("[/?#]", rest, maxsplit=1)[0]
 
 
 def _check_url(url: str) -> None:
@@ -84,7 +93,7 @@ def _check_url(url: str) -> None:
         parts = urlsplit("")
     if parts.scheme and parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("it is no postgresql:// URL; for SQLite, set database.path")
-    if not readable or "@" in parts.path or not url.startswith("postgres"):
+    if not readable or not url.startswith("postgres") or "@" in url.removeprefix(_beginning(url)):
         raise ValueError(
             "it cannot be read: write postgresql://user@host:port/name, and @ : / in a name as %40 %3A %2F"
         )
@@ -104,8 +113,8 @@ class Pkcs11Config(Section):
 class KeysConfig(Section):
     """The sealed key files, with the trust bundle beside them; by default in `keys` in the state directory.
 
-    With `pkcs11` the keys are in a token, and only the bundle is here. The passphrase is taken from `DELEGATION_KEY_PASSPHRASE`, from the file that
-    `DELEGATION_KEY_PASSPHRASE_FILE` names, or from `passphrase_file`.
+    With `pkcs11` the keys are in a token, and only the bundle is here. The passphrase is taken from
+    `DELEGATION_KEY_PASSPHRASE`, from the file that `DELEGATION_KEY_PASSPHRASE_FILE` names, or from `passphrase_file`.
     """
 
     directory: Path | None = None

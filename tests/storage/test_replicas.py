@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from delegation.errors import ConfigError, Conflict, StorageError
+from delegation.storage import reads
 from delegation.storage.port import (
     REVOCATION_KEPT_MS,
     CallFilter,
@@ -19,6 +20,7 @@ from delegation.storage.port import (
 )
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 from delegation.storage.postgres.session import FEED_LOCK
+from delegation.storage.postgres.snapshot import wait_for
 from delegation.storage.records import AgentRecord, OfferRecord, RecorderState
 from storage.made import (
     NOW_MS,
@@ -369,3 +371,17 @@ async def test_what_an_operator_says_of_an_agent_stands_against_what_it_says_of_
         )
         assert operators is None
         assert await replicas[0].agent(agent_id) == said
+
+
+async def test_a_page_of_the_feed_and_its_head_are_of_one_moment(replicas, monkeypatch):
+    """A page that claimed a head whose entries it lacks would lose a revocation for good."""
+    head = reads._head
+
+    def later(snapshot):
+        wait_for(replicas[1].revoke([a_revocation()]))
+        return head(snapshot)
+
+    monkeypatch.setattr(reads, "_head", later)
+    for _ in range(3):
+        page = await replicas[0].feed(0, 10)
+        assert len(page.entries) == page.head_position

@@ -45,6 +45,8 @@ def test_the_url_is_shown_without_its_password(tmp_path, url, shown):
         ({"url": f"mysql://me:{SECRET}@db/work"}, "no postgresql:// URL"),
         ({"url": f"postgresql+asyncpg://me:{SECRET}@db/work"}, "no postgresql:// URL"),
         ({"url": f"postgresql://me:{SECRET}/x@db/work"}, "cannot be read"),
+        ({"url": f"postgresql://me:x/{SECRET}@one:1,two:2/work"}, "cannot be read"),
+        ({"url": f"postgresql://me:x#{SECRET}@one:1,two:2/work"}, "cannot be read"),
         ({"url": SECRET}, "cannot be read"),
         ({"url": "postgresql://db/work", "path": "file"}, "two databases"),
         ({"password_file": "file"}, "database.url, which is missing"),
@@ -57,3 +59,7 @@ def test_what_makes_no_sense_is_refused_without_a_word_of_the_url(tmp_path, data
     assert words in str(refused.value)
     assert SECRET not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_url_that_cannot_be_read_is_not_shown_at_all():
+    assert without_password(f"postgresql://me:x/{SECRET}@one:1,two:2/work") == "***"
