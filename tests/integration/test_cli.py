@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from delegation.cli import exit_codes, main
 from delegation.errors import Refused
@@ -31,6 +32,13 @@ class Story:
     token: bytes
     link_ids: list[str]
     exported: str
+
+
+@pytest.fixture(autouse=True)
+def _service_says_nothing():
+    """The service of these tests runs in their process: what it logs is not what a command prints."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture(scope="module")

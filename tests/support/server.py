@@ -20,7 +20,6 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import grpc
-import structlog
 
 from delegation.app import Application, build
 from delegation.app.key_files import system_ms
@@ -115,8 +114,6 @@ def running_server(
 @contextmanager
 def running_application(application: Application) -> Iterator[RunningServer]:
     """Start an application that was built, on a loop and thread of its own, and stop it in the end."""
-    if not structlog.is_configured():  # what it logs is not what the program under test prints
-        structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, name="service", daemon=True)
     thread.start()
