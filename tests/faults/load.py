@@ -30,6 +30,9 @@ WRITES_OF_TASK: Final = 100
 """Then another task: what is told of one has to fit into one message."""
 
 RECORDS_OF_BATCH: Final = 5
+LIFETIME_MS: Final = 3 * 60 * 60 * 1000
+"""Longer than a scenario: what has expired need not be remembered, and would be missed."""
+
 _AGAIN_S: Final = 0.1
 _NO_ANSWER: Final = (Reason.SERVICE_UNAVAILABLE, Reason.FEED_STALE)
 """Reasons of decisions that are not taken: nothing is recorded for these."""
@@ -46,10 +49,10 @@ class Client:
         caller: who may do everything.
         book: where it is noted.
         pause_s: between two writes.
-        lifetime_ms: of its grants; None: the service's own.
+        lifetime_ms: of its grants and handoffs.
     """
 
-    def __init__(self, caller: Caller, book: Book, *, pause_s: float = 0.0, lifetime_ms: int | None = None) -> None:
+    def __init__(self, caller: Caller, book: Book, *, pause_s: float = 0.0, lifetime_ms: int = LIFETIME_MS) -> None:
         self._caller = caller
         self._book = book
         self._pause_s = pause_s
@@ -85,7 +88,7 @@ class Client:
         """Hand off, many times in one task."""
         task = self._grant()
         for _ in range(WRITES_OF_TASK):
-            child = task.child(AGENT)
+            child = task.child(AGENT, lifetime_ms=self._lifetime_ms)
             key = secrets.token_hex(8)
             self._insist([_handed(child)], lambda c=child, k=key: self._caller.record(c, idempotency_key=k))  # type: ignore[misc]
             yield
@@ -94,7 +97,7 @@ class Client:
         """Hand off, and take it back."""
         task = self._grant()
         for _ in range(WRITES_OF_TASK // 2):
-            child = task.child(AGENT)
+            child = task.child(AGENT, lifetime_ms=self._lifetime_ms)
             self._insist([_handed(child)], lambda c=child: self._caller.record(c))  # type: ignore[misc]
             write = Write(Kind.REVOKE, child.leaf.link_id)
             self._insist([write], lambda c=child: self._caller.revoke(RevocationKind.LINK, c.leaf.link_id))  # type: ignore[misc]
@@ -175,7 +178,7 @@ class Load:
         connect: gives a connected caller who may do everything; closed at the end.
         each: how many clients of each kind.
         pause_s: of each client, between two writes.
-        lifetime_ms: of grants; None: the service's own.
+        lifetime_ms: of grants and handoffs; what is revoked is found for as long.
     """
 
     def __init__(
@@ -184,7 +187,7 @@ class Load:
         *,
         each: int = 2,
         pause_s: float = 0.0,
-        lifetime_ms: int | None = None,
+        lifetime_ms: int = LIFETIME_MS,
     ) -> None:
         self.book = Book()
         self.failures: list[BaseException] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,8 +51,10 @@ def judged(estate: Estate, load: Load, *notes: str) -> Result:
     """Let the load come to rest, and compare what it was told with what is there."""
     load.rest()
     with estate.connected() as auditor:
-        tally = load.book.compare(found(auditor))
+        seen = found(auditor)
+    tally, lost = load.book.compare(seen), Counter(write.kind for write in load.book.lost(seen))
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(load.book.by_kind().items()))
+    notes += tuple(f"LOST: {count} of {kind}" for kind, count in lost.items())
     others = "; ".join(f"{how[:90]} ({count})" for how, count in load.book.answers.most_common(6))
     return Result(tally, (*notes, f"acknowledged by kind: {kinds}", f"other answers: {others or 'none'}"))
 
