@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
@@ -45,6 +45,11 @@ from delegation_sdk.trust import TrustKeeper
 if TYPE_CHECKING:
     from delegation.wire.authorization import Decision
     from delegation_sdk.break_glass import BreakGlassFile, Order
+
+
+LONGEST_WAIT_MS: Final = 250
+"""So far ahead may an agent's clock be for a tool that is decided in process by a guard's own memory of proofs: what is
+a matter of clocks that are kept in step. It holds a thread of the tool for as long."""
 
 
 class Decider:
@@ -145,12 +150,22 @@ class Decider:
         """Verify, check the proof, authorize, record: all in process."""
         now_ms = self._sources.now_ms()
         chain = yield from self._verified(question, now_ms)
-        yield from self._use_proof(question, sent, chain, now_ms=now_ms, accept_from_ms=accept_from_ms)
+        waited = yield from self._use_proof(question, sent, chain, now_ms=now_ms, accept_from_ms=accept_from_ms)
         self._chains.keep(chain, now_ms)  # not before: only the leaf's holder gets a chain in here
         used = self._permit(chain, question.tool, sent, defaults)
         yield from self._use_order(question, now_ms)
+        if waited or question.order:
+            now_ms = self._ask_again(question)
+        question.tell_of_order(self._audience)
         self._recorder.append(self._record(question, None, now_ms), chain.token)
         return self._authorized(question.call_id, chain, question.tool, used)
+
+    def _ask_again(self, question: Question) -> int:
+        """Ask again what may have changed while the call waited: expiry, revocation, the feed's age. Give the time."""
+        self._require_fresh(question)
+        now_ms = self._sources.now_ms()
+        self._verify(question, now_ms)
+        return now_ms
 
     def _require_fresh(self, question: Question) -> None:
         """Require a feed that is young enough for the tool, or for the break-glass statement that covers it (B-4)."""
@@ -172,7 +187,7 @@ class Decider:
         return self._break_glass.find(self._trust.catalogue.find(self._audience, question.tool), now_ms)
 
     def _use_order(self, question: Question, now_ms: int) -> Generator[Blocking, None, None]:
-        """Use up the break-glass statement that the call rests on, if it is of single use, and tell of it."""
+        """Use up the break-glass statement that the call rests on, if it is of single use."""
         order = question.order
         if order is None or self._break_glass is None:
             return
@@ -184,12 +199,15 @@ class Decider:
                 warn("a break-glass statement does not count: %s", error)
                 without, question.order = question.without_order, None
                 raise without or refusal(Reason.FEED_STALE) from None
-        question.tell_of_order(self._audience)
 
     def _use_proof(
         self, question: Question, sent: Arguments, chain: VerifiedChain, *, now_ms: int, accept_from_ms: int
-    ) -> Generator[Blocking | Wait, None, None]:
-        """Check the proof, and use it up: here, or in the store that the instances of this tool share."""
+    ) -> Generator[Blocking | Wait, None, bool]:
+        """Check the proof, and use it up: here, or in the store that the instances of this tool share.
+
+        Returns:
+            Whether that may have taken a while.
+        """
         shared = self._shared_replay
         horizon_ms = accept_from_ms if shared else max(accept_from_ms, self._replay.horizon_ms)
         proof = check_proof(
@@ -202,14 +220,17 @@ class Decider:
             accept_from_ms=horizon_ms,
         )
         if shared is None:
-            if proof.issued_at_ms > now_ms:  # used now, it would be younger than a restart, and be taken again (P-13)
-                yield Wait((proof.issued_at_ms - now_ms + 1) / 1000)
+            ahead_ms = proof.issued_at_ms - now_ms
+            if ahead_ms > 0:  # used now, it would be younger than a restart, and be taken again (P-13)
+                if ahead_ms <= LONGEST_WAIT_MS:
+                    yield Wait((ahead_ms + 1) / 1000)
                 if proof.issued_at_ms > (now_ms := self._sources.now_ms()):
                     raise refusal(Reason.PROOF_FROM_FUTURE)
             self._replay.use(proof_id(proof.chain_digest, proof.audience, proof.nonce), proof.issued_at_ms, now_ms)
-            return
+            return ahead_ms > 0
         used = ProofUse.of(proof, accept_from_ms=accept_from_ms, now_ms=now_ms)
         yield Blocking(lambda: shared.use(used))
+        return True
 
     def _decide_alone(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
         """Decide in process what the service did not answer, by the break-glass statement in hand (B-4)."""
@@ -259,6 +280,9 @@ class Decider:
             # The service has not seen the defaults; and it is not believed more than the chain.
             used = self._permit(chain, question.tool, sent, defaults)
             yield from self._use_order(question, now_ms)
+            if self._break_glass is not None:
+                self._ask_again(question)
+            question.tell_of_order(self._audience)
         except Exception:
             self.report(decision.call_id, OutcomeStatus.FAILED)  # permitted there, refused here: it will not run
             question.call_id = self._sources.new_id()

@@ -12,9 +12,10 @@ from delegation.core.attest import sign_break_glass
 from delegation.core.break_glass import BreakGlass
 from delegation.core.keys import SigningKey
 from delegation.core.limits import PROOF_FUTURE_MS
+from delegation.core.revocation import Revocation, RevocationKind
 from delegation.core.trust import Effect
 from delegation.errors import BadProof, BadStatement, NotPermitted, Reason, Refused, Revoked
-from delegation_sdk import Client, Guard, Scope, any_call
+from delegation_sdk import Client, Guard, Scope, any_call, driving
 from delegation_sdk.break_glass import armored
 from delegation_sdk.testing import Authority
 
@@ -196,6 +197,17 @@ def test_a_proof_from_before_it_does_not_count_without_the_service(incident, tas
 
 
 @pytest.mark.spec("B-5")
+def test_nor_does_one_from_before_the_guard_took_a_statement_that_has_long_counted(incident, task):
+    guard = incident.guard()
+    call = task.call("files", "write", WRITTEN)
+    guard.authorize(call.carriage, "write", call.arguments)  # the service takes it
+    incident.cut_off(10_000)
+    incident.give(not_before_ms=incident.clock.now_ms - 60_000)
+    with pytest.raises(BadProof, match="proof_stale"):
+        guard.authorize(call.carriage, "write", call.arguments)
+
+
+@pytest.mark.spec("B-5")
 def test_nor_does_one_that_an_agent_whose_clock_is_ahead_has_signed_before_it(incident, authority, client, scope):
     sources = incident.clock.sources()
     ahead = sources._replace(now_ms=lambda: sources.now_ms() + PROOF_FUTURE_MS)
@@ -221,6 +233,35 @@ def test_a_proof_from_the_future_is_not_used_up_before_its_time(incident, client
         guard.authorize(call.carriage, "read", call.arguments)
     incident.clock.pass_ms(40)
     guard.authorize(call.carriage, "read", call.arguments)
+
+
+@pytest.mark.spec("P-13")
+def test_what_has_changed_while_a_call_waited_is_seen(incident, client, scope, monkeypatch):
+    sources = incident.clock.sources()
+    ahead = sources._replace(now_ms=lambda: sources.now_ms() + 200)
+    task = Client(client._transport, agent=PLANNER, sources=ahead).begin_task("Tidy up", scope=scope)
+    guard = incident.guard()
+    call = task.call("files", "read", PATH)
+
+    def wait(seconds):  # meanwhile
+        incident.clock.pass_ms(round(seconds * 1000))
+        guard._feed.state.add((Revocation(RevocationKind.TASK, task.task_id, incident.clock.now_ms + DAY_MS),), 1)
+
+    monkeypatch.setattr(driving.time, "sleep", wait)
+    with pytest.raises(Revoked, match="task_ended"):
+        guard.authorize(call.carriage, "read", call.arguments)
+
+
+@pytest.mark.spec("P-13")
+def test_one_from_far_ahead_holds_nobody_up(incident, client, scope, monkeypatch):
+    sources = incident.clock.sources()
+    ahead = sources._replace(now_ms=lambda: sources.now_ms() + 251)
+    task = Client(client._transport, agent=PLANNER, sources=ahead).begin_task("Tidy up", scope=scope)
+    guard = incident.guard()
+    call = task.call("files", "read", PATH)
+    monkeypatch.setattr(driving.time, "sleep", None)
+    with pytest.raises(BadProof, match="proof_from_future"):
+        guard.authorize(call.carriage, "read", call.arguments)
 
 
 @pytest.mark.spec("B-5")

@@ -208,6 +208,24 @@ async def test_a_piece_cannot_be_altered(storage, clock):
             open_feed_entry(statement._replace(payload=statement.payload + b"\x08\x01"), BUNDLE, now_ms=NOW_MS)
 
 
+async def test_whoever_asks_from_a_position_of_his_own_soon_reads_what_all_read(storage, clock, monkeypatch):
+    monkeypatch.setattr(feed_pieces, "PIECE_REVOCATIONS", 3)
+    monkeypatch.setattr(feed_pieces, "SHARED_FROM", 8)
+    await storage.revoke([revocation(f"task {number}") for number in range(50)])
+    stored = feed_pieces.StoredFeed(storage)
+    ways = {after: [piece.to_position async for piece in stored.pieces(after, NOW_MS)] for after in range(50)}
+    for after, way in ways.items():
+        assert way[-1] == 50
+        met = [position for position in way if position % 8 == 0]
+        assert all(position in ways[0] for position in way if met and position >= met[0])
+        assert len([position for position in way if position not in ways[0]]) <= 3, after
+    assert all(after in ways[0] or after == 0 for after in stored._kept)
+    stored.forget()
+    stored.forget()
+    assert not stored._kept
+    assert not stored._kept_bytes
+
+
 # -- a database that cannot be reached, or is not what it was --------------------------------------------------
 
 
