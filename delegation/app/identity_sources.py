@@ -128,18 +128,19 @@ class IdentitySources:
         if self.tls is None or self._tls_files is not None:
             return
         try:
-            self.tls.replace(self._material(svid))
+            material = self._material(svid)
+            if material != self.tls.material:  # an agent that was away gives the same once more
+                self.tls.replace(material)
+                _LOG.info("SVID rotated", id=svid.id)
         except ConfigError as error:
             _LOG.warning("an SVID came that cannot be used; the former one stays in use", why=str(error))
-        else:
-            _LOG.info("SVID rotated", id=svid.id)
 
     def _material(self, svid: Svid) -> TlsMaterial:
         """Take of the Workload API's bundles those of the trust domains that are accepted. Raises `ConfigError`."""
         domain = self._config.trust_domain
         if parse_spiffe_id(svid.id).trust_domain != domain:
             raise ConfigError(f"the Workload API gives {svid.id}, which is not of {domain}: correct trust_domain")
-        roots = {name: pem for name, pem in svid.bundles.items() if name in self._config.trust_domains}
+        roots = {name: pem for name, pem in svid.bundles.items() if pem and name in self._config.trust_domains}
         if domain not in roots:
             raise ConfigError(f"the Workload API gives no bundle of {domain}")
         for absent in sorted(self._config.trust_domains - roots.keys()):

@@ -21,14 +21,14 @@ _KINDS: Final = {"RSA": "RSAAlgorithm", "EC": "ECAlgorithm", "OKP": "OKPAlgorith
 
 
 def parse_jwks(document: bytes, *, allowed: frozenset[str]) -> tuple[VerifyingKey, ...]:
-    """Read the keys of a set.
+    """Read the keys of a set. None may be left: an issuer that has withdrawn all of them says just that.
 
     Args:
         document: The JSON.
         allowed: The algorithms that the operator lets this issuer use.
 
     Raises:
-        RequestFailed: It is no key set, too large, or has no key that can be used.
+        RequestFailed: It is no key set, or has too many keys.
     """
     try:
         listed = json.loads(document)["keys"]
@@ -37,8 +37,6 @@ def parse_jwks(document: bytes, *, allowed: frozenset[str]) -> tuple[VerifyingKe
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
         raise RequestFailed("it is no key set, or has too many keys")
     keys = [key for key in (_key(each, allowed) for each in listed) if key is not None]
-    if not keys:
-        raise RequestFailed("the key set has no key that can be used here")
     ids = [key.id for key in keys]
     # Two keys of one id would leave it to chance which one counts.
     return tuple(key for key in keys if ids.count(key.id) == 1 or not key.id)

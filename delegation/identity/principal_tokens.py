@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.names import is_name
@@ -18,7 +19,9 @@ from delegation.identity.jws import BadToken, UnverifiedToken, read_token
 from delegation.identity.key_source import verify_signature
 from delegation.identity.token_callers import TokenIssuer
 
-FIELD = "principal_token"
+FIELD: Final = "principal_token"
+# Of logout tokens (Back-Channel Logout 2.4), which name a user as well, and of access tokens (RFC 9068 section 2.2).
+_NOT_OF_ID_TOKENS: Final = frozenset({"events", "client_id", "scope", "scp"})
 
 
 class PrincipalTokens:
@@ -53,12 +56,17 @@ class PrincipalTokens:
         await verify_signature(token, issuer.keys)
         check_claims(token, issuer.expected, now_ms=self._now_ms())
         claims = token.claims
+        if foreign := _NOT_OF_ID_TOKENS & claims.keys():
+            raise BadToken(Reason.FIELD_INVALID, f"is no ID token: it has the claim {min(foreign)}")
+        authenticated_s = seconds_of(claims, "auth_time") or 0
+        if authenticated_s * 1000 > self._now_ms() + issuer.expected.clock_skew_ms:
+            raise BadToken(Reason.NOT_YET_VALID, "says that the person signed in in the future")
         return Principal(
             subject=name_of(claims, "sub"),
             issuer=name_of(claims, "iss"),
             basis=PrincipalBasis.OIDC_ID_TOKEN,
             token_digest=hashlib.sha256(token.raw).digest(),
-            authenticated_at_ms=int((seconds_of(claims, "auth_time") or 0) * 1000),
+            authenticated_at_ms=int(authenticated_s * 1000),
             authentication_strength=_strength(claims.get("acr", "")),
         )
 

@@ -15,9 +15,9 @@ from typing import Final
 
 import structlog
 
-from delegation.errors import DelegationError, RequestFailed
+from delegation.errors import DelegationError, Reason, RequestFailed
 from delegation.identity.jwks import parse_jwks
-from delegation.identity.jws import VerifyingKey
+from delegation.identity.jws import BadToken, VerifyingKey
 from delegation.identity.token_rules import ALGORITHMS, check_url
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -26,8 +26,8 @@ _LOG: Final = structlog.get_logger("delegation")
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _BURST: Final = 3
 _RETRY_MS: Final = 5_000
-_MAX_WAITING: Final = 256
-"""Calls that wait for one issuer at a time: one that does not answer must not take up the room of all others."""
+MAX_WAITING: Final = 64
+"""Calls that wait for one issuer at a time. Each may hold a request of the largest size, from nobody knows whom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,46 +81,43 @@ class RemoteKeys:
         self._failing = False
         self._waiting = 0
 
-    def known(self) -> Sequence[VerifyingKey]:
+    def known(self) -> Sequence[VerifyingKey] | None:
         """Return the keys that count now."""
         if self._fetched_ms is None or self._monotonic_ms() - self._fetched_ms > self._policy.keep_ms:
-            return ()
+            return None
         return self._keys
 
     async def renewed(self) -> bool:
-        """Fetch the keys, or wait for a fetch that is under way; False if too often of late, or too many wait."""
-        if self._waiting >= _MAX_WAITING:
-            return False
-        if self._looking is None:
+        """Fetch the keys, unless that was done too often of late; or wait for a fetch that is under way."""
+        looking = self._looking
+        under_way = looking is not None
+        if looking is None:
             if not self._may_look():
                 return False
-            self._begin()
-        looking = self._looking
-        assert looking is not None  # noqa: S101 - it was just begun
+            looking = self._begin()
+        if self._waiting >= MAX_WAITING:
+            raise BadToken(Reason.SERVICE_UNAVAILABLE, "cannot be checked now: too many wait for its issuer's keys")
         self._waiting += 1
         try:
             # Whoever waits may give up; the others still want to know.
             await asyncio.shield(looking)
         finally:
             self._waiting -= 1
-        return True
+        return under_way
 
     async def follow(self) -> None:
         """Fetch the keys now and then, until cancelled."""
         try:
             while True:
-                if self._looking is None:
-                    self._begin()
-                looking = self._looking
-                assert looking is not None  # noqa: S101 - it was just begun
-                await asyncio.shield(looking)
+                await asyncio.shield(self._looking or self._begin())
                 await asyncio.sleep((_RETRY_MS if self._failing else self._policy.refresh_ms) / 1000)
         finally:
             if self._looking is not None:
                 self._looking.cancel()
 
-    def _begin(self) -> None:
-        self._looking = asyncio.create_task(self._look())
+    def _begin(self) -> asyncio.Task[None]:
+        self._looking = looking = asyncio.create_task(self._look())
+        return looking
 
     def _may_look(self) -> bool:
         """Count a fetch that an unknown key has caused: three at once, then one for each cooldown."""
@@ -146,6 +143,8 @@ class RemoteKeys:
         else:
             if self._failing or self._fetched_ms is None:
                 _LOG.info("the keys of an issuer were fetched", issuer=self._issuer, keys=len(keys))
+            if not keys:
+                _LOG.warning("an issuer publishes no key that can be used: its tokens are refused", issuer=self._issuer)
             self._failing = False
             self._keys, self._fetched_ms = keys, self._monotonic_ms()
         finally:

@@ -22,6 +22,8 @@ from delegation.identity.token_rules import PLAIN_TYPE
 _BEARER: Final = "bearer "
 _JOSE: Final = "jose"  # JWT-SVID 2.3 permits it beside JWT
 _SPIFFE: Final = "spiffe://"
+# OpenID Connect Core 2 and 3.3.2.11, Back-Channel Logout 2.4: of tokens that let nobody call anything.
+_OF_ID_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash", "events"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class TokenCallers:
     async def _check(self, token: UnverifiedToken, issuer: TokenIssuer) -> None:
         await verify_signature(token, issuer.keys)
         check_claims(token, issuer.expected, now_ms=self._now_ms())
+        if foreign := _OF_ID_TOKENS & token.claims.keys():
+            raise BadToken(Reason.FIELD_INVALID, f"is no access token: it has the claim {min(foreign)}")
         if "cnf" in token.claims:  # RFC 7800: whoever presents it must show a key, and nothing here asks for that
             raise BadToken(Reason.FIELD_INVALID, "is bound to a key, so that it is no bearer token")
 

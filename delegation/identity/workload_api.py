@@ -72,8 +72,8 @@ class WorkloadApi:
         self._svid: Svid | None = None
         self._jwt_keys: Mapping[str, tuple[VerifyingKey, ...]] = {}
         self._ready = threading.Condition()
-        self._wake = threading.Event()
-        self._closed = False
+        self._wakes: list[threading.Event] = []
+        self._closed = threading.Event()
 
     def start(self, *, timeout_s: float, changed: Callable[[Svid], None]) -> Svid:
         """Connect and wait for the first SVID. Blocks.
@@ -85,7 +85,9 @@ class WorkloadApi:
         Raises:
             ConfigError: None came in time.
         """
-        threading.Thread(target=self._follow, name="workload-api", daemon=True).start()
+        self._follow(lambda client, given_up: client.stream_x509_contexts(self._take_svid, given_up))
+        if self._wants_jwt_bundles:
+            self._follow(lambda client, given_up: client.stream_jwt_bundles(self._take_jwt_bundles, given_up))
         with self._ready:
             self._ready.wait_for(self._is_ready, timeout_s)
             svid = self._svid if self._is_ready() else None
@@ -109,43 +111,40 @@ class WorkloadApi:
 
     def close(self) -> None:
         """Let go of the agent. What came last stays."""
-        self._closed = True
-        self._wake.set()
+        self._closed.set()
+        for wake in self._wakes:
+            wake.set()
 
     def _is_ready(self) -> bool:
         return self._svid is not None and bool(self._jwt_keys or not self._wants_jwt_bundles)
 
-    def _follow(self) -> None:
+    def _follow(self, subscribe: Callable[[Any, Callable[[Exception], None]], Any]) -> None:
+        """Follow one stream in a thread of its own, so that none waits for another."""
+        wake = threading.Event()
+        self._wakes.append(wake)
+        threading.Thread(target=self._run, args=(subscribe, wake), name="workload-api", daemon=True).start()
+
+    def _run(self, subscribe: Callable[[Any, Callable[[Exception], None]], Any], wake: threading.Event) -> None:
         """Connect, and connect again when the library has given up: it does so at an answer that it cannot read."""
         from spiffe.errors import ArgumentError
-        from spiffe.workloadapi.workload_api_client import WorkloadApiClient
 
-        while not self._closed:
-            self._wake.clear()
+        def given_up(error: Exception) -> None:
+            if not self._closed.is_set():
+                _LOG.warning("the Workload API gave an answer that cannot be used", kind=type(error).__name__)
+            wake.set()
+
+        while not self._closed.is_set():
             try:
-                client = WorkloadApiClient(self._socket)
+                client = lenient_client(self._socket)
             except ArgumentError:  # no such socket: the agent is not there yet
-                self._wake.wait(_CONNECT_AGAIN_S)
+                self._closed.wait(_CONNECT_AGAIN_S)
                 continue
             with client:
-                handlers = self._subscribe(client)
-                self._wake.wait()
-                for handler in handlers:
-                    handler.cancel()
-            if not self._closed:
-                self._wake.clear()
-                self._wake.wait(_CONNECT_AGAIN_S)
-
-    def _subscribe(self, client: WorkloadApiClient) -> list[Any]:
-        handlers = [client.stream_x509_contexts(self._take_svid, self._given_up)]
-        if self._wants_jwt_bundles:
-            handlers.append(client.stream_jwt_bundles(self._take_jwt_bundles, self._given_up))
-        return handlers
-
-    def _given_up(self, error: Exception) -> None:
-        if not self._closed:
-            _LOG.warning("the Workload API gave an answer that cannot be used", kind=type(error).__name__)
-        self._wake.set()
+                handler = subscribe(client, given_up)
+                wake.wait()
+                handler.cancel()
+            wake.clear()
+            self._closed.wait(_CONNECT_AGAIN_S)
 
     def _take_svid(self, context: Any) -> None:
         svid = svid_of(context)
@@ -172,13 +171,52 @@ class JwtSvidKeys:
         self._api = api
         self._trust_domain = trust_domain
 
-    def known(self) -> Sequence[VerifyingKey]:
+    def known(self) -> Sequence[VerifyingKey] | None:
         """Return the keys that count now."""
-        return self._api.jwt_keys(self._trust_domain)
+        return self._api.jwt_keys(self._trust_domain) or None
 
     async def renewed(self) -> bool:
         """Tell that there are no others."""
         return False
+
+
+def lenient_client(socket: str) -> WorkloadApiClient:
+    """Make a client for which one trust domain's bundle that cannot be read is that domain's loss alone.
+
+    The library would refuse the whole update: a partner's mistake would stop the rotation of our own SVID, and a CA
+    that was withdrawn would go on being trusted. An SVID without its own bundle it still refuses.
+
+    Raises:
+        ArgumentError: There is no such socket; the library's own.
+    """
+    from spiffe.bundle.jwt_bundle.jwt_bundle import JwtBundle
+    from spiffe.bundle.jwt_bundle.jwt_bundle_set import JwtBundleSet
+    from spiffe.bundle.x509_bundle.x509_bundle import X509Bundle
+    from spiffe.bundle.x509_bundle.x509_bundle_set import X509BundleSet
+    from spiffe.workloadapi.workload_api_client import WorkloadApiClient
+
+    class Lenient(WorkloadApiClient):
+        @staticmethod
+        def _create_x509_bundle_set(resp_bundles: Mapping[str, bytes]) -> X509BundleSet:
+            return X509BundleSet.of(_readable(resp_bundles, X509Bundle.parse_raw))
+
+        @staticmethod
+        def _create_jwt_bundle_set(resp_bundles: Mapping[str, bytes]) -> JwtBundleSet:
+            return JwtBundleSet.of(_readable(resp_bundles, JwtBundle.parse))
+
+    return Lenient(socket)
+
+
+def _readable(bundles: Mapping[str, bytes], parse: Callable[[Any, bytes], Any]) -> list[Any]:
+    from spiffe.spiffe_id.spiffe_id import TrustDomain
+
+    found = []
+    for name, content in bundles.items():
+        try:
+            found.append(parse(TrustDomain(name), content))
+        except Exception:  # noqa: BLE001 - whatever is wrong with it
+            _LOG.warning("a trust domain's bundle cannot be read: its callers are refused", trust_domain=name)
+    return found
 
 
 def svid_of(context: Any) -> Svid:

@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from grpc.aio import ServicerContext
 
 from delegation import telemetry
-from delegation.errors import DelegationError, Overloaded, ServiceUnavailable
+from delegation.errors import DelegationError, Overloaded, ServiceUnavailable, Unauthenticated
 from delegation.identity.port import Authenticator, Caller, Role, TokenAuthenticator
 from delegation.server.caller_limits import CallerLimits, CallerShares, Share
 from delegation.server.incoming import Incoming
@@ -104,11 +104,14 @@ class Door:
         async def call(request: bytes, context: Context) -> A:
             caller: Caller | None = None
             share: Share | None = None
+            inside = 0
             with self._span(method.name, context) as span:
-                self._calls += 1
                 try:
-                    self._require_room(self._calls, self._allowance.calls)
+                    self._require_room(self._calls + 1, self._allowance.calls)
+                    # Who has yet to show a token's worth waits outside: strangers must not take up the room.
                     caller = await self._caller(context)
+                    self._calls, inside = self._calls + 1, 1
+                    self._require_room(self._calls, self._allowance.calls)
                     share = self._shares.begin_call(caller.id)
                     _require_role(caller, method)
                     message = method.read(request)
@@ -124,7 +127,7 @@ class Door:
                     span.set(names.RPC_STATUS_CODE, _OK)
                     return answer
                 finally:
-                    self._calls -= 1
+                    self._calls -= inside
                     if share is not None:
                         share.calls -= 1
 
@@ -135,14 +138,14 @@ class Door:
 
         async def call(request: bytes, context: Context) -> None:
             caller: Caller | None = None
-            with self._span(method.name, context) as span, self._stream():
+            with self._span(method.name, context) as span:
                 task = asyncio.current_task()
                 assert task is not None  # noqa: S101 - this is a coroutine's
                 self._watching.add(task)
                 try:
-                    self._require_room(self._streams, self._allowance.streams)
+                    self._require_room(self._streams + 1, self._allowance.streams)
                     caller = await self._caller(context)
-                    with self._shares.stream(caller.id):
+                    with self._stream(), self._shares.stream(caller.id):
                         _require_role(caller, method)
                         await _write(handler(caller, method.read(request)), context)
                 except asyncio.CancelledError:
@@ -171,11 +174,11 @@ class Door:
 
         async def call(requests: AsyncIterator[bytes], context: Context) -> None:
             caller: Caller | None = None
-            with self._span(method.name, context) as span, self._stream():
+            with self._span(method.name, context) as span:
                 try:
-                    self._require_room(self._streams, self._allowance.streams)
+                    self._require_room(self._streams + 1, self._allowance.streams)
                     caller = await self._caller(context)
-                    with self._shares.stream(caller.id) as share:
+                    with self._stream(), self._shares.stream(caller.id) as share:
                         _require_role(caller, method)
                         await self._converse(
                             handler,
@@ -205,14 +208,25 @@ class Door:
             incoming.over()
 
     @asynccontextmanager
-    async def known(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Let an RPC that is not the contract's in for any caller that is known; it counts as one of its streams."""
+    async def known(
+        self, method: str, context: Context, *, unknown: grpc.StatusCode | None = None
+    ) -> AsyncIterator[None]:
+        """Let an RPC that is not the contract's in for any caller that is known; it counts as one of its streams.
+
+        Args:
+            method: its full name.
+            context: its call.
+            unknown: the status for callers that are not known; None: UNAUTHENTICATED.
+        """
         caller: Caller | None = None
         try:
             caller = await self._caller(context)
             with self._shares.stream(caller.id):
                 yield
         except DelegationError as error:
+            if unknown is not None and isinstance(error, Unauthenticated):
+                self._refusals.note(method, "", unknown.name, error)
+                await context.abort(unknown, str(error))
             await self._fail(context, method, caller, error)
 
     # -- what they have in common ------------------------------------------------------------------------
@@ -242,6 +256,7 @@ class Door:
     def _stream(self) -> Any:
         self._streams += 1
         try:
+            self._require_room(self._streams, self._allowance.streams)
             yield
         finally:
             self._streams -= 1

@@ -58,7 +58,10 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # not typed
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "ask for each service: Check and Watch are answered")
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
-        async with self._door.known("grpc.health.v1.Health/Watch", context):
+        # Clients that heed health take UNIMPLEMENTED for "call and see", and are then told why they are refused. With
+        # any other status they would say that the service cannot be reached.
+        unknown = grpc.StatusCode.UNIMPLEMENTED
+        async with self._door.known("grpc.health.v1.Health/Watch", context, unknown=unknown):
             await self._answers.Watch(request, context)
 
 

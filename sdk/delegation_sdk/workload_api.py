@@ -6,6 +6,7 @@ Source: SPIFFE Workload API specification, section 5.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -74,12 +75,11 @@ class SvidSource:
     def _follow(self) -> None:
         """Connect, and connect again when the library has given up: it does so at an answer that it cannot read."""
         from spiffe.errors import ArgumentError
-        from spiffe.workloadapi.workload_api_client import WorkloadApiClient
 
         while not self._closed:
             self._wake.clear()
             try:
-                client = WorkloadApiClient(self._socket)
+                client = _lenient_client(self._socket)
             except ArgumentError:  # no such socket: the agent is not there yet
                 self._wake.wait(_CONNECT_AGAIN_S)
                 continue
@@ -112,6 +112,25 @@ def fetch_id(socket: str, *, timeout_s: float) -> str:
             return str(client.fetch_x509_svid(timeout=timeout_s).spiffe_id)
     except PySpiffeError:
         raise _nothing(socket, timeout_s) from None
+
+
+def _lenient_client(socket: str) -> Any:
+    """Make a client for which a foreign trust domain's bundle that cannot be read does not stop one's own rotation."""
+    from spiffe.bundle.x509_bundle.x509_bundle import X509Bundle
+    from spiffe.bundle.x509_bundle.x509_bundle_set import X509BundleSet
+    from spiffe.spiffe_id.spiffe_id import TrustDomain
+    from spiffe.workloadapi.workload_api_client import WorkloadApiClient
+
+    class Lenient(WorkloadApiClient):
+        @staticmethod
+        def _create_x509_bundle_set(resp_bundles: Mapping[str, bytes]) -> X509BundleSet:
+            found = []
+            for name, content in resp_bundles.items():
+                with contextlib.suppress(Exception):  # whatever is wrong with it
+                    found.append(X509Bundle.parse_raw(TrustDomain(name), content))
+            return X509BundleSet.of(found)
+
+    return Lenient(socket)
 
 
 def _svid(context: Any) -> Svid:

@@ -38,13 +38,18 @@ class TrustDomain:
         self.name = name
         self.cas = [TestCa.create(f"{name} CA")]
         self.jwt_keys = {"jwt-1": ec.generate_private_key(ec.SECP256R1())}
+        self.broken = False
 
     @property
     def bundle(self) -> bytes:
+        if self.broken:
+            return b""
         return b"".join(ca.certificate.public_bytes(ser.Encoding.DER) for ca in self.cas)
 
     @property
     def jwks(self) -> bytes:
+        if self.broken:
+            return b"none"
         keys = [
             {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())), "kid": name, "use": "jwt-svid"}
             for name, key in self.jwt_keys.items()

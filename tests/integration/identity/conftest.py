@@ -26,3 +26,11 @@ def server(tmp_path_factory, provider) -> Iterator[RunningServer]:
         bearer={"listen": "127.0.0.1:0"},
     ) as running:
         yield running
+
+
+@pytest.fixture
+def logged(capsys, caplog):
+    """Give what was logged since the test began, wherever logs go."""
+    capsys.readouterr()
+    caplog.clear()
+    return lambda: capsys.readouterr().out + caplog.text

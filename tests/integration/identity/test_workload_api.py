@@ -201,19 +201,48 @@ def test_a_caller_of_a_ca_that_is_gone_is_refused_on_the_connection_it_has(world
             grant(caller, None)
 
 
-def test_an_svid_of_another_trust_domain_is_passed_over(world, capsys):
+def test_an_svid_of_another_trust_domain_is_passed_over(world, logged):
     with workload_api(world.directory / "again.sock", world.partner, "service") as other:
         from delegation.identity.workload_api import WorkloadApi
 
         api = WorkloadApi(f"unix:{world.directory / 'again.sock'}")
         svid = api.start(timeout_s=30, changed=lambda _: None)
         before = serial_of(world.server)
-        capsys.readouterr()
         world.server.loop.call_soon_threadsafe(world.server.application._sources._rotate, svid)
-        until(lambda: "cannot be used" in capsys.readouterr().out)
+        until(lambda: "cannot be used" in logged())
         assert serial_of(world.server) == before
         api.close()
         assert other.path == "service"
+
+
+def test_a_partners_bundle_that_cannot_be_read_is_the_partners_loss_alone(world):
+    theirs = world.partner.cas[0].issue(f"spiffe://{PARTNER}/agent/planner")
+    with (
+        world.certified(theirs.certificate, theirs.key) as partner,
+        world.workload("agent/planner") as workload,
+        Client.connect(workload.profile) as client,
+        world.with_tokens() as caller,
+    ):
+        assert grant(partner, None).token
+        before = serial_of(world.server)
+        world.partner.broken = True
+        try:
+            world.domain.renew_jwt_key()
+            world.api.rotate()
+            workload.api.rotate()
+            until(lambda: serial_of(world.server) != before)
+            with pytest.raises(Unauthenticated, match=f"{PARTNER} is not accepted"):
+                grant(partner, None)
+            client.begin_task("look things up", scope=Scope(READ)).complete()
+            newest, known = next(iter(world.domain.jwt_keys)), world.server.application._sources._api.jwt_keys
+            until(lambda: newest in {key.id for key in known(TRUST_DOMAIN)})
+            assert grant(caller, world.domain.jwt_svid("agent/planner", ["delegation"])).token
+            with pytest.raises(ServiceUnavailable, match="cannot be checked now"):
+                grant(caller, world.partner.jwt_svid("agent/planner", ["delegation"]))
+        finally:
+            world.partner.broken = False
+            world.api.rotate()
+        until(lambda: world.server.application._sources._api.svid.bundles.keys() == {TRUST_DOMAIN, PARTNER})
 
 
 def test_without_an_agent_the_service_says_so_and_does_not_start(tmp_path):

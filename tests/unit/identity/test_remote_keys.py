@@ -6,6 +6,7 @@ import asyncio
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,7 +19,7 @@ from delegation.errors import ConfigError, Reason, ServiceUnavailable
 from delegation.identity.https_get import MAX_DOCUMENT_BYTES, HttpsGet
 from delegation.identity.jws import BadToken, UnverifiedToken, read_token
 from delegation.identity.key_source import verify_signature
-from delegation.identity.remote_keys import KeyPolicy, RemoteKeys
+from delegation.identity.remote_keys import MAX_WAITING, KeyPolicy, RemoteKeys
 from delegation.identity.token_rules import check_url
 
 
@@ -48,6 +49,8 @@ class Issuer(ThreadingHTTPServer):
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         if path in self.answers:
             return self.answers[path]
+        if path == "/drip":
+            return 200, {}, b" " * 10_000
         if path == "/.well-known/openid-configuration":
             return 200, {}, json.dumps({"issuer": self.url, "jwks_uri": f"{self.url}/jwks"}).encode()
         algorithm = jwt.algorithms.ECAlgorithm
@@ -68,6 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
+        if self.path == "/drip":  # a byte now and then, so that it never is silent for long
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.02)
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
@@ -178,26 +185,41 @@ async def test_whoever_gives_up_waiting_takes_the_keys_from_nobody_else(issuer, 
     assert issuer.asked.count("/jwks") == 1
 
 
-async def test_an_issuer_that_does_not_answer_keeps_a_bounded_number_waiting(issuer, keys):
+async def test_an_issuer_that_does_not_answer_keeps_a_bounded_number_waiting_for_a_bounded_time(issuer, keys):
+    token = issuer.token("k1")
     issuer.hold.clear()
-    waiting = [asyncio.create_task(verify_signature(issuer.token("k1"), keys)) for _ in range(256)]
+    waiting = [asyncio.create_task(reason_of(token, keys)) for _ in range(MAX_WAITING)]
     assert await asyncio.to_thread(issuer.was_asked.wait, 30)
-    assert await reason_of(issuer.token("k1"), keys) is Reason.SERVICE_UNAVAILABLE
+    with pytest.raises(BadToken, match="too many wait") as caught:
+        await verify_signature(token, keys)
+    assert caught.value.reason is Reason.SERVICE_UNAVAILABLE
+    assert set(await asyncio.gather(*waiting)) == {Reason.SERVICE_UNAVAILABLE}
     issuer.hold.set()
-    await asyncio.gather(*waiting)
+
+
+async def test_an_issuer_that_withdraws_all_its_keys_is_believed_at_once(issuer, keys):
+    first = issuer.token("k1")
+    await verify_signature(first, keys)
+    issuer.keys = {}
+    assert await keys.renewed() is False
+    assert await reason_of(first, keys) is Reason.ISSUER_UNKNOWN
 
 
 async def test_a_token_without_kid_takes_the_only_key_of_its_algorithm(issuer, keys):
     await verify_signature(issuer.token(None), keys)
     issuer.keys["k2"] = ec.generate_private_key(ec.SECP256R1())
-    assert await keys.renewed()
+    await keys.renewed()
     assert await reason_of(issuer.token(None), keys) is Reason.ISSUER_UNKNOWN
 
 
 async def test_following_fetches_before_anybody_asks(issuer, keys):
+    issuer.hold.clear()
     following = asyncio.create_task(keys.follow())
     assert await asyncio.to_thread(issuer.was_asked.wait, 30)
-    await keys.renewed()  # joins the look that is under way
+    joining = asyncio.create_task(keys.renewed())
+    await asyncio.sleep(0)
+    issuer.hold.set()
+    assert await joining  # that look had begun before
     assert keys.known()
     assert issuer.asked.count("/jwks") == 1
     following.cancel()
@@ -209,18 +231,18 @@ async def test_following_fetches_before_anybody_asks(issuer, keys):
     [
         ("/jwks", (302, {"location": "/elsewhere"}, b"")),
         ("/jwks", (200, {}, b"not json")),
-        ("/jwks", (200, {}, b'{"keys": []}')),
         ("/jwks", (200, {}, b"[" * 100_000)),
-        ("/jwks", (200, {}, b" " * (MAX_DOCUMENT_BYTES + 1))),
+        ("/jwks", (200, {}, b'{"keys": []}' + b" " * MAX_DOCUMENT_BYTES)),
         ("/jwks", (204, {}, b"")),
-        ("/.well-known/openid-configuration", (200, {}, b'{"issuer": "https://other.example"}')),
+        ("/.well-known/openid-configuration", (200, {}, b'{"issuer": "https://other.example", "jwks_uri": "JWKS"}')),
         ("/.well-known/openid-configuration", (200, {}, b"[]")),
         ("/.well-known/openid-configuration", (404, {}, b"")),
     ],
-    ids=["redirect", "no json", "no keys", "deep", "large", "empty", "another issuer", "no metadata", "no discovery"],
+    ids=["redirect", "no json", "deep", "large", "empty", "another issuer", "no metadata", "no discovery"],
 )
 async def test_what_is_no_key_set_gives_no_keys(issuer, keys, path, answer):
-    issuer.answers[path] = answer
+    status, headers, content = answer
+    issuer.answers[path] = status, headers, content.replace(b"JWKS", f"{issuer.url}/jwks".encode())
     assert await reason_of(issuer.token("k1"), keys) is Reason.SERVICE_UNAVAILABLE
     assert "/elsewhere" not in issuer.asked
 
@@ -239,7 +261,27 @@ async def test_an_issuer_that_does_not_answer_is_given_up(issuer, clock):
     assert await reason_of(issuer.token("k1"), keys) is Reason.SERVICE_UNAVAILABLE
 
 
+async def test_an_https_issuer_that_leads_to_http_is_not_followed(clock):
+    asked = []
+
+    async def fetch(url: str) -> bytes:
+        asked.append(url)
+        return json.dumps({"issuer": "https://issuer.example", "jwks_uri": "http://localhost/keys"}).encode()
+
+    keys = RemoteKeys("https://issuer.example", fetch, monotonic_ms=clock)
+    assert await keys.renewed() is False
+    assert asked == ["https://issuer.example/.well-known/openid-configuration"]
+    assert keys.known() is None
+
+
 # -- fetching ------------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_that_never_ends_is_cut_off(issuer):
+    began = time.monotonic()
+    with pytest.raises(ServiceUnavailable, match="within"):
+        await HttpsGet(timeout_ms=300)(f"{issuer.url}/drip")
+    assert time.monotonic() - began < 60  # it would have taken 200 s
 
 
 async def test_over_tls_only_the_named_ca_is_believed(issuer, tmp_path):
