@@ -67,13 +67,13 @@ class PrincipalTokens:
             basis=PrincipalBasis.OIDC_ID_TOKEN,
             token_digest=hashlib.sha256(token.raw).digest(),
             authenticated_at_ms=int(authenticated_s * 1000),
-            authentication_strength=_strength(claims.get("acr", "")),
+            authentication_strength=_strength(claims.get("acr")),
         )
 
 
 def _strength(acr: object) -> str:
     """Return how strongly the person was authenticated; what cannot be written into a link refuses the token."""
-    if acr == "":
+    if acr is None or acr == "":
         return ""
     if not isinstance(acr, str) or not is_name(acr):
         raise BadToken(Reason.FIELD_INVALID, "has an acr that is no name")
