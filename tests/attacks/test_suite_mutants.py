@@ -34,6 +34,7 @@ from delegation.core.arguments import Arguments
 from delegation.core.call_plan import CallPlan
 from delegation.core.codec import decode_proof, split_proof
 from delegation.core.constraints import Steps
+from delegation.core.revocation import RevocationState
 from delegation.core.trust import Catalogue
 from delegation.errors import Reason, Refused
 from delegation.identity.port import Caller
@@ -154,6 +155,10 @@ STEPS: list[Mutant] = [
     Mutant("V-14", "revoked holder / the holder of link 0 of 2", step(14)),
     Mutant("V-14", "revoked agent / the agent of link 2 of 3", step(14)),
     Mutant("V-14", "revoked task, principal or issuer key / the task, 2 links", step(14)),
+    Mutant("V-22", "federated domain beyond its limits / a principal of example.test", step(15)),
+    Mutant("V-22", "federated domain beyond its limits / a grant of any arguments", step(15)),
+    Mutant("V-22", "posing as a federated domain / its feed is not followed",
+           ((verification, "_revoked_by", lambda *_: RevocationState.nothing_revoked()),)),
 ]  # fmt: skip
 OTHER_CALL = blind(proofs, "check_proof", Reason.PROOF_OTHER_CALL)
 PROOFS: list[Mutant] = [
@@ -289,6 +294,7 @@ def test_a_nonce_that_is_used_up_before_the_signature_is_checked_denies_the_vict
 ELSEWHERE = {
     "A-7": "refusals are recorded: what a guard and the service record is no attempt at anything",
     "A-11": "the same question: races, in test_service_revocation",
+    "P-13": "a proof from the future waits: in tests/unit/sdk/test_break_glass",
     "P-10": "a shared store: the same proof at several guards, in test_service_revocation",
 }
 
@@ -297,7 +303,7 @@ def test_every_step_and_every_check_has_a_mutant_and_a_named_attack():
     page = SPEC.read_text()
     sections = re.split(r"^(#{2,3} [\d.]+ )", page, flags=re.MULTILINE)
     bodies = {head.strip("# ").rstrip(". "): body for head, body in zip(sections[1::2], sections[2::2], strict=True)}
-    wanted = {f"V-{number}" for number in range(1, 15)}
+    wanted = {f"V-{number}" for number in (*range(1, 15), 22)}  # V-22 is step 15
     wanted |= {
         found for part in ("7.2", "7.3", "8.1", "8.2", "8.3") for found in re.findall(r"\[([AP]-\d+)\]", bodies[part])
     }

@@ -19,9 +19,10 @@ from delegation.core import limits
 from delegation.core.attest import sign_binding
 from delegation.core.codec import join_token
 from delegation.core.keys import Purpose
-from delegation.core.revocation import Revocation, RevocationKind, principal_id
+from delegation.core.revocation import Revocation, RevocationKind, RevocationState, principal_id
+from delegation.core.scope import Scope
 from delegation.core.statement import Binding, StatementKind
-from delegation.core.trust import KeyPurpose, KeyState
+from delegation.core.trust import FederatedDomain, KeyPurpose, KeyState
 from delegation.core.verify import Verifier
 from delegation.errors import Reason
 from delegation.v1 import chain_pb2 as pb
@@ -34,11 +35,13 @@ from support.chains import (
     MINUTE_MS,
     NOTHING_REVOKED,
     NOW_MS,
+    SCOPE,
     STATEMENTS,
     MadeChain,
     agent,
     bundle,
     chain,
+    key,
     receipt,
     revoked,
     some_bytes,
@@ -370,13 +373,33 @@ def revocations() -> Iterator[Attack]:
         yield against(14, name, reason, MADE.token, revocations=known, link_index=index)
 
 
+def federations() -> Iterator[Attack]:
+    partner = key("partner issuer")
+    theirs = (trusted(KeyPurpose.GRANT, partner),)
+
+    def granted(message: pb.Link) -> None:
+        message.grant.issuer_key_id = partner.key_id
+
+    made = chain("root -> planner", unrecorded=True).with_statements().edit(0, granted).signed_by(0, partner)
+    issuer = "https://login.example.test"
+    for name, agents, issuers, permitted, index in (
+        ("an agent of a domain that is not listed", (), (issuer,), SCOPE, 0),
+        ("a principal who is not listed", ("example.test",), (), SCOPE, 0),
+        ("a grant wider than the ceiling", ("example.test",), (issuer,), Scope.EMPTY, 0),
+    ):
+        domain = FederatedDomain("example.test", theirs, agents, issuers, permitted)
+        known = {"trust": bundle(federated=(domain,)), "federated": lambda _: RevocationState.nothing_revoked()}
+        yield against(15, name, Reason.FEDERATION_EXCEEDED, made.token, link_index=index, **known)
+
+
 FAMILIES = (oversized, envelopes, issuers, signatures, payloads, versions, grants_inside, deeper, lifetimes, wider)
-ATTACKS = [attack for family in (*FAMILIES, statements, receipts, times, revocations) for attack in family()]
+ATTACKS = [
+    attack for family in (*FAMILIES, statements, receipts, times, revocations, federations) for attack in family()
+]
 
 
-@pytest.mark.spec(
-    "V-1", "V-2", "V-3", "V-4", "V-5", "V-6", "V-7", "V-8", "V-9", "V-10", "V-11", "V-12", "V-13", "V-14", "V-16"
-)
+@pytest.mark.spec("V-1", "V-2", "V-3", "V-4", "V-5", "V-6", "V-7", "V-8", "V-9", "V-10", "V-11")
+@pytest.mark.spec("V-12", "V-13", "V-14", "V-16", "V-22")
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_the_verifier_refuses(attack: Attack):
     attack.assert_refused()
@@ -389,7 +412,7 @@ def test_a_verifier_without_the_step_does_not_refuse(attack: Attack, monkeypatch
 
 def test_every_numbered_step_has_an_attack():
     numbered = {int(number) for number in re.findall(r"^ {4}(\d+) +", verification.__doc__ or "", re.MULTILINE)}
-    assert numbered == set(range(1, 15))
+    assert numbered == set(range(1, 16))
     assert {attack.step for attack in ATTACKS} == numbered
 
 

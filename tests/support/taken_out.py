@@ -59,4 +59,5 @@ TAKEN_OUT: dict[int, tuple[str, object]] = {
     12: ("step_12_receipt_is_there", nothing),
     13: ("step_13_valid_now", nothing),
     14: ("step_14_not_revoked", nothing),
+    15: ("step_15_within_federation", nothing),
 }
