@@ -221,12 +221,14 @@ class Decider:
         )
         if shared is None:
             ahead_ms = proof.issued_at_ms - now_ms
+            known_as = proof_id(proof.chain_digest, proof.audience, proof.nonce)
             if ahead_ms > 0:  # used now, it would be younger than a restart, and be taken again (P-13)
+                self._replay.require_unused(known_as, proof.issued_at_ms)
                 if ahead_ms <= LONGEST_WAIT_MS:
                     yield Wait((ahead_ms + 1) / 1000)
                 if proof.issued_at_ms > (now_ms := self._sources.now_ms()):
                     raise refusal(Reason.PROOF_FROM_FUTURE)
-            self._replay.use(proof_id(proof.chain_digest, proof.audience, proof.nonce), proof.issued_at_ms, now_ms)
+            self._replay.use(known_as, proof.issued_at_ms, now_ms)
             return ahead_ms > 0
         used = ProofUse.of(proof, accept_from_ms=accept_from_ms, now_ms=now_ms)
         yield Blocking(lambda: shared.use(used))

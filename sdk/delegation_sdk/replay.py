@@ -47,6 +47,12 @@ class ReplayStore:
         with self._lock:
             self._horizon_ms = max(self._horizon_ms, horizon_ms)
 
+    def require_unused(self, nonce: bytes, issued_at_ms: int) -> None:
+        """Refuse a proof that was used, without using it up. Raises `BadProof`, PROOF_REPLAYED."""
+        with self._lock:
+            if nonce in self._slices.get(issued_at_ms // _SLICE_MS, ()):
+                raise refusal(Reason.PROOF_REPLAYED)
+
     def use(self, nonce: bytes, issued_at_ms: int, now_ms: int) -> None:
         """Use up a proof whose signature has been checked: look and remember, in one step.
 

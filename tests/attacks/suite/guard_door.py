@@ -11,7 +11,7 @@ from attacks.suite.calls import Call, Moment, Presented
 from attacks.suite.doors import feed_of, in_order
 from attacks.suite.worlds import KernelWorld
 from delegation.core.attest import catalogue_digest, open_batch, sign_bundle, sign_feed_entry
-from delegation.core.codec import encode_catalogue
+from delegation.core.codec import decode_proof, encode_catalogue, split_proof
 from delegation.core.codec.canonical import check_name
 from delegation.core.keys import SigningKey
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyState
@@ -85,10 +85,12 @@ class GuardDoor:
         self._guards: dict[Any, tuple[Guard, list[int]]] = {}
 
     def takes(self, presented: Presented, reason: object) -> bool:
-        """A guard cannot be opened without a feed, and takes values, no bytes."""
+        """A guard cannot be opened without a feed, takes values, no bytes, and no proof before its time."""
         if not isinstance(presented, Call) or isinstance(presented.arguments, bytes):
             return False
         moment = presented.moment
+        if reason is None and _is_ahead(presented):
+            return False
         speaking = (each for each in moment.trust.keys if each.public_key == STATEMENTS.public)
         return moment.trust.expires_at_ms > moment.now_ms and any(
             each.state is KeyState.ACTIVE
@@ -132,6 +134,14 @@ class GuardDoor:
     def close(self) -> None:
         while self._guards:
             self._guards.popitem()[1][0].close()
+
+
+def _is_ahead(call: Call) -> bool:
+    """Tell whether a proof's time has not come: for a guard it has to, whatever the window of a proof (P-13)."""
+    try:
+        return decode_proof(split_proof(call.proof)[0]).issued_at_ms > call.moment.now_ms
+    except Malformed:
+        return False
 
 
 def _is_name(text: str) -> bool:
