@@ -18,7 +18,7 @@ from delegation.storage.port import (
     ReplayedProofError,
     RevokedMeanwhileError,
 )
-from delegation.storage.postgres import PostgresServer, PostgresStorage
+from delegation.storage.postgres import PostgresServer, PostgresStorage, watcher
 from delegation.storage.postgres.session import FEED_LOCK
 from delegation.storage.postgres.snapshot import wait_for
 from delegation.storage.records import AgentRecord, OfferRecord, RecorderState
@@ -252,6 +252,23 @@ async def test_what_one_tells_all_hear(replicas):
     assert {await queue.get() for queue in heard} == {"hello"}
 
 
+async def test_a_revocation_at_one_is_told_to_the_other_at_once(url, monkeypatch):
+    monkeypatch.setattr(watcher, "POLL_SECONDS", 3600)  # so that nothing but a notification can tell
+    here, there = [PostgresStorage(PostgresServer(url)) for _ in range(2)]
+    await asyncio.gather(here.open(), there.open())
+    heard = asyncio.Event()
+    there.listen(lambda _: heard.set())
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not heard.is_set():  # until it listens
+            await here.tell("hello")
+            await asyncio.sleep(0.02)
+        for position in (1, 2, 3):
+            watching = asyncio.create_task(there.feed_beyond(position - 1))
+            await here.revoke([a_revocation()])
+            assert await watching == position
+    await asyncio.gather(here.close(), there.close())
+
+
 async def test_upkeep_by_both_at_once_forgets_each_thing_once(replicas):
     await replicas[0].revoke([a_revocation(expires_ms=NOW_MS) for _ in range(50)])
     assert sum(await asyncio.gather(*(storage.purge_expired(NOW_MS) for storage in replicas))) == 50
@@ -385,3 +402,16 @@ async def test_a_page_of_the_feed_and_its_head_are_of_one_moment(replicas, monke
     for _ in range(3):
         page = await replicas[0].feed(0, 10)
         assert len(page.entries) == page.head_position
+
+
+@pytest.mark.spec("A-6", "T-4")
+@pytest.mark.parametrize(("configured", "used"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")])
+async def test_a_commit_is_durable_whatever_the_database_was_configured_to(postgres, url, configured, used):
+    database = url.rpartition("/")[2]
+    await asyncio.to_thread(
+        postgres.sql, "postgres", f"ALTER DATABASE {database} SET synchronous_commit = {configured}"
+    )
+    storage = PostgresStorage(PostgresServer(url))
+    await storage.open()
+    assert await storage._writer._session._connection.fetchval("SHOW synchronous_commit") == used
+    await storage.close()
