@@ -120,13 +120,20 @@ def test_an_orchestrator_gets_no_more_than_its_ceiling(as_):
 # -- rows of others
 
 
+def tasks_seen(caller, **wanted):
+    """What a caller sees in a list of tasks; a tool has no such lists."""
+    try:
+        return {each.task_id for each in caller.tasks(**wanted)[0]}
+    except PermissionDenied:
+        return set()
+
+
 @pytest.mark.parametrize("path", ["agent/eve", "tool/mallory", "orchestrator/limited"])
 def test_lists_show_nothing_of_others(as_, work, path):
     task, _, call_id = work
     caller = as_(path)
-    assert task.task_id not in {each.task_id for each in caller.tasks()[0]}
-    alices = caller.tasks(holder_agent=spiffe_id("orchestrator/alice"))[0]
-    assert task.task_id not in {each.task_id for each in alices}
+    for wanted in ({}, {"holder_agent": spiffe_id("orchestrator/alice")}):
+        assert task.task_id not in tasks_seen(caller, **wanted)
     for wanted in (
         {"task_id": task.task_id},
         {"audience": "files"},
@@ -146,9 +153,8 @@ def test_a_page_token_that_was_forged_or_is_anothers_opens_no_other_rows(as_, wo
     _, next_call = ada.calls(page=PageRequest(1))
     cursors = [b"\xff" * 16, b"\xff" * 190, next_task, next_call, task.task_id, call_id, b"' OR 1=1 --", b"%", b"\0"]
     for cursor in filter(None, cursors):
-        tasks, _ = caller.tasks(page=PageRequest(500, cursor))
         calls, _ = caller.calls(page=PageRequest(500, cursor))
-        assert task.task_id not in {each.task_id for each in tasks}
+        assert task.task_id not in tasks_seen(caller, page=PageRequest(500, cursor))
         assert call_id not in {each.call_id for each in calls}
 
 

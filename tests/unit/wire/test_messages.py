@@ -7,14 +7,14 @@ import pytest
 from delegation.core.chain import TraceIds
 from delegation.core.constraints import under
 from delegation.core.revocation import RevocationKind
-from delegation.core.scope import Scope, tool
+from delegation.core.scope import Scope, any_call, tool
 from delegation.errors import InvalidRequest, Malformed, Reason, RequestFailed, Undecided, refusal
 from delegation.v1 import authorization_service_pb2 as authorization_pb
 from delegation.v1 import delegation_service_pb2 as delegation_pb
 from delegation.v1 import errors_pb2, statement_pb2
 from delegation.v1 import lineage_service_pb2 as lineage_pb
 from delegation.v1 import trust_service_pb2 as trust_pb
-from delegation.wire import authorization, delegation, lineage, trust
+from delegation.wire import authorization, delegation, lineage, renewals, trust
 from support.chains import chain, receipt, some_bytes
 
 CALL = authorization.CallToDecide(
@@ -140,3 +140,37 @@ def test_no_token_proof_or_principal_token_shows_in_a_repr():
         trust.WorkHandedOff(hush),
     ]
     assert "hush-hush" not in repr(values)
+
+
+def test_what_puts_a_grant_in_the_place_of_another_arrives_as_it_was_sent():
+    for scope in (None, Scope(any_call("files", "read"))):
+        for trace in (None, TraceIds(b"t" * 16, b"s" * 8)):
+            renew = renewals.RenewRequest(b"i" * 16, b"proof", scope, 5_000, trace, "key")
+            assert renewals.read_renew_request(renewals.renew_request_message(renew)) == renew
+            reissue = renewals.ReissueRequest(b"i" * 16, b"k" * 32, scope, None, trace, "")
+            assert renewals.read_reissue_request(renewals.reissue_request_message(reissue)) == reissue
+    replaced = renewals.Replaced(b"token", 7)
+    assert renewals.read_replaced(renewals.renew_response_message(replaced)) == replaced
+    assert renewals.read_replaced(renewals.reissue_response_message(replaced)) == replaced
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        delegation_pb.RenewRequest(task_id=b"short"),
+        delegation_pb.RenewRequest(task_id=b"i" * 16, lifetime_ms=-1),
+        delegation_pb.RenewRequest(task_id=b"i" * 16, proof=bytes(3000)),
+        delegation_pb.RenewRequest(task_id=b"i" * 16, idempotency_key="k" * 65),
+        delegation_pb.RenewRequest(task_id=b"i" * 16, trace_id=b"t" * 16),
+    ],
+)
+def test_a_renewal_that_makes_no_sense_is_refused(message):
+    with pytest.raises(InvalidRequest):
+        renewals.read_renew_request(message)
+
+
+def test_registered_agents_arrive_page_by_page():
+    agents = (trust.RegisteredAgent("spiffe://a/b", "team-x", 5, "spiffe://a/b"),)
+    message = trust.list_agents_response_message(agents, b"cursor")
+    assert trust.read_list_agents_response(message) == (agents, b"cursor")
+    assert trust.read_list_agents_response(trust.list_agents_response_message((), None)) == ((), None)
