@@ -69,6 +69,10 @@ class Cluster:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.root, nobody.pw_uid, nobody.pw_gid)
             self._as = [sys.executable, "-Ic", _AS_USER, str(nobody.pw_uid), str(nobody.pw_gid)]
+            if not all(place.stat().st_mode & 0o001 for place in self._programs.parents):
+                # A checkout under /root, say: `nobody` may not go there.
+                shutil.copytree(self._programs.parent, self.root / "install", symlinks=True)
+                self._programs = self.root / "install" / "bin"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
