@@ -163,6 +163,7 @@ def test_what_puts_a_grant_in_the_place_of_another_arrives_as_it_was_sent():
         delegation_pb.RenewRequest(task_id=b"i" * 16, idempotency_key="k" * 65),
         delegation_pb.RenewRequest(task_id=b"i" * 16, trace_id=b"t" * 16),
     ],
+    ids=["task", "lifetime", "proof", "key", "trace"],
 )
 def test_a_renewal_that_makes_no_sense_is_refused(message):
     with pytest.raises(InvalidRequest):
