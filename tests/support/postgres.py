@@ -56,6 +56,15 @@ def programs() -> Path:
     return found[-1]
 
 
+def _copied(programs: Path, root: Path) -> Path:
+    """Copy the wheel's programs, with the libraries beside it: a checkout under /root is not for `nobody` to enter."""
+    package = programs.parents[1]
+    shutil.copytree(programs.parent, root / package.name / programs.parent.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(libraries, root / libraries.name)
+    return root / package.name / programs.parent.name / programs.name
+
+
 class Cluster:
     """A PostgreSQL server on a data directory of its own."""
 
@@ -70,9 +79,7 @@ class Cluster:
             os.chown(self.root, nobody.pw_uid, nobody.pw_gid)
             self._as = [sys.executable, "-Ic", _AS_USER, str(nobody.pw_uid), str(nobody.pw_gid)]
             if not all(place.stat().st_mode & 0o001 for place in self._programs.parents):
-                # A checkout under /root, say: `nobody` may not go there.
-                shutil.copytree(self._programs.parent, self.root / "install", symlinks=True)
-                self._programs = self.root / "install" / "bin"
+                self._programs = _copied(self._programs, self.root)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
