@@ -136,6 +136,20 @@ def test_a_role_that_is_not_in_the_table_is_refused_and_nothing_is_recorded(worl
     assert world.recorded() == before
 
 
+@pytest.mark.parametrize(("name", "role"), [(n, r) for n, r in REFUSED if n.partition("/")[0] not in STANDARD])
+def test_what_is_sent_by_a_role_that_is_not_in_the_table_is_not_even_read(world, name, role):
+    channel, method = world.channel(of_role(role)), world.rpcs[name]
+    if method.client_streaming:
+        call = channel.stream_stream(f"/{name}")(iter([b"\xff\xff"]), timeout=20)
+    elif method.server_streaming:
+        call = channel.unary_stream(f"/{name}")(b"\xff\xff", timeout=20)
+    else:
+        call = iter([channel.unary_unary(f"/{name}").future(b"\xff\xff", timeout=20)])
+    with pytest.raises(grpc.RpcError) as refused:
+        next(call) if method.client_streaming or method.server_streaming else next(call).result()
+    assert refused.value.code() is Code.PERMISSION_DENIED
+
+
 # -- the right role, and not one's own rows --------------------------------------------------------------------
 
 SEES_NOTHING = (Code.NOT_FOUND, "NotFound")

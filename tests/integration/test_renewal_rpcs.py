@@ -20,6 +20,8 @@ from delegation.errors import (
     Revoked,
     ScopeGrew,
 )
+from delegation.storage.records import RevocationRecord
+from delegation.storage.sqlite import SqliteStorage
 from delegation.wire.renewals import (
     ReissueRequest,
     RenewRequest,
@@ -207,6 +209,11 @@ def test_the_same_request_with_the_same_key_is_made_once(planner, files_tool, re
     assert refused(files_tool, first) is None
     with pytest.raises(Conflict):
         replaced(planner, task, **{**wanted, "lifetime_ms": 61_000})
+    with pytest.raises(Conflict):
+        replaced(planner, task, **{**wanted, "scope": Scope(NARROWER)})
+    if replaced is reissue:
+        with pytest.raises(Conflict):
+            replaced(planner, task, **{**wanted, "key": new_key()})
 
 
 def test_two_renewals_of_one_grant_at_once_give_one_grant(server, planner):
@@ -227,6 +234,22 @@ def test_lineage_shows_both_grants_and_which_one_is_over(planner, replaced):
     record, links = planner.task(task.task_id)
     assert {link.link_id: link.revoked for link in links} == {task.leaf.link_id: True, new.leaf.link_id: False}
     assert record.expires_at_ms == new.leaf.link.expires_at_ms
+
+
+@EITHER
+def test_what_is_revoked_while_the_new_grant_is_made_gets_none(server, monkeypatch, replaced):
+    """The check before the write has passed; the fence of the write finds it."""
+    path, genuine = f"agent/raced-{replaced.__name__}", SqliteStorage.renew_grant
+
+    async def slow(storage, *args, **options):
+        revocation = RevocationRecord("agent", spiffe_id(path).encode(), now_ms(), now_ms() + HOUR_MS, "o", "w")
+        await storage.revoke([revocation])
+        return await genuine(storage, *args, **options)
+
+    monkeypatch.setattr(SqliteStorage, "renew_grant", slow)
+    with Caller.of(server, path) as raced, pytest.raises(Revoked) as raised:
+        replaced(raced, raced.grant(READ))
+    assert raised.value.reason is Reason.AGENT_REVOKED
 
 
 # -- how long, and who may by now ------------------------------------------------------------------------------

@@ -45,8 +45,9 @@ class Probe(Operation[None]):
 
 @dataclass(frozen=True, slots=True)
 class PutAgent(Operation[None]):
-    """See `Storage.put_agent`."""
+    """See `Storage.put_agent`. Alone: a row that another replica is just adding cannot be locked."""
 
+    lock: ClassVar[Lock] = Lock.EXCLUSIVE
     agent: AgentRecord
 
     def apply(self, transaction: Transaction) -> None:

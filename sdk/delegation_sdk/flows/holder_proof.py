@@ -1,4 +1,4 @@
-"""The proof by which a holder renews or ends a task, or takes a link back: that of a call, for the service (SPEC 7.3)."""
+"""The proof by which a holder renews or ends a task, or takes a link back: as of a call, at the service (SPEC 7.3)."""
 
 from __future__ import annotations
 

@@ -56,12 +56,21 @@ def test_the_same_refusal_is_logged_once_a_second_and_then_counted(log, clock):
             log.note("x.Y/Z", "a", "RESOURCE_EXHAUSTED", PermissionDenied("no"))
         clock[0] += 1_000_000_000
         log.note("x.Y/Z", "a", "RESOURCE_EXHAUSTED", PermissionDenied("no"))
-    assert [line["event"] for line in lines] == ["refused", "refused like that, not logged each", "refused"]
-    assert lines[1]["times"] == 999
+    assert [line["event"] for line in lines] == ["refused", "refused, not logged each", "refused"]
+    assert (lines[1]["times"], lines[1]["mostly"]) == (999, "a")
 
 
 def test_many_kinds_of_refusals_fill_no_disk_either(log):
     with capture_logs() as lines:
         for number in range(10_000):
             log.note("x.Y/Z", f"caller {number}", "PERMISSION_DENIED", PermissionDenied("no"))
-    assert len(lines) <= 64
+    assert len(lines) <= 256
+
+
+def test_a_loud_caller_does_not_hide_what_others_are_refused(log):
+    with capture_logs() as lines:
+        for number in range(1000):
+            log.note(f"x.Y/{number}", "loud", "PERMISSION_DENIED", PermissionDenied("no"))
+        log.note("x.Y/Revoke", "quiet", "PERMISSION_DENIED", PermissionDenied("no"))
+    assert len(lines) <= 9
+    assert lines[-1]["caller"] == "quiet"
