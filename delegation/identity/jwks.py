@@ -58,7 +58,7 @@ def usable_key(key_id: str, key: object, *, allowed: frozenset[str], named: obje
 
 
 def _key(jwk: object, allowed: frozenset[str]) -> VerifyingKey | None:
-    if not isinstance(jwk, Mapping) or "d" in jwk or "k" in jwk or jwk.get("use", "sig") not in _USES:
+    if not isinstance(jwk, Mapping) or jwk.get("use", "sig") not in _USES:
         return None
     operations = jwk.get("key_ops", ["verify"])
     key_id = jwk.get("kid", "")

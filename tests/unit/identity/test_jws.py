@@ -177,7 +177,7 @@ def test_a_key_for_signatures_is_taken(changed):
         jwk(KEY, kty=None),
         jwk(KEY, x="AA"),
         jwk(KEY, kid=5),
-        json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY)),  # the private key
+        {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY)), "kid": "k"},  # the private key
         {"kty": "oct", "k": "c2VjcmV0", "kid": "k", "alg": "HS256"},
         jwk(rsa.generate_private_key(65537, 1024)),
         "key",

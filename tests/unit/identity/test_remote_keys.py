@@ -197,6 +197,16 @@ async def test_an_issuer_that_does_not_answer_keeps_a_bounded_number_waiting_for
     issuer.hold.set()
 
 
+async def test_nobody_waits_as_long_as_a_slow_issuer_may_take(issuer, clock):
+    issuer.hold.clear()
+    keys = RemoteKeys(issuer.url, HttpsGet(timeout_ms=60_000), monotonic_ms=clock)
+    with pytest.raises(BadToken, match="slow to give its keys"):
+        await verify_signature(issuer.token("k1"), keys)
+    issuer.hold.set()  # what was begun goes on for those who come later
+    await keys.renewed()
+    await verify_signature(issuer.token("k1"), keys)
+
+
 async def test_an_issuer_that_withdraws_all_its_keys_is_believed_at_once(issuer, keys):
     first = issuer.token("k1")
     await verify_signature(first, keys)
