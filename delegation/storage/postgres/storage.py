@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from delegation.storage.operations.registry import Probe
 from delegation.storage.postgres.history import GONE_BACK, GoneBackError, History
 from delegation.storage.postgres.migration import schema_for_serving, upgrade
 from delegation.storage.postgres.readers import PostgresReaders
@@ -66,9 +67,10 @@ class PostgresStorage(Reads, Writes):
         return await upgrade(self._server)
 
     async def check(self) -> None:
-        """Return if a write would be taken now; raise `StorageError` if not."""
+        """Return if a write is taken now, by making one; raise `StorageError` if not."""
         self._writer.check()
         await self._pool.use(_require_writable)
+        await self._write(Probe())
 
     # -- other replicas ------------------------------------------------------------------------
 
