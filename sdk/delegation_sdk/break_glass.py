@@ -106,7 +106,10 @@ class BreakGlassFile:
 
     def _covers(self, statement: BreakGlass, tool: CatalogueTool | None, now_ms: int) -> bool:
         if statement.single_use and self._used is None:
-            self._say("a break-glass statement of single use needs a shared store of proofs, or a directory of its own")
+            self._say(
+                "a break-glass statement of single use needs a store of proofs, or a directory (used_orders), "
+                "that all instances share"
+            )
             return False
         try:
             require_covers(statement, audience=self._audience, effects=effects_of(tool), now_ms=now_ms)

@@ -229,6 +229,11 @@ class FeedCache:
         snapshot.flush()
         os.fsync(snapshot.fileno())
         Path(snapshot.name).replace(self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
         if self._file is not None:
             self._file.close()
         self._file, self._snapshot_bytes = snapshot, snapshot.tell()

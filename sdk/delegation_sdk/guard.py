@@ -64,6 +64,8 @@ class Guard:
         replay: The store of used proofs that all instances of this audience share, also for calls that are decided in
             process: `RedisReplay(…)`, or "service" for the service's own; None: one in memory, for a single instance.
         break_glass: A file in which the operator may put break-glass statements, at any time.
+        used_orders: A directory that all instances of this audience share, where statements of single use are used up;
+            None: in the store of used proofs. Where there is neither, they do not count.
         feed_ages: How old the revocation feed may be, where the catalogue does not say.
 
     Raises:
@@ -81,6 +83,7 @@ class Guard:
         cache_dir: Path | None = None,
         replay: SharedReplay | Literal["service"] | None = None,
         break_glass: Path | None = None,
+        used_orders: Path | None = None,
         feed_ages: FeedAges = _FEED_AGES,
     ) -> None:
         self.audience = audience
@@ -114,7 +117,7 @@ class Guard:
             recorder=self._recorder,
             replay=self._replay,
             shared_replay=self._shared_replay,
-            break_glass=self._orders(break_glass, trust_root, cache_dir),
+            break_glass=self._orders(break_glass, trust_root, used_orders),
             feed_ages=feed_ages.checked(),
             chains=self._chains,
             sources=sources,
@@ -131,6 +134,7 @@ class Guard:
         cache_dir: Path | None = None,
         replay: SharedReplay | Literal["service"] | None = None,
         break_glass: Path | None = None,
+        used_orders: Path | None = None,
         feed_ages: FeedAges = _FEED_AGES,
         federation: Mapping[str, ProfilePath | Profile] | None = None,
     ) -> Self:
@@ -143,6 +147,7 @@ class Guard:
             cache_dir: As for `Guard`.
             replay: As for `Guard`.
             break_glass: As for `Guard`.
+            used_orders: As for `Guard`.
             feed_ages: As for `Guard`.
             federation: For each federated trust domain whose chains shall be let in, the profile to follow the
                 revocation feed of its service with. A chain of one that is not here is refused.
@@ -170,6 +175,7 @@ class Guard:
             cache_dir=cache_dir,
             replay=replay,
             break_glass=break_glass,
+            used_orders=used_orders,
             feed_ages=feed_ages,
         )
         guard.open(timeout_s=timeout_s)
@@ -301,13 +307,13 @@ class Guard:
                 duration_ms = self._sources.monotonic_ms() - started_ms
                 telemetry.count_decision(audience=self.audience, reason=reason, duration_ms=duration_ms)
 
-    def _orders(self, path: Path | None, root: bytes, cache_dir: Path | None) -> BreakGlassFile | None:
+    def _orders(self, path: Path | None, root: bytes, used_orders: Path | None) -> BreakGlassFile | None:
         if path is None:
             return None
         from delegation_sdk.break_glass import BreakGlassFile
         from delegation_sdk.used_orders import UsedOrderFiles
 
-        used = self._shared_replay or (UsedOrderFiles(cache_dir) if cache_dir else None)
+        used = UsedOrderFiles(used_orders) if used_orders else self._shared_replay
         return BreakGlassFile(path, self.audience, trust=lambda: self._trust.bundle, root=root, used=used)
 
     @property

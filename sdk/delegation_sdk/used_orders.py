@@ -1,4 +1,4 @@
-"""Break-glass statements of single use that one guard has used up, as files: they outlive the process."""
+"""Break-glass statements of single use that were used up, as files: they outlive the process."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from delegation.errors import Reason, refusal
 
 
 class UsedOrderFiles:
-    """One empty file for each statement, named by its nonce. For an audience with a single instance.
+    """One empty file for each statement, named by its nonce.
 
     Args:
-        directory: Where the files are; made if need be.
+        directory: Where the files are, for all instances of an audience; made if need be.
     """
 
     def __init__(self, directory: Path) -> None:

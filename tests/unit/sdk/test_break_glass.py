@@ -327,7 +327,7 @@ def test_the_file_may_come_and_go(incident, task):
 
 @pytest.mark.spec("B-7")
 def test_one_of_single_use_lets_one_call_pass_over_restarts(incident, task):
-    guard = incident.guard(cache_dir=incident.cache)
+    guard = incident.guard(used_orders=incident.cache)
     incident.give(single_use=True)
     incident.cut_off()
     decide(guard, task, "read")
@@ -335,14 +335,23 @@ def test_one_of_single_use_lets_one_call_pass_over_restarts(incident, task):
     incident.authority.reachable = True
     guard.close()
 
-    again = incident.guard(cache_dir=incident.cache)
+    again = incident.guard(used_orders=incident.cache)
     incident.cut_off()
     assert refused(again, task, "read").reason is Reason.FEED_STALE
 
 
 @pytest.mark.spec("B-7")
-def test_one_of_single_use_does_not_count_where_nothing_outlives_the_process(incident, task, caplog):
-    guard = incident.guard()
+def test_one_of_single_use_lets_one_call_pass_at_all_instances_that_share_the_directory(incident, task):
+    first, second = (incident.guard(used_orders=incident.cache) for _ in range(2))
+    incident.give(single_use=True)
+    incident.cut_off()
+    decide(first, task, "read")
+    assert refused(second, task, "read").reason is Reason.FEED_STALE
+
+
+@pytest.mark.spec("B-7")
+def test_one_of_single_use_does_not_count_where_nothing_is_shared(incident, task, caplog):
+    guard = incident.guard(cache_dir=incident.cache)
     incident.give(single_use=True)
     incident.cut_off()
     assert refused(guard, task, "read").reason is Reason.FEED_STALE
@@ -351,7 +360,7 @@ def test_one_of_single_use_does_not_count_where_nothing_outlives_the_process(inc
 
 @pytest.mark.spec("B-7")
 def test_one_of_single_use_is_not_used_up_by_a_call_that_is_refused(incident, task):
-    guard = incident.guard(cache_dir=incident.cache)
+    guard = incident.guard(used_orders=incident.cache)
     incident.give(single_use=True)
     incident.cut_off()
     refused(guard, task, "read", {"path": "/etc"})
@@ -369,7 +378,7 @@ def test_a_trust_bundle_that_has_expired_ends_it(incident, task):
 
 
 async def test_it_is_the_same_for_asyncio(incident, task):
-    guard = incident.guard(cache_dir=incident.cache)
+    guard = incident.guard(used_orders=incident.cache)
     incident.give(single_use=True)
     incident.cut_off(1_000)
     incident.settle(guard, task)
