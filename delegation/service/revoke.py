@@ -11,7 +11,7 @@ from delegation.core.keys import check_public_key
 from delegation.core.proof import check_holder_proof
 from delegation.core.revocation import RevocationKind
 from delegation.core.scope import SERVICE_AUDIENCE
-from delegation.errors import BadProof, InvalidRequest, Malformed, NotFound, PermissionDenied, Reason, refusal
+from delegation.errors import BadProof, Conflict, InvalidRequest, Malformed, NotFound, PermissionDenied, Reason, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
@@ -51,6 +51,7 @@ class Revoke:
             PermissionDenied: only an operator may do this.
             NotFound: no such link or task.
             BadProof: the proof is not by a key above the link.
+            Conflict: it is a grant that was replaced by another one, which lives on.
         """
         _check_id(kind, id)
         now_ms = self._now_ms()
@@ -76,7 +77,22 @@ class Revoke:
             ]
         )
         await self._feed.catch_up(position)
+        if kind is RevocationKind.LINK:
+            await self._require_not_replaced(id)
         return position
+
+    async def _require_not_replaced(self, link_id: bytes) -> None:
+        """Say so if a grant was revoked already, because another one is in its place: that one lives on.
+
+        Asked after the write, so that no renewal can come between.
+        """
+        chain = await self._storage.chain(link_id)
+        task = await self._storage.task(chain[0].task_id) if len(chain) == 1 else None
+        if task is not None and task.grant_link_id != link_id:
+            raise Conflict(
+                f"this grant was replaced, and is revoked; the one in its place, {task.grant_link_id.hex()}, is not:"
+                " revoke that, or the task"
+            )
 
     async def _link(self, link_id: bytes, proof: bytes, now_ms: int) -> int:
         """Check the proof against every holder key above a link; return when the link expires."""

@@ -252,6 +252,17 @@ def test_what_is_revoked_while_the_new_grant_is_made_gets_none(server, monkeypat
     assert raised.value.reason is Reason.AGENT_REVOKED
 
 
+@EITHER
+def test_whoever_revokes_a_grant_that_was_replaced_is_told_which_one_lives(planner, operator, files_tool, replaced):
+    task = planner.grant(READ)
+    new = replaced(planner, task)
+    with pytest.raises(Conflict, match=new.leaf.link_id.hex()):
+        operator.revoke(RevocationKind.LINK, task.leaf.link_id)
+    assert refused(files_tool, new) is None
+    operator.revoke(RevocationKind.LINK, new.leaf.link_id)
+    assert refused(files_tool, new) is Reason.LINK_REVOKED
+
+
 # -- how long, and who may by now ------------------------------------------------------------------------------
 
 
