@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Final
 
 import structlog
 
 from delegation.server.telemetry_config import LogsConfig
+
+_LIBRARIES: Final = ("asyncio", "asyncpg")
+"""Those that write to the standard log by themselves, with tracebacks."""
 
 
 def configure_logs(logs: LogsConfig) -> None:
@@ -30,3 +34,21 @@ def configure_logs(logs: LogsConfig) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    for name in _LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers, library.propagate = [_ByTypeAndPlace(logging.WARNING)], False
+
+
+class _ByTypeAndPlace(logging.Handler):
+    """Puts what a library complains of into the log: its text is not ours, and may hold a value."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one complaint."""
+        error = record.exc_info[1] if record.exc_info else None
+        structlog.get_logger("delegation").log(
+            record.levelno,
+            "a library complains",
+            library=record.name,
+            where=f"{record.filename}:{record.lineno}",
+            type=None if error is None else type(error).__qualname__,
+        )

@@ -12,11 +12,14 @@ from typing import Final
 
 from delegation.service.ids import Clock
 
+MARGIN_MS: Final = 10 * 60 * 1000
+"""Things are kept so much longer: a process may begin under a clock that is ahead."""
+
 _NS_PER_MS: Final = 1_000_000
 
 
 class ForgettingClock:
-    """Tells the lesser of the wall clock and of what it said first, plus the time gone by since.
+    """Tells the lesser of the wall clock and of what it said first, plus the time gone by since; less a margin.
 
     A wall clock that was behind and is put right is followed only after a restart: until then a little more is kept.
 
@@ -31,5 +34,5 @@ class ForgettingClock:
         self._ahead_ms = now_ms() - monotonic_ns() // _NS_PER_MS
 
     def __call__(self) -> int:
-        """Tell the time, milliseconds since the Unix epoch."""
-        return min(self._now_ms(), self._ahead_ms + self._monotonic_ns() // _NS_PER_MS)
+        """Tell the time up to which things may be forgotten, milliseconds since the Unix epoch."""
+        return min(self._now_ms(), self._ahead_ms + self._monotonic_ns() // _NS_PER_MS) - MARGIN_MS

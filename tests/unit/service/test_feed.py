@@ -15,6 +15,7 @@ from delegation.errors import Refused, Revoked, StorageError
 from delegation.service import feed as feed_module
 from delegation.service import feed_pieces
 from delegation.service.feed import RevocationFeed
+from delegation.service.forgetting_clock import MARGIN_MS
 from delegation.storage.records import RevocationRecord
 from support.chains import BUNDLE, NOW_MS, STATEMENTS, some_bytes
 
@@ -110,7 +111,7 @@ async def test_a_snapshot_of_just_so_many_pieces_is_whole_as_well(storage, clock
 
 async def test_what_has_been_forgotten_is_in_no_snapshot(storage, clock):
     await storage.revoke([revocation("over", expires_ms=NOW_MS + 1), revocation("live")])
-    clock.now_ms += 2
+    clock.now_ms += 2 + MARGIN_MS
     async with running(storage, clock) as feed:
         state = await Verifier(feed).until(2)
         assert not revoked(state, "over")
@@ -206,6 +207,23 @@ async def test_a_piece_cannot_be_altered(storage, clock):
         statement = await anext(feed.watch(0))
         with pytest.raises(Refused):
             open_feed_entry(statement._replace(payload=statement.payload + b"\x08\x01"), BUNDLE, now_ms=NOW_MS)
+
+
+async def test_what_another_was_told_before_is_signed_anew_for_who_knows_better(storage, clock):
+    async with running(storage, clock) as feed:
+        position = await storage.revoke([revocation("now")])
+        await feed.catch_up(position)
+        early = Verifier(feed, position, state=await Verifier(feed).until(position))
+        await early.next()  # a heartbeat, signed for all who are here
+        clock.now_ms += 1_000
+        await feed.catch_up(position)
+        late = Verifier(feed)
+        await late.until(position)
+        next_word = asyncio.create_task(late.next())
+        while not next_word.done():
+            feed._wake()
+            await asyncio.sleep(0)
+        assert next_word.result().issued_at_ms == NOW_MS + 1_000
 
 
 async def test_whoever_asks_from_a_position_of_his_own_soon_reads_what_all_read(storage, clock, monkeypatch):
