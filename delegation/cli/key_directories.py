@@ -21,7 +21,7 @@ from delegation.core.codec import decode_bundle
 from delegation.core.trust import Catalogue, FederatedDomain, KeyPurpose, TrustBundle
 from delegation.errors import ConfigError
 from delegation.service.key_rotation import SERVICE_KEY_PURPOSES
-from delegation.signing.port import KeyStore
+from delegation.signing.port import SERVICE_PURPOSES, KeyStore
 
 if TYPE_CHECKING:
     from delegation.core.statement import SignedStatement
@@ -89,6 +89,15 @@ def place_of(keys: Path | None, config: Path | None, passphrase_file: Path | Non
         return passphrase_of("the service's keys", passphrase_file, "--passphrase-file", from_environment=True, new=new)
 
     return KeyPlace(keys, sealed_store(keys, passphrase), passphrase)
+
+
+def refuse_keys(place: KeyPlace) -> None:
+    """Require that nothing is there yet: a new root does not continue what another one began. Raises `ConfigError`."""
+    if any(place.store.public_keys(purpose) for purpose in SERVICE_PURPOSES):
+        raise ConfigError(
+            f"there are keys of a service already, in {place.directory} or the token: choose another place, or"
+            " rotate them with `delegation keys rotate`"
+        )
 
 
 def root_passphrase_of(file: Path | None, *, new: bool = False) -> bytes:

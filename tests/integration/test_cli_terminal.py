@@ -209,6 +209,17 @@ def test_the_next_bundle_is_signed_with_passphrases_from_files(tmp_path):
     assert (plain["version"], plain["trust_root"]) == (3, (keys / "root.pub").read_text().strip())
 
 
+def test_keys_that_are_there_are_not_begun_anew_with_another_root(tmp_path):
+    create_service_keys(tmp_path / "keys", b"a long passphrase", cost=RANDOM_PASSPHRASE_COST)
+    before = sorted((tmp_path / "keys").iterdir())
+    options = ["--trust-domain", "acme.example", "--keys", str(tmp_path / "keys"), "--root", str(tmp_path / "root")]
+    done = run("keys", "init", *options)
+    assert done.returncode == exit_codes.CONFIG
+    assert "delegation keys rotate" in done.stderr
+    assert sorted((tmp_path / "keys").iterdir()) == before
+    assert not (tmp_path / "root").exists()
+
+
 def test_without_a_terminal_and_a_passphrase_nothing_is_made(tmp_path):
     options = ["--trust-domain", "acme.example", "--keys", str(tmp_path / "keys"), "--root", str(tmp_path / "root")]
     done = run("keys", "init", *options)

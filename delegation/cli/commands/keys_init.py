@@ -61,12 +61,20 @@ def init(
     """
     from delegation.app.key_files import create_root_key
     from delegation.app.next_bundle import sign_bundle_file
-    from delegation.cli.key_directories import place_of, read_catalogue, refuse_same, root_passphrase_of, show_bundle
+    from delegation.cli.key_directories import (
+        place_of,
+        read_catalogue,
+        refuse_keys,
+        refuse_same,
+        root_passphrase_of,
+        show_bundle,
+    )
     from delegation.identity.spiffe import check_trust_domain
     from delegation.signing.port import SERVICE_PURPOSES
 
     place = place_of(keys, config, passphrase_file, new=True)
     refuse_same(place.directory, root)
+    refuse_keys(place)
     known, domain = read_catalogue(catalogue), check_trust_domain(trust_domain)
     root_passphrase = root_passphrase_of(root_passphrase_file, new=True)
     place.ask()
