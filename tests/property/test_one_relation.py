@@ -9,8 +9,8 @@ from delegation.core.constraints import Constraint
 from delegation.core.mint import sign_handoff
 from delegation.core.scope import Scope, tool
 from delegation.errors import Reason, Refused
-from delegation.identity.port import Ceiling
-from delegation.service.grant import _within_ceiling
+from delegation.identity.port import Caller, Ceiling
+from delegation.service.ceilings import require_scope
 from support.chains import MINUTE_MS, NOW_MS, MadeChain, agent, chain, key, some_bytes, verify
 from support.samples import CONSTRAINTS
 
@@ -46,7 +46,7 @@ def verifying(made: MadeChain, child: Scope) -> Reason | None:
 def granting(ceiling: Scope, asked: Scope) -> Reason | None:
     """Tell why the service does not grant so much to a caller with this ceiling."""
     try:
-        _within_ceiling(asked, Ceiling(ceiling))
+        require_scope(Caller(agent("planner"), ceiling=Ceiling(ceiling)), asked)
     except Refused as refused:
         return Reason.SCOPE_GREW if refused.reason is Reason.CEILING_EXCEEDED else refused.reason
     return None
