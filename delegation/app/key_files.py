@@ -16,7 +16,7 @@ from typing import Final
 
 from delegation.core import limits
 from delegation.core.attest import open_bundle
-from delegation.core.codec import decode_bundle, decode_statement, encode_statement
+from delegation.core.codec import decode_statement, encode_statement
 from delegation.core.keys import check_public_key
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import TrustBundle
@@ -71,11 +71,20 @@ def create_service_keys(
 
 
 def write_bundle(directory: Path, statement: SignedStatement, root_public: bytes) -> TrustBundle:
-    """Put a signed bundle and the root's public key where a service looks. Raises `ConfigError`."""
+    """Put a signed bundle and the root's public key where a service looks; first read it as every verifier will.
+
+    Raises:
+        ConfigError: it would be refused, and nothing was written; or it cannot be written.
+    """
+    content = encode_statement(statement)
+    try:
+        bundle = open_bundle(decode_statement(content, limits.DOCUMENT_BYTES), root_public, now_ms=0)
+    except Refused as refused:
+        raise ConfigError(f"every verifier would refuse this trust bundle, and it was not written: {refused}") from None
     make_private_directory(directory)
     write_private(directory / ROOT_PUBLIC_FILE, base64.urlsafe_b64encode(root_public).rstrip(b"=") + b"\n")
-    write_private(directory / BUNDLE_FILE, encode_statement(statement))
-    return decode_bundle(statement.payload)
+    write_private(directory / BUNDLE_FILE, content)
+    return bundle
 
 
 def read_root_public(directory: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, Self
 
 from delegation.core.attest import open_bundle, open_catalogue
 from delegation.core.chain import VerifiedChain
@@ -43,11 +43,28 @@ class TrustSource(Protocol):
 
 
 class _Trusted(NamedTuple):
-    """What always changes together."""
+    """What always changes together.
+
+    Attributes:
+        bundle: The trust bundle.
+        catalogue: Its catalogue; an empty one, by which no tool is local, if it is not known.
+        verifier: Goes by the bundle.
+        is_whole: Whether the catalogue is known.
+    """
 
     bundle: TrustBundle
     catalogue: Catalogue
     verifier: Verifier
+    is_whole: bool
+
+    @classmethod
+    def of(cls, bundle: TrustBundle, catalogue: bytes) -> Self:
+        """Take a bundle with the catalogue that came with it. Its keys count even if that is another one."""
+        try:
+            return cls(bundle, open_catalogue(catalogue, bundle), Verifier(bundle), is_whole=True)
+        except Refused as error:
+            warn("the catalogue that came with the trust bundle is not its own, no tool counts as local: %s", error)
+            return cls(bundle, Catalogue(), Verifier(bundle), is_whole=False)
 
 
 class TrustKeeper:
@@ -68,6 +85,7 @@ class TrustKeeper:
         self._sources = sources
         self._cache = cache
         self._trusted: _Trusted | None = None
+        self._unwritten: CachedTrust | None = None
         self._taking = threading.Lock()
         self._asking = threading.Lock()
         self._asked: Future[bool] | None = None
@@ -94,7 +112,7 @@ class TrustKeeper:
         cached = self._cache.load() if self._cache else None
         if cached is not None:
             bundle = open_bundle(cached.bundle, self._root, now_ms=0)  # an expired one, too, is never gone back behind
-            self._trusted = _Trusted(bundle, open_catalogue(cached.catalogue, bundle), Verifier(bundle))
+            self._trusted = _Trusted.of(bundle, cached.catalogue)
         try:
             self.refresh()
         except ServiceUnavailable:
@@ -108,11 +126,15 @@ class TrustKeeper:
         Raises:
             BadStatement: BUNDLE_INVALID, BUNDLE_ROLLBACK or BUNDLE_EXPIRED.
             RequestFailed: It cannot be had.
-            ConfigError: The cache cannot be written.
+            ConfigError: The cache cannot be written. A newer bundle counts all the same: it may say that a key was
+                stolen. It is written again at the next refresh.
         """
         documents = self._source.fetch()
         with self._taking:
             self._take(documents)
+            if self._unwritten is not None and self._cache is not None:
+                self._cache.store(self._unwritten)
+                self._unwritten = None
 
     def verify(
         self, token: bytes, *, now_ms: int, revocations: RevocationState, federated: FollowedFeeds = not_followed
@@ -166,13 +188,12 @@ class TrustKeeper:
         version = known.bundle.version if known else 0
         bundle = open_bundle(documents.bundle, self._root, now_ms=self._sources.now_ms(), known_version=version)
         if known is not None and bundle == known.bundle:
-            return
-        if bundle.version == version:  # of two that the root has signed, neither is the newer one
+            if known.is_whole:
+                return
+        elif bundle.version == version:  # of two that the root has signed, neither is the newer one
             raise refusal(Reason.BUNDLE_ROLLBACK, detail="another bundle of this version is known")
-        taken = _Trusted(bundle, open_catalogue(documents.catalogue, bundle), Verifier(bundle))
-        if self._cache is not None:  # before it counts: else a restart could go back behind it
-            self._cache.store(CachedTrust(documents.bundle, documents.catalogue))
-        self._trusted = taken
+        self._trusted = _Trusted.of(bundle, documents.catalogue)
+        self._unwritten = CachedTrust(documents.bundle, documents.catalogue)
 
     def _known(self) -> _Trusted:
         if self._trusted is None:

@@ -6,11 +6,17 @@ import shutil
 
 import pytest
 
-from delegation.app.key_files import create_root_key, create_service_keys, read_bundle, read_root_public
+from delegation.app.key_files import (
+    create_root_key,
+    create_service_keys,
+    read_bundle,
+    read_root_public,
+    write_bundle,
+)
 from delegation.app.next_bundle import give_up_key, rotate_key, sign_bundle_file
 from delegation.core import limits
 from delegation.core.attest import open_bundle
-from delegation.core.codec import encode_statement
+from delegation.core.codec import decode_statement, encode_statement
 from delegation.core.keys import SigningKey
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState
 from delegation.errors import ConfigError, InvalidRequest
@@ -183,3 +189,17 @@ def test_a_key_of_one_purpose_is_not_listed_as_another(keys, root):
     shutil.copy(keys / "statement.key", keys / "grant.key")
     with pytest.raises(ConfigError, match="grant"):
         sign(keys, root)
+
+
+def test_a_bundle_that_verifiers_would_refuse_is_not_written(keys, root, monkeypatch):
+    sign(keys, root)
+    before = (keys / "trust-bundle.bin").read_bytes()
+    monkeypatch.setattr(limits, "DOCUMENT_BYTES", len(before) - 1)
+    with pytest.raises(ConfigError, match="was not written"):
+        write_bundle(keys, decode_statement(before, len(before)), read_root_public(keys))
+    stranger = SigningKey(bytes(32))
+    with pytest.raises(ConfigError, match="was not written"):
+        write_bundle(keys, decode_statement(before, len(before)), stranger.public)
+    monkeypatch.undo()
+    assert (keys / "trust-bundle.bin").read_bytes() == before
+    assert rotate_key(keys, GRANT, **given(keys, root, NOW_MS)).version == 2

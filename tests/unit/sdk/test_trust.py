@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import threading
 
 import pytest
 
 from delegation.core.attest import sign_bundle
+from delegation.core.codec import encode_catalogue
 from delegation.core.keys import SigningKey
-from delegation.core.trust import KeyPurpose, TrustBundle, TrustedKey
+from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, TrustBundle, TrustedKey
 from delegation.errors import BadStatement, ConfigError, Reason, ServiceUnavailable, refusal
 from delegation.wire.trust import TrustDocuments
 from delegation_sdk.trust import CATCH_UP_EVERY_MS, TrustKeeper
@@ -167,3 +169,33 @@ def test_the_file_is_written_whole_and_its_owners_alone(service, clock, tmp_path
     restarted(service, clock, tmp_path / "cache")
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [FILE]
     assert (tmp_path / "cache" / FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_newer_bundle_counts_though_it_cannot_be_written_and_is_written_when_it_can(service, clock, tmp_path):
+    directory = tmp_path / "cache"
+    kept = TrustKeeper(service, ROOT.public, sources=clock.sources(), cache=TrustCache(directory))
+    kept.open()
+    (directory / FILE).unlink()
+    directory.rmdir()
+    directory.write_text("not a directory: nothing can be written")
+    service.version = 2
+    with pytest.raises(ConfigError, match="cannot write"):
+        kept.refresh()
+    assert kept.bundle.version == 2
+    directory.unlink()
+    kept.refresh()
+    cached = TrustCache(directory).load()
+    assert cached is not None
+    assert cached.bundle == service.fetch().bundle
+
+
+def test_keys_count_though_another_catalogue_came_with_them(keeper, service, clock, monkeypatch):
+    listed = Catalogue((CatalogueTool("files", "read", frozenset({Effect.READ}), local=True),))
+    right, wrong = encode_catalogue(listed), b"another"
+    service.version = 2
+    bundle = service.bundle(catalogue_digest=hashlib.sha256(right).digest())
+    for came, known in ((wrong, Catalogue()), (right, listed)):
+        monkeypatch.setattr(service, "fetch", lambda came=came: TrustDocuments(sign_bundle(bundle, ROOT), came))
+        keeper.refresh()
+        assert keeper.bundle.version == 2
+        assert keeper.catalogue == known
