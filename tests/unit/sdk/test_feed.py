@@ -268,3 +268,20 @@ def test_what_a_compromised_key_has_signed_is_forgotten_with_its_position(watche
     wait_for_position(watcher, 3)
     with pytest.raises(Refused, match="task_ended"):
         watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
+
+
+@pytest.mark.spec("R-14")
+def test_a_piece_by_a_clock_that_is_far_ahead_makes_nothing_fresh(watcher, feed, clock):
+    _, stream = feed.next_opening()
+    clock.now_ms += 60_001
+    ahead = feed.entry(since=0, until=1, snapshot=True)
+    clock.now_ms -= 60_001
+    stream.say(ahead)
+
+    after, stream = feed.next_opening()
+    assert (after, watcher.state.position) == (0, None)
+    clock.now_ms += 60_000
+    soon = feed.entry(since=0, until=1, snapshot=True)
+    clock.now_ms -= 60_000
+    stream.say(soon)
+    assert watcher.wait_until_known(10)
