@@ -1,32 +1,32 @@
 """Trust bundle and keys that change under a running service: it follows a rotation without a restart.
 
 The bundle comes from its file or, where another replica has seen a newer one first, from the database. What cannot be
-used is reported and passed over; what worked before goes on working.
+used is reported and passed over; what worked before goes on working. But a newer bundle of the root's counts at once,
+even if its keys or its catalogue are not here: it may be the one that says which key was stolen.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import structlog
 
 from delegation.app.key_files import BUNDLE_FILE, read_bundle
+from delegation.app.opened_keys import OpenedKeys
 from delegation.core import limits
 from delegation.core.codec import decode_bundle, decode_statement, encode_catalogue, encode_statement
-from delegation.core.keys import Signer
 from delegation.core.statement import SignedStatement
-from delegation.core.trust import TrustBundle
+from delegation.core.trust import TrustedKey
 from delegation.errors import ConfigError, Conflict, Refused, StorageError
 from delegation.server.catalogue_file import load_catalogue
 from delegation.server.config import ServerConfig
-from delegation.service.key_rotation import SERVICE_KEY_PURPOSES
-from delegation.service.trust import Signers, Trust, TrustInUse, check_trust
+from delegation.service.trust import OTHER_CATALOGUE, TrustInUse, check_trust, trust_of, without_key
 from delegation.service.unexpected import log_unexpected
-from delegation.signing.port import KeyStore, SignerPurpose
+from delegation.signing.port import KeyStore
 from delegation.storage.port import Storage
 from delegation.storage.records import DocumentRecord
 
@@ -56,20 +56,23 @@ class ReloadingTrust:
 
     def __init__(self, config: ServerConfig, store: KeyStore, *, root_key: bytes, now_ms: Callable[[], int]) -> None:
         self._config = config
-        self._store = store
+        self._keys = OpenedKeys(store, now_ms=now_ms)
         self._root_key = root_key
         self._now_ms = now_ms
-        self._signers: dict[bytes, Signer] = {}
         self._look_now = asyncio.Event()
         self._stamp = self._stamp_now()
         self._said = ""
-        trust = self._checked(self.document())
-        self.in_use = TrustInUse(
-            trust,
-            self._opened(trust.bundle),
+        found = self.document()
+        trust = check_trust(
+            found.statement,
+            found.catalogue_bytes,
+            root_key=root_key,
+            trust_domain=config.trust_domain,
             now_ms=now_ms(),
-            publish_ahead_ms=config.keys.publish_ahead_ms,
         )
+        signers, wrong = self._keys.open(trust.bundle)
+        _require(not wrong, wrong)
+        self.in_use = TrustInUse(trust, signers, now_ms=now_ms(), publish_ahead_ms=config.keys.publish_ahead_ms)
 
     def document(self) -> TrustDocument:
         """Read the bundle and the catalogue from their files, unverified. Raises `ConfigError`."""
@@ -113,7 +116,7 @@ class ReloadingTrust:
             except (ConfigError, StorageError) as error:
                 wrong = wrong or str(error)
         if wrong and wrong != self._said:  # once for as long as the same is wrong
-            _LOG.warning("trust bundle or keys cannot be used; the former ones stay in use", why=wrong)
+            _LOG.warning("trust bundle, keys or catalogue cannot be used as they are", why=wrong)
         self._said = wrong
 
     async def _look_at_files(self, storage: Storage) -> None:
@@ -124,19 +127,26 @@ class ReloadingTrust:
         if _version(found.statement) < trust.bundle.version:
             # Another replica was told first, and the database has what is in use; but a key may have come.
             found = TrustDocument(trust.statement, trust.catalogue_bytes)
-        await self._use(found)
+        wrong = await self._use(found)
         await self._keep(storage)
+        _require(not wrong, wrong)
         self._stamp = stamp
 
     async def _look_at_database(self, storage: Storage) -> None:
         newer = await self._newer_kept(storage)
         if newer is not None:
-            await self._use(newer)
+            wrong = await self._use(newer)
+            _require(not wrong, wrong)
 
     async def _keep_up(self, storage: Storage) -> None:
         del storage
-        for key in self.in_use.keep_up(self._now_ms()):
-            _LOG.info("signing with another key from now on", purpose=str(key.purpose), key_id=key.key_id.hex())
+        trust, wrong = self.in_use.trust, ""
+        if self._keys.lack(trust.bundle):  # one may have come since
+            signers, wrong = await asyncio.to_thread(self._keys.open, trust.bundle)
+            if self.in_use.trust is trust:
+                self._begin_to_sign(self.in_use.use(trust, signers, now_ms=self._now_ms()))
+        self._begin_to_sign(self.in_use.keep_up(self._now_ms()))
+        _require(not self.in_use.lacking, " ".join([*map(without_key, self.in_use.lacking), wrong]))
 
     async def _newer_kept(self, storage: Storage) -> TrustDocument | None:
         """Give the bundle of the database if it is newer than the one in use."""
@@ -150,43 +160,47 @@ class ReloadingTrust:
             raise ConfigError("the database holds a damaged trust bundle: restore the database") from None
         return TrustDocument(statement, catalogue.content if catalogue else b"")
 
-    async def _use(self, found: TrustDocument) -> None:
-        trust = self._checked(found)
-        # Opening a key may take a while: a passphrase is stretched on purpose, an HSM is a network away.
-        signers = await asyncio.to_thread(self._opened, trust.bundle)
-        before = self.in_use.trust.bundle.version
-        self.in_use.use(trust, signers, now_ms=self._now_ms())
-        if trust.bundle.version != before:
-            _LOG.info("trust bundle in use", version=trust.bundle.version)
+    async def _use(self, found: TrustDocument) -> str:
+        """Work by another bundle: at once, whatever becomes of keys and catalogue. Give what is wrong with these.
 
-    def _checked(self, found: TrustDocument) -> Trust:
-        return check_trust(
+        Raises:
+            ConfigError: the bundle cannot be used; nothing changes.
+        """
+        former = self.in_use.trust
+        trust = trust_of(
             found.statement,
-            found.catalogue_bytes,
+            [found.catalogue_bytes, former.catalogue_bytes],
             root_key=self._root_key,
             trust_domain=self._config.trust_domain,
             now_ms=self._now_ms(),
         )
+        version = trust.bundle.version
+        _require(
+            version != former.bundle.version or trust.bundle == former.bundle,
+            f"another trust bundle of version {version} is in use: sign one more with `delegation keys sign-bundle`",
+        )
+        self._begin_to_sign(self.in_use.use(trust, self._keys.opened(trust.bundle), now_ms=self._now_ms()))
+        if version != former.bundle.version:
+            _LOG.info("trust bundle in use", version=version)
+        # Opening a key may take a while: a passphrase is stretched on purpose, an HSM is a network away.
+        signers, wrong = await asyncio.to_thread(self._keys.open, trust.bundle)
+        self._begin_to_sign(self.in_use.use(trust, signers, now_ms=self._now_ms()))
+        if not trust.is_whole or trust.catalogue_bytes != found.catalogue_bytes:
+            wrong = f"{OTHER_CATALOGUE} {wrong}"
+        return " ".join([*map(without_key, self.in_use.lacking), wrong]).strip()
 
-    def _opened(self, bundle: TrustBundle) -> Signers:
-        """Open the keys that the bundle lists as active and that are kept here; each one once. Raises `ConfigError`."""
-        opened: dict[bytes, Signer] = {}
-        for purpose in SERVICE_KEY_PURPOSES:
-            signing = SignerPurpose(str(purpose))
-            held = frozenset(self._store.public_keys(signing))
-            for key in bundle.keys:
-                if key.purpose is purpose and key.usable(self._now_ms()) and key.public_key in held:
-                    if key.public_key not in self._signers:
-                        self._signers[key.public_key] = self._store.open(signing, key.public_key)
-                    opened[key.public_key] = self._signers[key.public_key]
-        return opened
+    @staticmethod
+    def _begin_to_sign(keys: Iterable[TrustedKey]) -> None:
+        for key in keys:
+            _LOG.info("signing with another key from now on", purpose=str(key.purpose), key_id=key.key_id.hex())
 
     async def _keep(self, storage: Storage) -> None:
         """Keep what is served, so that an older bundle is never served again, and other replicas find it."""
         trust, now_ms = self.in_use.trust, self._now_ms()
         version = trust.bundle.version
         try:
-            await storage.put_document(DocumentRecord(_CATALOGUE, version, trust.catalogue_bytes, now_ms))
+            if trust.is_whole:
+                await storage.put_document(DocumentRecord(_CATALOGUE, version, trust.catalogue_bytes, now_ms))
             await storage.put_document(DocumentRecord(_BUNDLE, version, encode_statement(trust.statement), now_ms))
         except Conflict:
             raise ConfigError(
@@ -206,6 +220,11 @@ class ReloadingTrust:
                 status = path.stat()
                 stamps.append((status.st_ino, status.st_mtime_ns, status.st_size))
         return tuple(stamps)
+
+
+def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what holds reads best first
+    if not holds:
+        raise ConfigError(otherwise)
 
 
 def _version(statement: SignedStatement) -> int:

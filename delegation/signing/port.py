@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from delegation.errors import ServiceUnavailable
+
 if TYPE_CHECKING:
     from delegation.core.keys import Signer
 
@@ -58,28 +60,33 @@ class SignerInUse:
     __slots__ = ("_signer",)
 
     def __init__(self, signer: Signer) -> None:
-        self._signer = signer
+        self._signer: Signer | None = signer
 
     @property
     def public(self) -> bytes:
-        """The public key, 32 bytes."""
-        return self._signer.public
+        """The public key, 32 bytes. Raises `ServiceUnavailable` if there is none."""
+        return self._usable().public
 
     @property
     def key_id(self) -> bytes:
-        """The key's id, 16 bytes."""
-        return self._signer.key_id
+        """The key's id, 16 bytes. Raises as `public`."""
+        return self._usable().key_id
 
     def sign(self, message: bytes) -> bytes:
-        """Give the signature of a message, 64 bytes."""
-        return self._signer.sign(message)
+        """Give the signature of a message, 64 bytes. Raises as `public`."""
+        return self._usable().sign(message)
 
-    def use(self, signer: Signer) -> None:
-        """Sign with another key from now on."""
+    def use(self, signer: Signer | None) -> None:
+        """Sign with another key from now on; with none, if None."""
         self._signer = signer
 
+    def _usable(self) -> Signer:
+        if self._signer is None:
+            raise ServiceUnavailable("the service holds no key that may sign this: see its log, or `delegation doctor`")
+        return self._signer
+
     def __repr__(self) -> str:
-        return f"SignerInUse(key_id={self.key_id.hex()})"
+        return f"SignerInUse(key_id={self._signer.key_id.hex() if self._signer else None})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from delegation.core.attest import catalogue_digest
 from delegation.core.codec import encode_statement
 from delegation.core.keys import SigningKey
 from delegation.core.trust import KeyPurpose
-from delegation.errors import ConfigError
+from delegation.errors import ConfigError, ServiceUnavailable
+from delegation.private_files import write_private
 from delegation.server.catalogue_file import load_catalogue
 from delegation.service.bundle_signing import sign_trust_bundle
 from delegation.signing.sealed_file import SealedFiles
@@ -194,7 +195,82 @@ async def test_a_catalogue_that_no_bundle_names_is_passed_over(home, storage, op
     before = replica.trust.in_use.trust
     (home / "tools.toml").write_text(TOOL.format(name="search"))
     await replica.trust.look(storage)
-    assert replica.trust.in_use.trust is before
+    assert replica.trust.in_use.trust == before
+
+
+async def test_a_compromise_counts_where_the_key_that_follows_is_not(home, tmp_path, storage, operator, clock):
+    shutil.copytree(home, tmp_path / "two")
+    two = Replica(tmp_path / "two", clock)
+    await two.trust.start(storage)
+    former = two.signs_with(GRANT)
+    give_up_key(home / "keys", former, **operator(home / "keys"))
+    shutil.copy2(home / "keys" / "trust-bundle.bin", tmp_path / "two" / "keys")
+    await two.trust.look(storage)
+    assert two.version == two.trust.in_use.verifier.trust.version == 2
+    with pytest.raises(ServiceUnavailable):
+        two.trust.in_use.keys.grant.sign(b"")
+    for file in (home / "keys").glob("grant-*.key"):
+        shutil.copy2(file, tmp_path / "two" / "keys")
+    await two.trust.look(storage)
+    assert two.signs_with(GRANT) not in {former, None}
+    assert two.trust.in_use.keys.grant.sign(b"")
+
+
+@pytest.mark.parametrize("beside", ["another catalogue", "a damaged key"])
+async def test_a_compromise_counts_whatever_lies_beside_it(home, tmp_path, *, storage, operator, clock, beside):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    former = replica.signs_with(GRANT)
+    shutil.copytree(home / "keys", tmp_path / "offline")
+    if beside == "another catalogue":
+        (home / "tools.toml").write_text(TOOL.format(name="search"))
+    else:
+        write_private(home / "keys" / "grant-0000.key", b"half a key")
+    give_up_key(tmp_path / "offline", former, **operator(tmp_path / "offline"))
+    shutil.copytree(tmp_path / "offline", home / "keys", dirs_exist_ok=True)
+    await replica.trust.look(storage)
+    assert replica.trust.in_use.verifier.trust.version == 2
+    assert len(replica.trust.in_use.trust.catalogue.tools) == 1
+    with contextlib.suppress(ServiceUnavailable):
+        assert replica.signs_with(GRANT) != former
+
+
+async def test_of_two_bundles_of_one_version_the_first_stays_in_use(home, tmp_path, storage, operator, clock):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    shutil.copytree(home / "keys", tmp_path / "elsewhere")
+    rotate_key(home / "keys", GRANT, **operator(home / "keys"))
+    await replica.trust.look(storage)
+    before = replica.trust.in_use.trust
+    rotate_key(tmp_path / "elsewhere", STATEMENT, **operator(tmp_path / "elsewhere"))
+    shutil.copytree(tmp_path / "elsewhere", home / "keys", dirs_exist_ok=True)
+    await replica.trust.look(storage)
+    assert replica.version == 2
+    assert replica.trust.in_use.trust == before
+
+
+async def test_an_older_bundle_is_not_gone_back_to(home, storage, operator, clock):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    older = (home / "keys" / "trust-bundle.bin").read_bytes()
+    rotate_key(home / "keys", GRANT, **operator(home / "keys"))
+    await replica.trust.look(storage)
+    (home / "keys" / "trust-bundle.bin").write_bytes(older)
+    await replica.trust.look(storage)
+    assert replica.version == replica.trust.in_use.verifier.trust.version == 2
+
+
+async def test_a_key_that_counts_only_later_is_ready_when_it_does(home, storage, operator, clock):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    former = replica.signs_with(GRANT)
+    ahead = {**operator(home / "keys"), "now_ms": lambda: clock.now_ms + 60 * 60_000}
+    rotate_key(home / "keys", GRANT, **ahead)
+    await replica.trust.look(storage)
+    assert replica.signs_with(GRANT) == former
+    clock.now_ms += 2 * 60 * 60_000
+    await replica.trust.look(storage)
+    assert replica.signs_with(GRANT) != former
 
 
 async def test_without_its_keys_a_service_does_not_start(home, clock):
