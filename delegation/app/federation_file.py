@@ -12,13 +12,14 @@
     arguments = { path = { under = "/srv/shared" } }
 
 Only the keys are taken from their bundle. When they rotate, the next own bundle has to be signed by their new one.
+An older bundle of theirs, in which a key that they have given up still counts, is refused.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -29,7 +30,7 @@ from delegation.core.attest import open_bundle
 from delegation.core.codec import decode_statement
 from delegation.core.federation import FederatedDomain
 from delegation.core.notation import scope_from_plain
-from delegation.core.trust import KeyPurpose, TrustBundle
+from delegation.core.trust import KeyPurpose, KeyState, TrustBundle, TrustedKey
 from delegation.errors import ConfigError, DelegationError, Refused
 from delegation.server.config_errors import config_error, read_toml
 
@@ -68,6 +69,31 @@ def load_federation(path: Path, *, own_domain: str, now_ms: Callable[[], int]) -
     if len(set(names)) < len(names) or own_domain in names:
         raise ConfigError(f"{path}: a trust domain is listed twice, or is the own one: remove it")
     return domains
+
+
+def refuse_revived(former: Iterable[FederatedDomain], federated: Iterable[FederatedDomain], *, now_ms: int) -> None:
+    """Require that no key of another domain counts again that the former own bundle lists as over.
+
+    Args:
+        former: what the former bundle lists, of any domain.
+        federated: what the next one is to list.
+        now_ms: the time.
+
+    Raises:
+        ConfigError: one does: the bundle in which it counts is an older one.
+    """
+    over = {key.public_key for domain in former for key in domain.keys if _is_over(key, now_ms)}
+    for domain in federated:
+        for key in domain.keys:
+            if key.public_key in over and not _is_over(key, now_ms):
+                raise ConfigError(
+                    f"{domain.trust_domain} has given up the key {key.key_id.hex()}, which this bundle of theirs still"
+                    " lists as active: get their newest one"
+                )
+
+
+def _is_over(key: TrustedKey, now_ms: int) -> bool:
+    return key.state is not KeyState.ACTIVE or 0 < key.not_after_ms <= now_ms
 
 
 def _domain(entry: _Domain, path: Path, now_ms: int) -> FederatedDomain:

@@ -1,19 +1,23 @@
 """Signing the next trust bundle of a directory: renewed, with a rotated key, or with one given up.
 
 Each of these is one command of `delegation keys`, run where the root key is. A running service and all guards follow
-by themselves.
+by themselves. They come one after the other: two that continued the same bundle would drop each other's keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from delegation.app.bundle_lock import bundle_lock
+from delegation.app.federation_file import refuse_revived
 from delegation.app.key_files import BUNDLE_FILE, former_bundle, system_ms, write_bundle
 from delegation.core.attest import sign_bundle
 from delegation.core.keys import Signer
 from delegation.core.trust import Catalogue, FederatedDomain, KeyPurpose, TrustBundle, TrustedKey
 from delegation.errors import ConfigError
+from delegation.private_files import make_private_directory
 from delegation.service.bundle_signing import BUNDLE_LIFETIME_MS, next_bundle, sign_trust_bundle, trusted_key
 from delegation.service.key_rotation import CLOCK_LEEWAY_MS, compromised, lacking, retired, rotated
 from delegation.signing.port import KeyStore, SignerPurpose
@@ -49,34 +53,37 @@ def sign_bundle_file(
         now_ms: the clock.
 
     Raises:
-        ConfigError: the root key cannot be opened, the former bundle is another root's or another domain's, or nothing
-            can be written.
+        ConfigError: the root key cannot be opened, the former bundle is another root's or another domain's, a federated
+            domain's key has been given up before, somebody else is signing, or nothing can be written.
     """
     root = open_key(root_directory, SignerPurpose.ROOT, root_passphrase)
-    at_ms = now_ms()
-    former = former_bundle(directory, root.public)
-    if former is not None and former.trust_domain != trust_domain:
-        raise ConfigError(f"{directory / BUNDLE_FILE} is for {former.trust_domain}, not for {trust_domain}")
-    keys = retired(former.keys, now_ms=at_ms) if former else []
-    for purpose in lacking(keys, now_ms=at_ms):
-        keys = [*keys, *_opened(store, purpose, {key.public_key for key in keys}, at_ms)]
-    if former is None:
-        statement = sign_trust_bundle(
-            root,
-            keys,
-            trust_domain=trust_domain,
-            version=1,
-            now_ms=at_ms,
-            catalogue=catalogue,
-            federated=federated or (),
-            lifetime_ms=lifetime_ms,
-        )
-    else:
-        bundle = next_bundle(
-            former, keys, now_ms=at_ms, catalogue=catalogue, federated=federated, lifetime_ms=lifetime_ms
-        )
-        statement = sign_bundle(bundle, root)
-    return write_bundle(directory, statement, root.public)
+    make_private_directory(directory)
+    with bundle_lock(directory):
+        at_ms = now_ms()
+        former = former_bundle(directory, root.public)
+        if former is not None and former.trust_domain != trust_domain:
+            raise ConfigError(f"{directory / BUNDLE_FILE} is for {former.trust_domain}, not for {trust_domain}")
+        keys = retired(former.keys, now_ms=at_ms) if former else []
+        for purpose in lacking(keys, now_ms=at_ms):
+            keys = [*keys, *_opened(store, purpose, {key.public_key for key in keys}, at_ms)]
+        if former is None:
+            statement = sign_trust_bundle(
+                root,
+                keys,
+                trust_domain=trust_domain,
+                version=1,
+                now_ms=at_ms,
+                catalogue=catalogue,
+                federated=federated or (),
+                lifetime_ms=lifetime_ms,
+            )
+        else:
+            refuse_revived(former.federated, federated or (), now_ms=at_ms)
+            bundle = next_bundle(
+                former, keys, now_ms=at_ms, catalogue=catalogue, federated=federated, lifetime_ms=lifetime_ms
+            )
+            statement = sign_bundle(bundle, root)
+        return write_bundle(directory, statement, root.public)
 
 
 def rotate_key(
@@ -92,10 +99,11 @@ def rotate_key(
 
     Arguments as for `sign_bundle_file`. Raises `ConfigError`.
     """
-    root, former, at_ms = _to_continue(directory, root_directory, root_passphrase, now_ms)
-    signer = store.create(SignerPurpose(str(purpose)))
-    keys = rotated(former.keys, purpose, signer.public, now_ms=at_ms)
-    return write_bundle(directory, sign_bundle(next_bundle(former, keys, now_ms=at_ms), root), root.public)
+    with _continued(directory, root_directory, root_passphrase) as (root, former):
+        at_ms = now_ms()
+        signer = store.create(SignerPurpose(str(purpose)))
+        keys = rotated(former.keys, purpose, signer.public, now_ms=at_ms)
+        return write_bundle(directory, sign_bundle(next_bundle(former, keys, now_ms=at_ms), root), root.public)
 
 
 def give_up_key(
@@ -108,7 +116,7 @@ def give_up_key(
     since_ms: int | None = None,
     now_ms: Callable[[], int] = system_ms,
 ) -> TrustBundle:
-    """List a key as compromised in the next bundle; if no other can take its place, make one, to be used at once.
+    """List a key as compromised in the next bundle; if none without an end takes its place, make one.
 
     `key_id` has 16 bytes; from `since_ms` on it may have been in somebody else's hands, None: now. The other arguments
     as for `sign_bundle_file`.
@@ -117,23 +125,25 @@ def give_up_key(
         ConfigError: as `sign_bundle_file`.
         InvalidRequest: the bundle lists no such key.
     """
-    root, former, at_ms = _to_continue(directory, root_directory, root_passphrase, now_ms)
-    keys = compromised(former.keys, key_id, since_ms=since_ms or at_ms, now_ms=at_ms)
-    given_up = next(key.purpose for key in keys if key.key_id == key_id)
-    if given_up in lacking(keys, now_ms=at_ms):
-        signer = store.create(SignerPurpose(str(given_up)))
-        keys = rotated(keys, given_up, signer.public, now_ms=at_ms)
-    return write_bundle(directory, sign_bundle(next_bundle(former, keys, now_ms=at_ms), root), root.public)
+    with _continued(directory, root_directory, root_passphrase) as (root, former):
+        at_ms = now_ms()
+        keys = compromised(former.keys, key_id, since_ms=since_ms or at_ms, now_ms=at_ms)
+        given_up = next(key.purpose for key in keys if key.key_id == key_id)
+        if given_up in lacking(keys, now_ms=at_ms):
+            signer = store.create(SignerPurpose(str(given_up)))
+            keys = rotated(keys, given_up, signer.public, now_ms=at_ms)
+        return write_bundle(directory, sign_bundle(next_bundle(former, keys, now_ms=at_ms), root), root.public)
 
 
-def _to_continue(
-    directory: Path, root_directory: Path, root_passphrase: bytes, now_ms: Callable[[], int]
-) -> tuple[Signer, TrustBundle, int]:
+@contextlib.contextmanager
+def _continued(directory: Path, root_directory: Path, root_passphrase: bytes) -> Iterator[tuple[Signer, TrustBundle]]:
+    """Give the root key and the former bundle, which nobody else continues until the next one is written."""
     root = open_key(root_directory, SignerPurpose.ROOT, root_passphrase)
-    former = former_bundle(directory, root.public)
-    if former is None:
-        raise ConfigError(f"{directory} has no trust bundle to continue: make one with `delegation keys init`")
-    return root, former, now_ms()
+    with bundle_lock(directory):
+        former = former_bundle(directory, root.public)
+        if former is None:
+            raise ConfigError(f"{directory} has no trust bundle to continue: make one with `delegation keys init`")
+        yield root, former
 
 
 def _opened(store: KeyStore, purpose: KeyPurpose, listed: set[bytes], now_ms: int) -> list[TrustedKey]:

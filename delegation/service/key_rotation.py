@@ -65,11 +65,14 @@ def compromised(keys: Iterable[TrustedKey], key_id: bytes, *, since_ms: int, now
 
 
 def lacking(keys: Iterable[TrustedKey], *, now_ms: int) -> tuple[KeyPurpose, ...]:
-    """Tell for which purposes no key is left that can go on signing."""
+    """Tell for which purposes no key is left that goes on signing: one in use, whose window has no end.
+
+    A key that has been replaced signs on until it ends. Without a successor, nothing could be signed from then on.
+    """
     return tuple(
         purpose
         for purpose in SERVICE_KEY_PURPOSES
-        if not any(_in_use(key, purpose) and key.usable(now_ms) and _lasts(key, now_ms) for key in keys)
+        if not any(_in_use(key, purpose) and key.usable(now_ms) and not key.not_after_ms for key in keys)
     )
 
 

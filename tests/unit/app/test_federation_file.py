@@ -13,7 +13,7 @@ from delegation.core.attest import sign_bundle
 from delegation.core.codec import decode_bundle, encode_bundle, encode_statement
 from delegation.core.constraints import under
 from delegation.core.scope import Scope, tool
-from delegation.core.trust import KeyPurpose
+from delegation.core.trust import FederatedDomain, KeyPurpose, KeyState
 from delegation.errors import ConfigError
 from delegation.signing.sealed_file import SealedFiles
 from delegation.signing.sealed_format import ScryptCost
@@ -67,6 +67,36 @@ def test_a_bundle_with_it_is_signed_read_and_kept_by_a_rotation(file, tmp_path):
     assert decode_bundle(encode_bundle(signed)) == signed
     assert rotate_key(keys, KeyPurpose.GRANT, **given).federated == signed.federated
     assert sign_bundle_file(keys, trust_domain="acme.example", federated=(), **given).federated == ()
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"state": KeyState.COMPROMISED, "compromised_at_ms": NOW_MS - 1},
+        {"state": KeyState.RETIRED, "not_after_ms": NOW_MS - 1},
+        {"not_after_ms": NOW_MS - 1},
+    ],
+    ids=["compromised", "retired", "ended"],
+)
+def test_a_key_that_they_have_given_up_does_not_come_back_with_an_older_bundle_of_theirs(file, tmp_path, over):
+    keys, root, secret = tmp_path / "keys", tmp_path / "root", b"secret"
+    create_root_key(root, secret, cost=CHEAP)
+    create_service_keys(keys, secret, cost=CHEAP)
+    store = SealedFiles(keys, lambda: secret, cost=CHEAP)
+    given = {"store": store, "root_directory": root, "root_passphrase": secret, "now_ms": lambda: NOW_MS}
+    (older,) = load(file)
+    newer = FederatedDomain(
+        older.trust_domain,
+        (older.keys[0]._replace(**over), *older.keys[1:]),
+        older.agent_domains,
+        older.principal_issuers,
+        older.ceiling,
+    )
+    for version in (1, 2):
+        assert sign_bundle_file(keys, trust_domain="acme.example", federated=(newer,), **given).version == version
+    with pytest.raises(ConfigError, match="get their newest one"):
+        sign_bundle_file(keys, trust_domain="acme.example", federated=(older,), **given)
+    assert rotate_key(keys, KeyPurpose.GRANT, **given).federated == (newer,)
 
 
 @pytest.mark.parametrize(

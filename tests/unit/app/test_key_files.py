@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -124,11 +126,21 @@ def test_giving_up_the_only_key_makes_another_in_the_same_bundle(keys, root, pur
     assert new.not_after_ms == 0
 
 
-def test_giving_up_one_key_of_two_makes_no_third(keys, root):
-    sign(keys, root)
+def test_giving_up_the_former_of_two_keys_makes_no_third(keys, root):
+    (former,) = of(sign(keys, root), GRANT)
     both = of(rotate_key(keys, GRANT, **given(keys, root, NOW_MS)), GRANT)
-    bundle = give_up_key(keys, both[0].key_id, **given(keys, root, NOW_MS + 1))
-    assert [key.key_id for key in of(bundle, GRANT)] == [both[1].key_id]
+    bundle = give_up_key(keys, former.key_id, **given(keys, root, NOW_MS + 1))
+    assert of(bundle, GRANT) == [key for key in both if key.key_id != former.key_id]
+
+
+def test_in_place_of_the_newer_of_two_keys_another_without_an_end_is_made(keys, root):
+    (former,) = of(sign(keys, root), GRANT)
+    both = of(rotate_key(keys, GRANT, **given(keys, root, NOW_MS)), GRANT)
+    (newer,) = {key.key_id for key in both} - {former.key_id}
+    bundle = give_up_key(keys, newer, **given(keys, root, NOW_MS + 1))
+    ends = {key.key_id: key.not_after_ms for key in of(bundle, GRANT)}
+    assert ends.pop(former.key_id) == NOW_MS + OVERLAP_MS
+    assert list(ends.values()) == [0]
 
 
 def test_a_key_that_is_not_listed_cannot_be_given_up(keys, root):
@@ -143,6 +155,63 @@ def test_a_file_that_was_put_beside_the_keys_is_not_listed_by_a_renewal(keys, ro
     first = sign(keys, root)
     SealedFiles(keys, lambda: b"mallory's", cost=CHEAP).create(SignerPurpose.GRANT)
     assert sign(keys, root).keys == first.keys
+
+
+def test_a_file_that_was_put_beside_the_keys_is_opened_before_it_is_listed(keys, root):
+    SealedFiles(keys, lambda: b"mallory's", cost=CHEAP).create(SignerPurpose.GRANT)
+    with pytest.raises(ConfigError, match="passphrase"):
+        sign(keys, root)
+    assert not (keys / "trust-bundle.bin").exists()
+
+
+class Meanwhile(SealedFiles):
+    """A store beside which somebody does something while a key is made."""
+
+    def __init__(self, directory, do):
+        super().__init__(directory, lambda: PASSPHRASE, cost=CHEAP)
+        self._do = do
+
+    def create(self, purpose):
+        self._do()
+        return super().create(purpose)
+
+
+def test_two_bundles_never_continue_the_same_one(keys, root):
+    first = sign(keys, root)
+    refused = []
+
+    def others():
+        for other in (
+            lambda: rotate_key(keys, GRANT, **given(keys, root, NOW_MS)),
+            lambda: give_up_key(keys, first.keys[0].key_id, **given(keys, root, NOW_MS)),
+            lambda: sign(keys, root),
+        ):
+            with pytest.raises(ConfigError, match="another command is signing"):
+                other()
+            refused.append(other)
+
+    bundle = rotate_key(keys, GRANT, **{**given(keys, root, NOW_MS), "store": Meanwhile(keys, others)})
+    assert len(refused) == 3
+    assert (bundle.version, len(of(bundle, GRANT))) == (2, 2)
+    assert len(of(rotate_key(keys, GRANT, **given(keys, root, NOW_MS)), GRANT)) == 3
+
+
+def test_a_command_that_was_killed_leaves_nothing_locked(keys, root):
+    sign(keys, root)
+    program = "import sys, time; from pathlib import Path; from delegation.app.bundle_lock import bundle_lock\n"
+    program += "with bundle_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", program, keys], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match="another command is signing"):
+            rotate_key(keys, GRANT, **given(keys, root, NOW_MS))
+        holder.kill()
+    assert rotate_key(keys, GRANT, **given(keys, root, NOW_MS)).version == 2
+
+
+def test_a_directory_that_is_not_there_is_not_made_by_a_rotation(tmp_path, keys, root):
+    with pytest.raises(ConfigError, match="is missing"):
+        rotate_key(tmp_path / "mistyped", GRANT, **given(keys, root, NOW_MS))
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_a_bundle_of_another_root_or_a_changed_one_is_not_continued(keys, root, tmp_path):

@@ -72,6 +72,19 @@ def test_a_key_that_ends_before_what_it_signs_does_not_take_a_compromised_ones_p
     assert chosen(rotated(keys, GRANT, NEWEST.public, now_ms=later_ms), later_ms) == NEWEST.public
 
 
+def test_a_key_that_was_replaced_does_not_take_the_place_of_its_successor_for_good():
+    keys = rotated([TrustedKey(GRANT, OLD.public, 1)], GRANT, NEW.public, now_ms=NOW_MS)
+    assert GRANT not in lacking(keys, now_ms=NOW_MS)
+    assert GRANT not in lacking(compromised(keys, OLD.key_id, since_ms=NOW_MS, now_ms=NOW_MS), now_ms=NOW_MS)
+    hour_ms = 3_600_000
+    keys = compromised(keys, NEW.key_id, since_ms=NOW_MS, now_ms=NOW_MS + hour_ms)
+    assert GRANT in lacking(keys, now_ms=NOW_MS + hour_ms)
+    keys = rotated(keys, GRANT, NEWEST.public, now_ms=NOW_MS + hour_ms)
+    assert chosen(keys, NOW_MS + hour_ms) == OLD.public
+    assert chosen(keys, NOW_MS + hour_ms + AHEAD_MS) == NEWEST.public
+    assert chosen(keys, NOW_MS + 10 * OVERLAP_MS) == NEWEST.public
+
+
 def test_a_compromised_key_stays_so_from_the_earliest_time_that_was_named():
     keys = [TrustedKey(GRANT, OLD.public, 1)]
     for since_ms in (NOW_MS, NOW_MS + 5, NOW_MS - 5):
