@@ -20,17 +20,18 @@ from delegation.app.opened_keys import OpenedKeys
 from delegation.core import limits
 from delegation.core.codec import decode_bundle, decode_statement, encode_catalogue, encode_statement
 from delegation.core.statement import SignedStatement
-from delegation.core.trust import TrustedKey
+from delegation.core.trust import TrustBundle, TrustedKey
 from delegation.errors import ConfigError, Conflict, Refused, StorageError
 from delegation.server.catalogue_file import load_catalogue
 from delegation.server.config import ServerConfig
-from delegation.service.trust import OTHER_CATALOGUE, TrustInUse, check_trust, trust_of, without_key
+from delegation.service.trust import OTHER_CATALOGUE, Signers, TrustInUse, check_trust, trust_of, without_key
 from delegation.service.unexpected import log_unexpected
 from delegation.signing.port import KeyStore
 from delegation.storage.port import Storage
 from delegation.storage.records import DocumentRecord
 
 LOOK_EVERY_SECONDS: Final = 2.0
+OPEN_WITHIN_SECONDS: Final = 5.0
 _BUNDLE: Final = "trust_bundle"
 _CATALOGUE: Final = "catalogue"
 _LOG: Final = structlog.get_logger("delegation")
@@ -142,7 +143,7 @@ class ReloadingTrust:
         del storage
         trust, wrong = self.in_use.trust, ""
         if self._keys.lack(trust.bundle):  # one may have come since
-            signers, wrong = await asyncio.to_thread(self._keys.open, trust.bundle)
+            signers, wrong = await self._opened(trust.bundle)
             if self.in_use.trust is trust:
                 self._begin_to_sign(self.in_use.use(trust, signers, now_ms=self._now_ms()))
         self._begin_to_sign(self.in_use.keep_up(self._now_ms()))
@@ -179,15 +180,22 @@ class ReloadingTrust:
             version != former.bundle.version or trust.bundle == former.bundle,
             f"another trust bundle of version {version} is in use: sign one more with `delegation keys sign-bundle`",
         )
-        self._begin_to_sign(self.in_use.use(trust, self._keys.opened(trust.bundle), now_ms=self._now_ms()))
+        signers, wrong = await self._opened(trust.bundle)
+        fresh = self.in_use.use(trust, signers, now_ms=self._now_ms())
         if version != former.bundle.version:
             _LOG.info("trust bundle in use", version=version)
-        # Opening a key may take a while: a passphrase is stretched on purpose, an HSM is a network away.
-        signers, wrong = await asyncio.to_thread(self._keys.open, trust.bundle)
-        self._begin_to_sign(self.in_use.use(trust, signers, now_ms=self._now_ms()))
+        self._begin_to_sign(fresh)
         if not trust.is_whole or trust.catalogue_bytes != found.catalogue_bytes:
             wrong = f"{OTHER_CATALOGUE} {wrong}"
         return " ".join([*map(without_key, self.in_use.lacking), wrong]).strip()
+
+    async def _opened(self, bundle: TrustBundle) -> tuple[Signers, str]:
+        """Open keys: a stretched passphrase takes its time, an HSM may be away. The bundle does not wait for them long."""
+        try:
+            async with asyncio.timeout(OPEN_WITHIN_SECONDS):
+                return await asyncio.to_thread(self._keys.open, bundle)
+        except TimeoutError:
+            return self._keys.opened(bundle), "keys took too long to open"
 
     @staticmethod
     def _begin_to_sign(keys: Iterable[TrustedKey]) -> None:
