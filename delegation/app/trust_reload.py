@@ -190,7 +190,7 @@ class ReloadingTrust:
         return " ".join([*map(without_key, self.in_use.lacking), wrong]).strip()
 
     async def _opened(self, bundle: TrustBundle) -> tuple[Signers, str]:
-        """Open keys: a stretched passphrase takes its time, an HSM may be away. The bundle does not wait for them long."""
+        """Open keys: a stretched passphrase takes its time, an HSM may be away. The bundle waits for them, not long."""
         try:
             async with asyncio.timeout(OPEN_WITHIN_SECONDS):
                 return await asyncio.to_thread(self._keys.open, bundle)

@@ -100,7 +100,9 @@ def test_steps_of_verification_are_those_of_the_code():
     spec = {int(row[0]): row for row in rows("step | id |") if row[0]}
     assert list(spec) == list(range(1, 16))
     assert {number: row[3] for number, row in spec.items()} == steps_of_the_code()
-    ids = {number: f"[V-{number}]" for number in spec} | {15: "[V-22]"}  # V-15 was given away before there was a step 15
+    ids = {number: f"[V-{number}]" for number in spec} | {
+        15: "[V-22]"
+    }  # V-15 was given away before there was a step 15
     assert {number: row[1] for number, row in spec.items()} == ids
 
 
