@@ -1,14 +1,14 @@
 """Adapter: keys in a PKCS#11 token (an HSM, or SoftHSM2). Private keys are made there and never leave it.
 
 Keys are Ed25519 (PKCS#11 3.0: CKK_EC_EDWARDS, CKM_EDDSA), labelled `delegation-PURPOSE`, with the key id as CKA_ID.
-They are made sensitive and not extractable, and one that is not so is not used. The service waits for each signature:
-it has to be a matter of a millisecond, as in an HSM in the same rack.
+They are made sensitive and not extractable, and one that is not so, or was not always, is not used. The service waits
+for each signature: it has to be a matter of a millisecond, as in an HSM in the same rack.
 """
 
 from __future__ import annotations
 
 import os
-import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from delegation.core.keys import check_public_key, key_id, verify
 from delegation.errors import BadSignature, ConfigError, Malformed, ServiceUnavailable
 from delegation.private_files import read_private
+from delegation.signing.pkcs11_session import TokenSession
 
 if TYPE_CHECKING:
     from delegation.signing.port import SignerPurpose
@@ -30,30 +31,29 @@ _NO_SIGNING_INPUT: Final = b"\x00delegation: is this the key?"  # no domain tag 
 
 
 class Pkcs11Token:
-    """The keys of one token. One session, opened once, and again if the token lost it.
+    """The keys of one token.
 
     Args:
         module: the library of the token's maker.
         label: the token's label.
         pin: the user's PIN.
+        now_s: a monotonic clock, seconds.
 
     Raises:
         ConfigError: the extra is missing, there is no such module or token, or the PIN is wrong.
     """
 
-    def __init__(self, module: Path, label: str, pin: str) -> None:
+    def __init__(self, module: Path, label: str, pin: str, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._pkcs11 = _library()
-        self._module = module
         self._label = label
-        self._pin = pin
-        self._lock = threading.RLock()
-        self._session: Any = None
-        self._found: dict[bytes, Any] = {}
+        self._session = TokenSession(self._pkcs11, module, label, pin, now_s=now_s)
+        self._found: tuple[Any, dict[bytes, Any]] = (None, {})
         self.do(repr)  # opens the session, and leaves it alone
 
     def create(self, purpose: SignerPurpose) -> Pkcs11Key:
         """Make one more key of a purpose in the token. Raises `ConfigError`."""
-        return Pkcs11Key(self, self.do(lambda session: self._generate(session, purpose)))
+        # Not repeated: the first try may have left a key that nobody will ever use.
+        return Pkcs11Key(self, self.do(lambda session: self._generate(session, purpose), repeat=False))
 
     def public_keys(self, purpose: SignerPurpose) -> tuple[bytes, ...]:
         """List the public keys of a purpose that the token holds. Raises `ConfigError`."""
@@ -79,52 +79,29 @@ class Pkcs11Token:
             self._require_kept(secret)
             challenge = _NO_SIGNING_INPUT + os.urandom(16)
             verify(public_key, challenge, key.sign(challenge))
-        except (BadSignature, ServiceUnavailable):
+        except ServiceUnavailable as error:
+            raise ConfigError(str(error)) from None
+        except BadSignature:
             raise ConfigError(f"the key {key.key_id.hex()} of the token {self._label} is not what it says") from None
         return key
 
-    def do(self, action: Callable[[Any], T]) -> T:
+    def do(self, action: Callable[[Any], T], *, repeat: bool = True) -> T:
         """Do something in the session; once more in a new one if the token lost it. Raises `ConfigError`."""
-        errors = self._pkcs11.PKCS11Error
-        with self._lock:
-            try:
-                self._session = self._session or self._opened()
-                return action(self._session)
-            except self._pkcs11.NoSuchKey:
-                raise ConfigError(f"the token {self._label} does not hold the key: is it the right token?") from None
-            except errors:
-                try:
-                    self._session = self._opened()
-                    return action(self._session)
-                except errors as error:
-                    self._session = None
-                    raise ConfigError(f"the token {self._label} failed: {_said(error)}") from None
+        return self._session.do(action, repeat=repeat)
 
     def private(self, session: Any, public_key: bytes) -> Any:
         """Find a private key of the session."""
-        if public_key not in self._found:
-            self._found[public_key] = session.get_key(
+        of_session, found = self._found
+        if of_session is not session:  # handles are those of a session
+            found = {}
+            self._found = session, found
+        if public_key not in found:
+            found[public_key] = session.get_key(
                 object_class=self._pkcs11.ObjectClass.PRIVATE_KEY,
                 key_type=self._pkcs11.KeyType.EC_EDWARDS,
                 id=key_id(public_key),
             )
-        return self._found[public_key]
-
-    def _opened(self) -> Any:
-        p11 = self._pkcs11
-        self._found.clear()
-        try:
-            token = p11.lib(str(self._module)).get_token(token_label=self._label)
-        except p11.NoSuchToken:
-            raise ConfigError(f"{self._module} has no token {self._label!r}: correct keys.pkcs11.token") from None
-        except p11.PKCS11Error as error:
-            raise ConfigError(f"cannot load {self._module}: {_said(error)}; correct keys.pkcs11.module") from None
-        try:
-            return token.open(rw=True, user_pin=self._pin)
-        except p11.UserAlreadyLoggedIn:  # by this process, to which the login belongs
-            return token.open(rw=True)
-        except p11.PinIncorrect:
-            raise ConfigError(f"the PIN of the token {self._label} is wrong: too many tries lock it") from None
+        return found[public_key]
 
     def _generate(self, session: Any, purpose: SignerPurpose) -> bytes:
         from pkcs11.util.ec import encode_named_curve_parameters
@@ -157,6 +134,11 @@ class Pkcs11Token:
         attribute = self._pkcs11.Attribute
         if not secret[attribute.SENSITIVE] or secret[attribute.EXTRACTABLE]:
             raise ConfigError(f"a key of the token {self._label} can be read out: make another in its place")
+        if not (secret[attribute.LOCAL] and secret[attribute.ALWAYS_SENSITIVE] and secret[attribute.NEVER_EXTRACTABLE]):
+            raise ConfigError(
+                f"a key of the token {self._label} was not made there, or could be read out once: make another in its"
+                " place"
+            )
 
     def __repr__(self) -> str:
         return f"Pkcs11Token({self._label})"
@@ -217,8 +199,3 @@ def _library() -> Any:
 
 def _label(purpose: SignerPurpose) -> str:
     return f"delegation-{purpose}"
-
-
-def _said(error: Exception) -> str:
-    """Name a failure; what the library says besides is often nothing."""
-    return f"{type(error).__name__} {error}".strip()

@@ -17,7 +17,7 @@ import pytest
 
 PIN: Final = "4711-quite-secret"
 _MODULES: Final = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so")
-_TOKENS: Final = 12
+_TOKENS: Final = 20
 _TIMEOUT_S: Final = 300
 
 

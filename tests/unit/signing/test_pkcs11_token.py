@@ -104,6 +104,102 @@ def test_a_session_that_was_lost_is_opened_again(token):
     keys.verify(made.public, b"message", made.sign(b"message"))
 
 
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_pin_that_was_refused_is_not_tried_again(softhsm):  # noqa: F811
+    """A token locks its user after a few wrong ones: for every replica, and just because calls go on coming."""
+    clock, label, other = Clock(), softhsm.token(), "another-pin"
+    token = Pkcs11Token(softhsm.module, label, PIN, now_s=clock)
+    made = token.create(GRANT)
+    token.do(lambda session: session.set_pin(PIN, other))
+    token.do(lambda session: session.close())
+    with pytest.raises(ServiceUnavailable, match="the PIN of the token"):
+        made.sign(b"message")
+    with pkcs11.lib(os.fspath(softhsm.module)).get_token(token_label=label).open(rw=True, user_pin=other) as session:
+        session.set_pin(other, PIN)
+    for _ in range(3):
+        clock.now_s += 3600
+        with pytest.raises(ServiceUnavailable, match="not asked again"):
+            made.sign(b"message")
+        with pytest.raises(ConfigError, match="not asked again"):
+            token.open(GRANT, made.public)
+    made_anew = Pkcs11Token(softhsm.module, label, PIN).open(GRANT, made.public)
+    keys.verify(made.public, b"message", made_anew.sign(b"message"))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_token_that_fails_in_a_new_session_is_left_alone_for_longer_and_longer(softhsm):  # noqa: F811
+    clock, tries = Clock(), []
+    token = Pkcs11Token(softhsm.module, softhsm.token(), PIN, now_s=clock)
+    made = token.create(GRANT)
+
+    def lose(session):
+        tries.append(session)
+        session.close()
+        session.get_key(label="delegation-grant")
+
+    for pause_s, tried in ((1, 2), (2, 4), (4, 6), (8, 8)):
+        with pytest.raises(ConfigError, match="failed"):
+            token.do(lose)
+        for _ in range(3):
+            with pytest.raises(ServiceUnavailable, match="a moment ago"):
+                made.sign(b"message")
+        assert len(tries) <= tried
+        clock.now_s += pause_s - 0.1
+        with pytest.raises(ServiceUnavailable, match="a moment ago"):
+            made.sign(b"message")
+        clock.now_s += 0.1
+    keys.verify(made.public, b"message", made.sign(b"message"))
+    token.do(lambda session: session.close())
+    keys.verify(made.public, b"message", made.sign(b"message"))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_making_of_a_key_is_not_repeated(token):
+    token.do(lambda session: session.close())
+    with pytest.raises(ConfigError, match="failed"):
+        token.create(GRANT)
+    assert token.public_keys(GRANT) == ()
+    made = token.create(GRANT)
+    assert token.public_keys(GRANT) == (made.public,)
+
+
+def test_a_key_that_was_known_outside_is_not_used(token):
+    """Whoever imported it may still have it, whatever the token says of it now."""
+    outside = keys.SigningKey(bytes(range(32)))
+    attribute = pkcs11.Attribute
+
+    def bring_in(session):
+        session.create_object(
+            {
+                attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY,
+                attribute.KEY_TYPE: pkcs11.KeyType.EC_EDWARDS,
+                attribute.TOKEN: True,
+                attribute.PRIVATE: True,
+                attribute.SENSITIVE: True,
+                attribute.EXTRACTABLE: False,
+                attribute.SIGN: True,
+                attribute.LABEL: "delegation-grant",
+                attribute.ID: outside.key_id,
+                attribute.EC_PARAMS: b"\x06\x03\x2b\x65\x70",
+                attribute.VALUE: bytes(range(32)),
+            }
+        )
+
+    token.do(bring_in)
+    with pytest.raises(ConfigError, match="was not made there"):
+        token.open(GRANT, outside.public)
+
+
 def test_a_key_that_is_gone_signs_nothing(token):
     made = token.create(GRANT)
     token.do(lambda session: token.private(session, made.public).destroy())
