@@ -11,7 +11,7 @@ from delegation.core.codec import encode_catalogue
 from delegation.core.keys import SigningKey
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, revocation_key
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyPurpose, KeyState, TrustBundle, TrustedKey
-from delegation.errors import BadStatement, Malformed, Reason, Refused, Revoked, ServiceUnavailable
+from delegation.errors import BadStatement, Reason, Refused, Revoked, ServiceUnavailable
 from delegation.wire.trust import TrustDocuments
 from delegation_sdk.feed import FeedWatcher
 from delegation_sdk.replay import ReplayStore
@@ -122,14 +122,21 @@ def test_nobody_but_the_root_says_whom_to_trust(clock, signer):
     ids=["none", "nonsense", "another", "with something more"],
 )
 def test_a_catalogue_that_the_bundle_does_not_name_makes_no_tool_local(clock, swapped):
-    with pytest.raises((BadStatement, Malformed)):
-        keeper(clock, served(bundle(catalogue=Catalogue((READ,))), swapped))
+    keep = keeper(clock, served(bundle(catalogue=Catalogue((READ,))), swapped))
+    assert keep.catalogue == Catalogue()
+    assert not keep.catalogue.is_local("files", "read")
 
 
 @pytest.mark.spec("T-18")
-def test_a_catalogue_beside_a_bundle_that_names_none_is_refused(clock):
-    with pytest.raises(BadStatement):
-        keeper(clock, served(bundle(), encode_catalogue(Catalogue((READ,)))))
+def test_a_catalogue_beside_a_bundle_that_names_none_is_passed_over(clock):
+    assert keeper(clock, served(bundle(), encode_catalogue(Catalogue((READ,))))).catalogue == Catalogue()
+
+
+@pytest.mark.spec("T-18")
+def test_no_catalogue_keeps_a_compromise_from_being_heard_of(clock):
+    keep = keeper(clock, served(bundle(3)), served(compromised(4), b"another catalogue"))
+    keep.refresh()
+    assert keep.bundle == compromised(4)
 
 
 @pytest.mark.spec("T-20")

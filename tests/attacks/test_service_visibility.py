@@ -169,7 +169,7 @@ def test_what_is_no_page_token_is_refused(as_, token):
             ada.ask(method, message)
 
 
-INJECTIONS = ("' OR '1'='1", "'; DROP TABLE calls; --", "%", "_", "*", "\x00", '" OR ""="', ") OR (1=1")
+INJECTIONS = ("' OR '1'='1", "'; DROP TABLE calls; --", "%", "_", "*", '" OR ""="', ") OR (1=1")
 
 
 @pytest.mark.parametrize("text", INJECTIONS, ids=ascii)
@@ -180,6 +180,12 @@ def test_names_are_values_and_never_sql(as_, work, text):
         assert ada.calls(**wanted)[0] == ()
     assert ada.tasks(holder_agent=text)[0] == ()
     assert ada.explain(work[2]).call.call_id == work[2]
+
+
+def test_a_name_that_no_database_can_hold_is_refused(as_):
+    for wanted in ({"audience": "\x00"}, {"tool": "files\x00"}):
+        with pytest.raises(InvalidRequest):
+            as_("auditor/ada").calls(**wanted)
 
 
 def test_a_part_in_one_task_opens_no_other(as_, work):

@@ -188,6 +188,7 @@ def test_keys_are_made_under_passphrases_that_are_typed_twice_and_never_shown(tm
         "root.pub",
         "statement.key",
         "trust-bundle.bin",
+        "trust-bundle.lock",
     }
     assert (tmp_path / "root" / "root.key").stat().st_mode & 0o777 == 0o600
 
