@@ -29,11 +29,13 @@ from delegation.core.chain import SignedLink, UnverifiedChain, VerifiedChain
 from delegation.core.codec import envelope
 from delegation.core.conditions import ApprovalRequirement, Budget, CallCount
 from delegation.core.constraints import Constraint, Steps, between, each, exactly, one_of
+from delegation.core.federation import FederatedDomain, FollowedFeeds, not_followed
 from delegation.core.keys import Signer, SigningKey
 from delegation.core.prefix_cache import PrefixCache
 from delegation.core.revocation import RevocationState
 from delegation.core.scope import Capability, Scope
 from delegation.core.trust import Catalogue, TrustBundle
+from delegation.core.trusted_keys import StatementKeys, TrustedKeys
 from delegation.core.verify import Verifier
 from delegation.errors import DelegationError
 from delegation.v1 import chain_pb2
@@ -181,13 +183,16 @@ def _plans(plans: CallPlans) -> CallPlan | None:
     return plans.whole(("files", "read"))
 
 
+_scopes = accepted(lambda found: Scope(*found), st.lists(st.deferred(lambda: of_type(Capability)), max_size=3))
+_trusted_keys = of_these([bundle.keys for bundle in seeds.bundles()])
+
 MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
     Constraint: constraints,
     CallCount: st.builds(CallCount.of, st.integers(1, limits.SAFE_INTEGER)),
     Budget: accepted(Budget.of, names, st.sampled_from(["0", "0.5", "50", "9" * 64])),
     ApprovalRequirement: st.sets(names, min_size=1, max_size=3).map(lambda of: ApprovalRequirement.of(sorted(of), 1)),
     Value: values,
-    Scope: accepted(lambda found: Scope(*found), st.lists(st.deferred(lambda: of_type(Capability)), max_size=3)),
+    Scope: _scopes,
     Arguments: accepted(Arguments.of, st.dictionaries(texts, plain, max_size=3)),
     VerifiedChain: of_these(_VERIFIED),
     SignedLink: of_these([link for chain in _VERIFIED for link in chain.links]),
@@ -203,6 +208,12 @@ MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
     SigningKey: st.sampled_from([ROOT, STATEMENTS, MALLORY]),
     Steps: st.builds(Steps),
     TrustBundle: of_these(seeds.bundles()),
+    StatementKeys: of_these(seeds.bundles()),
+    TrustedKeys: of_these([TrustedKeys(bundle.keys) for bundle in seeds.bundles()]),
+    FederatedDomain: st.builds(
+        FederatedDomain, names, _trusted_keys, st.sets(names, max_size=2), st.sets(names, max_size=2), _scopes
+    ),
+    FollowedFeeds: st.sampled_from([not_followed, lambda _: RevocationState.nothing_revoked()]),
     Catalogue: of_these(seeds.catalogues()),
 }
 """Types whose values nobody else makes, or makes otherwise."""
