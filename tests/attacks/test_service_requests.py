@@ -78,7 +78,11 @@ def test_a_scope_that_no_token_could_carry_is_refused_with_its_reason(alice):
     assert caught.value.reason is Reason.TOKEN_TOO_LARGE
 
 
-@pytest.mark.parametrize("issued_at_ms", [0, -1, 1, 2**63 - 1, now_ms() + 60_000, now_ms() - 120_000])
+@pytest.mark.parametrize(
+    "issued_at_ms",
+    [0, -1, 1, 2**63 - 1, now_ms() + 60_000, now_ms() - 120_000],
+    ids=["never", "before all time", "long ago", "the end of time", "in a minute", "two minutes ago"],
+)
 def test_a_proof_that_is_consumed_is_one_of_now(files, issued_at_ms):
     message = authorization_pb.ConsumeProofRequest(audience="files", nonce=nonce(), issued_at_ms=issued_at_ms)
     with pytest.raises(DelegationError):

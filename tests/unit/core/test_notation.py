@@ -147,7 +147,7 @@ WRONG = [
     {"fields": "any"},
     {"fields": {"a": {}}},
     {"fields": {5: 1}},
-    {"exactly": object()},
+    {"exactly": Ellipsis},
     {"none_of": []},
     {"none_of": [None]},
     {"none_of": "abc"},

@@ -157,6 +157,7 @@ def test_a_key_does_not_pass_for_one_of_another_purpose(tmp_path):
         ("nonce", json.loads(sealed())["nonce"]),
         ("sealed_seed", json.loads(sealed())["sealed_seed"]),
     ],
+    ids=["purpose", "public_key", "scrypt", "salt", "nonce", "sealed_seed"],
 )
 def test_no_field_can_be_exchanged(field, value):
     fields = {**json.loads(sealed()), field: value}
