@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from typing import Final, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from delegation.core.attest import open_bundle, open_catalogue
 from delegation.core.chain import VerifiedChain
@@ -18,6 +17,9 @@ from delegation.errors import DelegationError, Reason, Refused, ServiceUnavailab
 from delegation_sdk.log import warn
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust_cache import CachedTrust, TrustCache
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 CATCH_UP_EVERY_MS: Final = 2_000
 """How often tokens of unknown keys make a guard fetch the bundle, at most; besides, it does so every minute."""
@@ -159,6 +161,8 @@ class TrustKeeper:
         Whoever asks while a fetch is under way gets that one; whoever asks again too soon is told False: anybody can
         send tokens of unknown keys, and must not make the guard ask the service for each.
         """
+        from concurrent.futures import Future  # loads logging, which no tool needs before this happens
+
         with self._asking:
             now_ms = self._sources.monotonic_ms()
             if self._asked is not None and not self._asked.done():

@@ -6,7 +6,6 @@ What is read is as unverified as what is fetched: the keeper checks both against
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -61,6 +60,8 @@ class TrustCache:
         Raises:
             ConfigError: It cannot be written.
         """
+        import tempfile  # loads much that tools without a cache do not need
+
         statement = encode_statement(trust.bundle)
         content = len(statement).to_bytes(_LENGTH_BYTES, "big") + statement + trust.catalogue
         try:
