@@ -9,6 +9,7 @@ from delegation.core.trust import KeyState, TrustBundle, TrustedKey
 from delegation.errors import ConfigError
 from delegation.service.key_rotation import SERVICE_KEY_PURPOSES
 from delegation.service.trust import Signers
+from delegation.service.unexpected import log_unexpected
 from delegation.signing.port import KeyStore, SignerPurpose
 
 
@@ -37,6 +38,9 @@ class OpenedKeys:
                     self._open(key)
                 except ConfigError as error:  # the others may do
                     wrong = wrong or str(error)
+                except Exception as error:  # noqa: BLE001 - no defect of a store may keep a compromise from counting
+                    log_unexpected("opening a key", error)
+                    wrong = wrong or f"the {key.purpose} key {key.key_id.hex()} cannot be opened"
         return self.opened(bundle), wrong
 
     def opened(self, bundle: TrustBundle) -> Signers:

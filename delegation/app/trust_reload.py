@@ -60,6 +60,7 @@ class ReloadingTrust:
         self._keys = OpenedKeys(store, now_ms=now_ms)
         self._root_key = root_key
         self._now_ms = now_ms
+        self._opening: asyncio.Task[tuple[Signers, str]] | None = None
         self._look_now = asyncio.Event()
         self._stamp = self._stamp_now()
         self._said = ""
@@ -191,11 +192,13 @@ class ReloadingTrust:
 
     async def _opened(self, bundle: TrustBundle) -> tuple[Signers, str]:
         """Open keys: a stretched passphrase takes its time, an HSM may be away. The bundle waits for them, not long."""
-        try:
-            async with asyncio.timeout(OPEN_WITHIN_SECONDS):
-                return await asyncio.to_thread(self._keys.open, bundle)
-        except TimeoutError:
-            return self._keys.opened(bundle), "keys took too long to open"
+        if self._opening is None or self._opening.done():  # one at a time: threads that hang must not pile up
+            self._opening = asyncio.create_task(asyncio.to_thread(self._keys.open, bundle))
+        await asyncio.wait({self._opening}, timeout=OPEN_WITHIN_SECONDS)
+        if not self._opening.done():
+            return self._keys.opened(bundle), "keys take too long to open"
+        _, wrong = self._opening.result()
+        return self._keys.opened(bundle), wrong
 
     @staticmethod
     def _begin_to_sign(keys: Iterable[TrustedKey]) -> None:

@@ -52,12 +52,14 @@ class _Trusted(NamedTuple):
         catalogue: Its catalogue; an empty one, by which no tool is local, if it is not known.
         verifier: Goes by the bundle.
         is_whole: Whether the catalogue is known.
+        came_with: What came in its place, if it is not.
     """
 
     bundle: TrustBundle
     catalogue: Catalogue
     verifier: Verifier
     is_whole: bool
+    came_with: bytes = b""
 
     @classmethod
     def of(cls, bundle: TrustBundle, catalogue: bytes) -> Self:
@@ -66,7 +68,7 @@ class _Trusted(NamedTuple):
             return cls(bundle, open_catalogue(catalogue, bundle), Verifier(bundle), is_whole=True)
         except Refused as error:
             warn("the catalogue that came with the trust bundle is not its own, no tool counts as local: %s", error)
-            return cls(bundle, Catalogue(), Verifier(bundle), is_whole=False)
+            return cls(bundle, Catalogue(), Verifier(bundle), is_whole=False, came_with=catalogue)
 
 
 class TrustKeeper:
@@ -192,7 +194,7 @@ class TrustKeeper:
         version = known.bundle.version if known else 0
         bundle = open_bundle(documents.bundle, self._root, now_ms=self._sources.now_ms(), known_version=version)
         if known is not None and bundle == known.bundle:
-            if known.is_whole:
+            if known.is_whole or known.came_with == documents.catalogue:
                 return
         elif bundle.version == version:  # of two that the root has signed, neither is the newer one
             raise refusal(Reason.BUNDLE_ROLLBACK, detail="another bundle of this version is known")

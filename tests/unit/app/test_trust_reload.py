@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from delegation.app import trust_reload
 from delegation.app.key_files import create_root_key, create_service_keys, read_root_public
 from delegation.app.next_bundle import give_up_key, rotate_key, sign_bundle_file
 from delegation.app.trust_reload import ReloadingTrust
@@ -233,6 +235,39 @@ async def test_a_compromise_counts_whatever_lies_beside_it(home, tmp_path, *, st
     assert len(replica.trust.in_use.trust.catalogue.tools) == 1
     with contextlib.suppress(ServiceUnavailable):
         assert replica.signs_with(GRANT) != former
+
+
+@pytest.mark.parametrize("store", ["hangs", "fails"])
+async def test_a_compromise_counts_whatever_the_store_of_keys_does(
+    home, storage, operator, clock, monkeypatch, *, store
+):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    former, released, opened = replica.signs_with(GRANT), threading.Event(), []
+
+    def open_key(*_):
+        opened.append(True)
+        released.wait(60)
+        raise RuntimeError("a defect")
+
+    if store == "fails":
+        released.set()
+    monkeypatch.setattr(trust_reload, "OPEN_WITHIN_SECONDS", 0.05 if store == "hangs" else 60)
+    give_up_key(home / "keys", former, **operator(home / "keys"))
+    monkeypatch.setattr(replica.store, "open", open_key)
+    try:
+        for _ in range(3):
+            await replica.trust.look(storage)
+            assert replica.trust.in_use.verifier.trust.version == 2
+            with pytest.raises(ServiceUnavailable):
+                replica.trust.in_use.keys.grant.sign(b"")
+        assert store == "fails" or len(opened) == 1, "nobody else hangs there, too"
+    finally:
+        released.set()
+    monkeypatch.undo()
+    await asyncio.wait({replica.trust._opening})
+    await replica.trust.look(storage)
+    assert replica.signs_with(GRANT) != former
 
 
 async def test_of_two_bundles_of_one_version_the_first_stays_in_use(home, tmp_path, storage, operator, clock):
