@@ -73,6 +73,7 @@ class RecordQueue:
         self._waiting: deque[_Waiting] = deque()
         self._in_flight: Shipment | None = None
         self._flying: list[_Waiting] = []
+        self._pending = 0  # a count of its own: while a batch is being signed its records are in neither place
         self._before = 0  # what was acknowledged under former keys
         self._sequence = 1
         self._head = GENESIS
@@ -81,7 +82,7 @@ class RecordQueue:
     @property
     def pending(self) -> int:
         """How many records the service has not acknowledged."""
-        return len(self._waiting) + (self._in_flight.size if self._in_flight else 0)
+        return self._pending
 
     @property
     def acknowledged(self) -> int:
@@ -117,6 +118,7 @@ class RecordQueue:
             if not record.allowed and self.pending >= self._room_for_denials:
                 raise refusal(Reason.RECORD_BACKLOG)
             self._waiting.append(_Waiting(encoded, record.chain_digest, token))
+            self._pending += 1
 
     def take(self) -> Shipment | None:
         """Give the batch to be sent: the same one until it is acknowledged; None if nothing waits."""
@@ -137,6 +139,7 @@ class RecordQueue:
                 raise refusal(Reason.RECORDS_INVALID, detail="the service counts this guard's records differently")
             self._in_flight = None
             self._flying = []
+            self._pending -= shipment.size
             self._sequence, self._head = shipment.next_sequence, shipment.head
             for digest in shipment.chains:
                 self._known[digest] = None

@@ -33,14 +33,16 @@ def measured(tmp_path_factory):
             caller.complete(task)
             watching = caller.watch()
             next(watching)
-            wait_until(lambda: active(received) >= 1, "a collection while a stream is open")
+            wait_until(lambda: told(received), "a collection while a stream is open, after the task's end")
             watching.cancel()
         made.replicas[0].stop()
         yield received
 
 
-def active(received):
-    return sum(point.as_int for _, point in received.points(names.RPC_ACTIVE))
+def told(received):
+    active = sum(point.as_int for _, point in received.points(names.RPC_ACTIVE))
+    position = sum(point.as_int for _, point in received.points(names.FEED_POSITION))
+    return active >= 1 and position >= 1
 
 
 def test_decisions_are_counted_by_reason_and_timed(measured):

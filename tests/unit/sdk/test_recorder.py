@@ -55,6 +55,23 @@ def test_an_unacknowledged_batch_is_given_again_byte_for_byte(queue):
     assert queue.pending == 2
 
 
+def test_what_is_just_being_signed_is_pending(key):
+    class Watching:
+        public, key_id = key.public, key.key_id
+
+        def sign(self, message):
+            seen.append(queue.pending)
+            return key.sign(message)
+
+    seen = []
+    queue = RecordQueue(Watching())
+    for number in (1, 2):
+        queue.append(record(number), b"")
+    queue.acknowledge(queue.take().next_sequence)
+    assert seen == [2]
+    assert queue.pending == 0
+
+
 def test_a_service_that_counts_differently_is_not_believed(queue):
     queue.append(record(1), b"")
     queue.take()
