@@ -116,6 +116,9 @@ class Reason(StrEnum):
     EVALUATION_EXHAUSTED = "evaluation_exhausted"
     # condition
     CONDITION_UNMET = "condition_unmet"
+    CALLS_EXHAUSTED = "calls_exhausted"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    SESSION_FULL = "session_full"
     # policy
     CEILING_EXCEEDED = "ceiling_exceeded"
     POLICY_DENIED = "policy_denied"

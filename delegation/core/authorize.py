@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from delegation.core.arguments import Arguments, Value
 from delegation.core.chain import VerifiedChain
@@ -27,6 +27,7 @@ def authorize(
     tool: str,
     arguments: Arguments,
     defaults: Mapping[str, Value] = _NO_DEFAULTS,
+    conditions: Literal["refuse", "elsewhere"] = "refuse",
 ) -> None:
     """Require that every link of the chain permits the call.
 
@@ -37,6 +38,8 @@ def authorize(
         arguments: the arguments that were sent, and that the proof is about.
         defaults: what the tool will use for arguments that were not sent. Every link that speaks of such an
             argument must permit its default; of what no link mentions, the tool is the master.
+        conditions: "elsewhere" if whoever holds the state has decided them, or does so before the call is permitted
+            (SPEC section 8.4); otherwise a link that has one permits nothing.
 
     Raises:
         NotPermitted: with reason, link and argument at fault.
@@ -54,20 +57,25 @@ def authorize(
                 steps = Steps()
     try:
         for index in range(index, len(links)):  # noqa: B020 - it goes on where the plan ends
-            _require_permitted(links[index].link.scope, pair, values, defaults, steps)
+            capability = _capability(links[index].link.scope, pair)
+            if capability.conditions and conditions != "elsewhere":
+                raise refusal(Reason.CONDITION_UNMET, field=".".join(pair))
+            _require_permitted(capability, values, defaults, steps)
     except Refused as error:
         raise error.at(index) from None
 
 
-def _require_permitted(
-    scope: Scope, pair: tuple[str, str], values: Mapping[str, Value], defaults: Mapping[str, Value], steps: Steps
-) -> None:
+def _capability(scope: Scope, pair: tuple[str, str]) -> Capability:
     capability = scope.by_pair.get(pair)
     if capability is None:
         name = ".".join(pair)
         raise refusal(Reason.TOOL_NOT_PERMITTED, field=name, parent=_tools(scope), child=name)
-    if capability.conditions:
-        raise refusal(Reason.CONDITION_UNMET, field=".".join(pair))
+    return capability
+
+
+def _require_permitted(
+    capability: Capability, values: Mapping[str, Value], defaults: Mapping[str, Value], steps: Steps
+) -> None:
     permitted = capability.arguments
     if permitted is None:
         return

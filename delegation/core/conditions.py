@@ -1,6 +1,7 @@
 """What else must hold for a call besides its arguments: decided by state, over the calls of a link's whole subtree.
 
-Conditions are carried, narrowed and shown. This version decides none: a capability that has one permits no call.
+Conditions are carried, narrowed and shown here. Whoever holds the state decides them (`usage`); to everybody else a
+capability that has one permits no call.
 """
 
 from __future__ import annotations

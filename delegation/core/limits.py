@@ -99,6 +99,12 @@ DECIMAL_CHARACTERS: Final = 64
 SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that every JSON implementation reads back unchanged (RFC 8785)."""
 
+SESSION_LABELS: Final = 64
+"""Labels of what a task has read. Who needs more names kinds of data, not data."""
+
+SESSION_TOOLS: Final = 512
+"""Different tools that are called in one task: four full scopes' worth, and still read in a moment."""
+
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 LINK_ID_BYTES: Final = 32

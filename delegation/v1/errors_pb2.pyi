@@ -157,6 +157,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Layer availability: deciding failed; which is a denial."""
     ERROR_REASON_FEDERATION_EXCEEDED: _ErrorReason.ValueType  # 64
     """Layer policy: a chain of a federated trust domain goes beyond what is accepted from that domain."""
+    ERROR_REASON_CALLS_EXHAUSTED: _ErrorReason.ValueType  # 65
+    """Layer condition: a link and all below it have made as many calls of the tool as it permits."""
+    ERROR_REASON_BUDGET_EXCEEDED: _ErrorReason.ValueType  # 66
+    """Layer condition: with this call a link and all below it would spend more than its budget."""
+    ERROR_REASON_SESSION_FULL: _ErrorReason.ValueType  # 67
+    """Layer condition: more different tools or labels than the state of a task holds."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable reasons. Each belongs to one layer of verification or authorization."""
@@ -291,6 +297,12 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 63
 """Layer availability: deciding failed; which is a denial."""
 ERROR_REASON_FEDERATION_EXCEEDED: ErrorReason.ValueType  # 64
 """Layer policy: a chain of a federated trust domain goes beyond what is accepted from that domain."""
+ERROR_REASON_CALLS_EXHAUSTED: ErrorReason.ValueType  # 65
+"""Layer condition: a link and all below it have made as many calls of the tool as it permits."""
+ERROR_REASON_BUDGET_EXCEEDED: ErrorReason.ValueType  # 66
+"""Layer condition: with this call a link and all below it would spend more than its budget."""
+ERROR_REASON_SESSION_FULL: ErrorReason.ValueType  # 67
+"""Layer condition: more different tools or labels than the state of a task holds."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

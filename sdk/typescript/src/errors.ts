@@ -84,6 +84,9 @@ const LAYER_OF = {
   chain_unknown: "availability",
   internal: "availability",
   federation_exceeded: "policy",
+  calls_exhausted: "condition",
+  budget_exceeded: "condition",
+  session_full: "condition",
 } as const satisfies Record<string, Layer>;
 
 export type Reason = keyof typeof LAYER_OF;

@@ -36,7 +36,10 @@ REASONS = {
     "policy": ("ceiling_exceeded", "policy_denied", "not_your_audience"),
     "availability": ("service_unavailable", "record_backlog", "chain_unknown", "internal"),
 }
-LATER = (("federation_exceeded", "policy"),)  # numbered when they came, whatever their layer
+LATER = (
+    ("federation_exceeded", "policy"),
+    *((reason, "condition") for reason in ("calls_exhausted", "budget_exceeded", "session_full")),
+)  # numbered when they came, whatever their layer
 CODES = {"decode": "INVALID_ARGUMENT", "availability": "FAILED_PRECONDITION"}
 
 
