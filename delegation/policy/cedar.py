@@ -1,0 +1,126 @@
+"""Deciding by Cedar rules, in process.
+
+Whatever is not a clear answer denies: Cedar itself skips a rule that it cannot evaluate, a `forbid` among them, and
+answers Allow. So one error among the diagnostics is a denial, whatever the decision says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from delegation.core.tool_id import tool_id
+from delegation.policy.arguments import UnfitError
+from delegation.policy.engine import cedar
+from delegation.policy.port import Denial, Permit, PolicyQuestion, StepUp, Verdict
+from delegation.policy.rule import Rule
+from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
+from delegation.policy.vocabulary import ACTION, AGENT, TOOL, UNLISTED_TOOL
+
+_RULE: Final = re.compile(r"`policy(\d+)`")
+_SHOWN: Final = 8
+"""Rules that a denial's words name; its data names all."""
+
+_PANIC: Final = "PanicException"
+"""How the engine's own defects arrive: an exception that is no `Exception`, by this name."""
+
+
+class CedarPolicy:
+    """A policy of Cedar rules that were read and checked by `load`."""
+
+    def __init__(self, rules: Sequence[Rule], *, digest: bytes) -> None:
+        self.rules = tuple(rules)
+        self._digest = digest
+        self._named = {(rule.reach.tool_type, rule.reach.tool) for rule in rules if rule.reach.tool is not None}
+        self._entities = cedar().Entities.from_json_str("[]")
+        # One for each kind of question, made when the first is asked: there are at most as many as tools and effects.
+        self._subsets: dict[Kind, Subset] = {}
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the policy's text, 32 bytes."""
+        return self._digest
+
+    def __repr__(self) -> str:
+        return f"CedarPolicy({len(self.rules)} rules, {self._digest.hex()[:16]})"
+
+    def decide(self, question: PolicyQuestion) -> Verdict:
+        """Decide; as `Policy.decide`."""
+        try:
+            return self._decide(question)
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+                raise
+            return Denial((), "the policy engine failed")
+
+    def subset(self, question: PolicyQuestion) -> Subset:
+        """Give the rules that can matter to a question."""
+        tool = tool_id(question.tool.audience, question.tool.tool)
+        tool_type = TOOL if question.listed else UNLISTED_TOOL
+        named = tool if (tool_type, tool) in self._named else None
+        kind = Kind(question.action, tool_type, named, question.tool.effects)
+        found = self._subsets.get(kind)
+        if found is None:
+            found = self._subsets[kind] = Subset.of(self.rules, kind)
+        return found
+
+    def _decide(self, question: PolicyQuestion) -> Verdict:
+        subset = self.subset(question)
+        if subset.answer is not None:
+            return subset.answer
+        try:
+            context = subset.context(question)
+        except UnfitError as error:
+            readers = (rule.id for rule in subset.whole.rules if error.argument in rule.says.arguments)
+            return Denial(tuple(sorted(readers)), str(error))
+        if question.approved:
+            return self._answer(question, subset.lifted, context)
+        verdict = self._answer(question, subset.whole, context)
+        if not isinstance(verdict, StepUp):
+            return verdict
+        # People are asked only for what their consent will permit.
+        lifted = self._decide(question._replace(approved=True))
+        return verdict if isinstance(lifted, Permit) else lifted
+
+    def _answer(self, question: PolicyQuestion, evaluated: Evaluated, context: dict[str, Any]) -> Verdict:
+        """Have rules evaluated."""
+        tool = tool_id(question.tool.audience, question.tool.tool)
+        request = {
+            "principal": {"type": AGENT, "id": question.agents[-1]},
+            "action": {"type": ACTION, "id": str(question.action)},
+            "resource": {"type": TOOL if question.listed else UNLISTED_TOOL, "id": tool},
+            "context": context,
+        }
+        result = cedar().is_authorized(request, evaluated.policies, self._entities)
+        decision, diagnostics = result.decision.value, result.diagnostics
+        if diagnostics.errors:
+            return _failed(evaluated, diagnostics.errors)
+        determining = [evaluated.rules[int(name.removeprefix("policy"))] for name in diagnostics.reasons]
+        if decision == "Allow" and determining:
+            return Permit(obligations_of(determining))
+        if decision == "Deny":
+            return _denied(determining)
+        return Denial((), "the policy engine gave no decision")
+
+
+def _denied(determining: Sequence[Rule]) -> Verdict:
+    if not determining:
+        return NOT_PERMITTED
+    demands = [rule.says.consent for rule in determining if rule.says.consent is not None]
+    if len(demands) == len(determining):
+        return StepUp(tuple(sorted(demands)))
+    ids = tuple(sorted(rule.id for rule in determining))
+    return Denial(ids, f"forbidden by {_names(ids)}")
+
+
+def _failed(evaluated: Evaluated, errors: Sequence[str]) -> Denial:
+    """Name the rules that could not be evaluated; the engine's own words may hold values."""
+    numbers = {int(number) for error in errors for number in _RULE.findall(error[:64])}
+    ids = tuple(sorted(evaluated.rules[number].id for number in numbers if number < len(evaluated.rules)))
+    return Denial(ids, f"could not be evaluated: {_names(ids)}" if ids else "the policy could not be evaluated")
+
+
+def _names(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return ", ".join(ids[:_SHOWN]) + more

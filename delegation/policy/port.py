@@ -1,0 +1,154 @@
+"""What the service asks of a policy, and what it is told: values, and one method without I/O.
+
+A policy never widens: it is asked about what the chain permits already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
+
+from delegation.core.arguments import Value
+from delegation.core.chain import Principal
+from delegation.core.trust import CatalogueTool, Effect
+from delegation.errors import Reason, Refused, refusal
+
+_NONE: Final[Mapping[str, Value]] = MappingProxyType({})
+_NO_BUDGETS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Action(StrEnum):
+    """What is about to happen; the value is its name in policies."""
+
+    GRANT = "grant"
+    HAND_OFF = "handOff"
+    CALL = "call"
+
+
+class PolicyQuestion(NamedTuple):
+    """What is about to happen, and everything that a policy may know of it.
+
+    A grant or a handoff is asked about once for each tool of the scope that is given.
+
+    Attributes:
+        action: what.
+        tool: the tool of the call, or of the scope that is given; what the catalogue says of it, or `entry_of`.
+        listed: whether the catalogue lists the tool.
+        principal: on whose behalf.
+        agents: the agent ids of the chain, the grant's holder first; the last one acts, or is given to.
+        asserted: those of `agents` that nobody vouches for at one of their links at least.
+        owner: who answers for the last agent; empty if nobody is registered.
+        purpose: the grant's. A text that somebody wrote: never reason enough for a permission.
+        now_s: the time in seconds since the Unix epoch.
+        scope: for a grant or handoff, every tool of the scope, as `tool_id` has them.
+        task_labels: of everything that the task was permitted to read, and those that stick to its agents.
+        task_effects: which effects the task's permitted calls may have had.
+        task_tools: which tools it was permitted to call, as `tool_id` has them.
+        task_calls, task_denials: how many calls it was permitted and refused.
+        calls_left: how many calls the strictest count of the chain leaves, this one included; None: no link counts.
+        budgets_left: what the strictest budget of the chain leaves, by argument, in decimal normal form.
+        arguments: of the call, by name.
+        approved: whether everything is there that the `StepUp` of this same question demands.
+    """
+
+    action: Action
+    tool: CatalogueTool
+    listed: bool
+    principal: Principal
+    agents: tuple[str, ...]
+    now_s: int
+    asserted: frozenset[str] = frozenset()
+    owner: str = ""
+    purpose: str = ""
+    scope: frozenset[str] = frozenset()
+    task_labels: frozenset[str] = frozenset()
+    task_effects: frozenset[Effect] = frozenset()
+    task_tools: frozenset[str] = frozenset()
+    task_calls: int = 0
+    task_denials: int = 0
+    calls_left: int | None = None
+    budgets_left: Mapping[str, str] = _NO_BUDGETS
+    arguments: Mapping[str, Value] = _NONE
+    approved: bool = False
+
+    def __repr__(self) -> str:
+        return f"PolicyQuestion({self.action} {self.tool.audience}.{self.tool.tool} by {self.agents[-1]})"
+
+
+class ObligationKind(StrEnum):
+    """What whoever releases the result of a permitted call has to do. What is not in this list refuses a policy."""
+
+    REDACT = "redact"
+    NOTIFY = "notify"
+
+
+class Obligation(NamedTuple):
+    """Something that a permission demands, and the id of the rule that says so."""
+
+    kind: ObligationKind
+    rule: str
+
+
+class Permit(NamedTuple):
+    """Nothing forbids it, and something permits it."""
+
+    obligations: tuple[Obligation, ...] = ()
+
+
+class Denial(NamedTuple):
+    """It is forbidden, or not permitted, or could not be decided.
+
+    Attributes:
+        rules: the ids of the rules that forbid it, or that could not be decided; empty: none permits it.
+        detail: why, in words; never a value that a caller sent.
+    """
+
+    rules: tuple[str, ...]
+    detail: str
+
+    def refused(self) -> Refused:
+        """Give the refusal to raise: `PolicyDenied`, POLICY_DENIED."""
+        return refusal(Reason.POLICY_DENIED, detail=self.detail)
+
+
+class Consent(NamedTuple):
+    """Whose consent one rule demands.
+
+    Attributes:
+        rule: its id.
+        approvers: who may consent, sorted; empty: whoever the operator's configuration names.
+        threshold: how many of them it takes, all different.
+        principal_may_approve: whether the task's principal may be one of them.
+    """
+
+    rule: str
+    approvers: tuple[str, ...] = ()
+    threshold: int = 1
+    principal_may_approve: bool = False
+
+
+class StepUp(NamedTuple):
+    """It is forbidden until people consent to exactly this call: to every one of these demands."""
+
+    demands: tuple[Consent, ...]
+
+
+Verdict = Permit | Denial | StepUp
+
+
+class Policy(Protocol):
+    """The operator's rules, loaded."""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the policy's text, 32 bytes: each decision is recorded with it."""
+        ...
+
+    def decide(self, question: PolicyQuestion) -> Verdict:
+        """Decide. Takes no locks, waits for nothing, keeps nothing, and raises nothing: a failure is a `Denial`.
+
+        To a question with `approved` there is never a `StepUp`.
+        """
+        ...

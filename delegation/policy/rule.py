@@ -1,0 +1,129 @@
+"""One rule, read: to what it may apply, what it reads, and what it demands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from delegation.policy.annotations import Annotations
+from delegation.policy.engine import cedar
+from delegation.policy.port import Action
+from delegation.policy.source import Fault, Written
+from delegation.policy.vocabulary import ACTION, ARGUMENTS, BUDGETS_LEFT, FIELDS, TOOL, UNLISTED_TOOL
+
+EVERYTHING: Final = frozenset({*FIELDS, ARGUMENTS, BUDGETS_LEFT})
+_ACTIONS: Final = {str(action): action for action in Action}
+
+
+class Reach(NamedTuple):
+    """To what a rule may apply, as its scope has it.
+
+    Attributes:
+        actions: to which actions.
+        tool_type: to tools of which entity type; None: of each.
+        tool: to which tool, as `tool_id` has it; None: to each of the type.
+    """
+
+    actions: frozenset[Action]
+    tool_type: str | None
+    tool: str | None
+
+    def covers(self, action: Action, tool_type: str, tool: str | None) -> bool:
+        """Tell whether it may apply to calls of a tool; None: of one that no rule names."""
+        return (
+            action in self.actions
+            and (self.tool_type is None or self.tool_type == tool_type)
+            and (self.tool is None or self.tool == tool)
+        )
+
+
+class Rule(NamedTuple):
+    """One rule of a policy.
+
+    Attributes:
+        written: where it stands, and its text.
+        forbids: whether it forbids; else it permits.
+        reach: to what it may apply.
+        always: whether it applies to all that it reaches, whoever acts and whatever else holds.
+        reads: the fields of `context` that it may read.
+        says: its annotations.
+        expression: its conditions, as Cedar's JSON has them.
+    """
+
+    written: Written
+    forbids: bool
+    reach: Reach
+    always: bool
+    reads: frozenset[str]
+    says: Annotations
+    expression: Any
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.says.id
+
+    def wrong(self, reason: str) -> Fault:
+        """Say what is wrong with it."""
+        return self.written.wrong(reason, self.id)
+
+
+def read_rule(written: Written) -> Rule | Fault:
+    """Read a rule; of one that says nothing, or more than one thing, what is wrong."""
+    if written.fault:
+        return written.wrong(written.fault)
+    try:
+        parsed = json.loads(cedar().policies_to_json_str(written.text))
+    except (ValueError, RecursionError) as error:
+        return written.wrong(str(error) or type(error).__name__)
+    if parsed["templates"]:
+        return written.wrong("a rule has no slots: write whom or what it is about")
+    rules = list(parsed["staticPolicies"].values())
+    if len(rules) != 1:
+        return written.wrong("there is no rule before the semicolon")
+    (rule,) = rules
+    forbids, conditions = rule["effect"] == "forbid", rule["conditions"]
+    return Rule(
+        written=written,
+        forbids=forbids,
+        reach=_reach(rule["action"], rule["resource"]),
+        always=not conditions and rule["principal"]["op"] == "All",
+        reads=_reads(conditions),
+        says=Annotations.read(rule.get("annotations", {}), forbids=forbids),
+        expression=conditions,
+    )
+
+
+def _reach(action: Mapping[str, Any], resource: Mapping[str, Any]) -> Reach:
+    entity = resource.get("entity", {})
+    if resource["op"] == "All":
+        return Reach(_actions(action), None, None)
+    if resource["op"] in {"==", "in"} and entity.get("type") in {TOOL, UNLISTED_TOOL}:  # no tool has others in it
+        return Reach(_actions(action), entity["type"], entity["id"])
+    if resource["op"] == "is" and "in" not in resource:
+        return Reach(_actions(action), resource["entity_type"], None)
+    return Reach(_actions(action), None, None)
+
+
+def _actions(action: Mapping[str, Any]) -> frozenset[Action]:
+    """Tell to which actions a rule may apply. What is no action of ours is left to the type check."""
+    if action["op"] == "All":
+        return frozenset(Action)
+    named = action.get("entities") or [action["entity"]]
+    return frozenset(_ACTIONS[each["id"]] for each in named if each["type"] == ACTION and each["id"] in _ACTIONS)
+
+
+def _reads(expression: Any) -> frozenset[str]:
+    """Tell which fields of `context` an expression may read: all of them, where it takes `context` as a whole."""
+    if isinstance(expression, list):
+        return frozenset().union(*map(_reads, expression))
+    if not isinstance(expression, dict):
+        return frozenset()
+    if expression == {"Var": "context"}:
+        return EVERYTHING
+    for operator in (".", "has"):
+        inside = expression.get(operator)
+        if isinstance(inside, dict) and inside.get("left") == {"Var": "context"} and isinstance(inside["attr"], str):
+            return frozenset({inside["attr"]})
+    return frozenset().union(*map(_reads, expression.values()))

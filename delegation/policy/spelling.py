@@ -1,0 +1,70 @@
+"""Misspelt words in rules: a label, effect or tool that does not exist would never match, and forbid nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from delegation.core.chain import PrincipalBasis
+from delegation.core.tool_id import tool_id
+from delegation.core.trust import Catalogue, Effect
+
+LABELS: Final = frozenset({"public", "internal", "personal", "secret"})
+"""The labels that exist without a catalogue; its own come beside them."""
+
+_COMPARED: Final = frozenset({"contains", "containsAll", "containsAny", "==", "!="})
+
+
+class Spelling:
+    """The words that exist, by the field of `context` that holds them."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        effects = frozenset(map(str, Effect))
+        labels = LABELS.union(*(tool.labels for tool in catalogue.tools))
+        tools = frozenset(tool_id(tool.audience, tool.tool) for tool in catalogue.tools)
+        self._words: Mapping[str, tuple[str, frozenset[str]]] = {
+            "effects": ("effect", effects),
+            "taskEffects": ("effect", effects),
+            "labels": ("label of a tool in the catalogue", labels),
+            "taskLabels": ("label of a tool in the catalogue", labels),
+            "taskTools": ("tool in the catalogue", tools),
+            "scope": ("tool in the catalogue", tools),
+            "principalBasis": ("basis of a principal", frozenset(map(str, PrincipalBasis))),
+        }
+
+    def faults(self, expression: Any) -> Iterator[str]:
+        """Find words that a rule compares with such a field, and that it cannot hold."""
+        if isinstance(expression, list):
+            for each in expression:
+                yield from self.faults(each)
+        elif isinstance(expression, dict):
+            for operator, operands in expression.items():
+                if operator in _COMPARED and isinstance(operands, dict):
+                    yield from self._compared(operands.get("left"), operands.get("right"))
+                yield from self.faults(operands)
+
+    def _compared(self, left: Any, right: Any) -> Iterator[str]:
+        for field, other in ((_field(left), right), (_field(right), left)):
+            if field in self._words:
+                kind, known = self._words[field]
+                yield from (f'there is no {kind} "{word[:64]}"' for word in _literals(other) if word not in known)
+
+
+def _field(expression: Any) -> str:
+    """Give the field of `context` that an expression is; empty: it is none."""
+    match expression:
+        case {".": {"left": {"Var": "context"}, "attr": str(name)}}:
+            return name
+        case _:
+            return ""
+
+
+def _literals(expression: Any) -> Iterator[str]:
+    match expression:
+        case {"Value": str(text)}:
+            yield text
+        case {"Set": list(members)}:
+            for member in members:
+                yield from _literals(member)
+        case _:
+            return
