@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
+from delegation.core.session import TaskSession
 from delegation.storage.records import (
     AgentRecord,
     CallRecord,
@@ -27,6 +28,7 @@ from delegation.storage.records import (
     RevocationRecord,
     TaskRecord,
 )
+from delegation.storage.sessions import Decided, SessionStep, UsageRecord
 
 T = TypeVar("T")
 
@@ -280,6 +282,16 @@ class Storage(Protocol):
         the denial (`call.denied(...)`), which needs no fence and, for a replay, no proof.
         """
 
+    async def decide_in_session(
+        self, call: CallRecord, step: SessionStep, *, proof: ProofUse | None = None, fence: Fence | None = None
+    ) -> Decided:
+        """Have a decision judged on the state of its task, enter it and what it changes there, all in one step.
+
+        Of two decisions of one task one is judged on what the other has left, whichever replica they came to.
+        Where the judge refuses, or fails to judge, the call is entered as a denial. For an earlier decision that
+        stands nothing is judged, and nothing is used. Otherwise as `decide`, and raises as it does.
+        """
+
     async def consume_proof(self, proof: ProofUse, *, fence: Fence | None = None) -> None:
         """Use up a proof. Raises `ReplayedProofError`, `RevokedMeanwhileError`."""
 
@@ -296,6 +308,7 @@ class Storage(Protocol):
     async def report_outcome(self, outcome: OutcomeRecord) -> None:
         """Enter what came of a call. Again with the same content changes nothing.
 
+        What a call that failed has taken from budgets is given back, once.
         Raises `NotRecordedError` if the call is not recorded, `Conflict` if another outcome is.
         """
 
@@ -381,6 +394,12 @@ class Storage(Protocol):
     async def outcomes(self, call_ids: Sequence[bytes]) -> Mapping[bytes, OutcomeRecord]:
         """Return the reported outcomes of these calls, by call id."""
 
+    async def session(self, task_id: bytes) -> TaskSession:
+        """Return the state of a task; a new one if nothing has happened in it."""
+
+    async def usage(self, task_id: bytes) -> tuple[UsageRecord, ...]:
+        """Return what was used of the conditions of a task's links."""
+
     async def recorder(self, guard_key: bytes) -> RecorderState:
         """Return where a guard's numbered decisions stand; before the first, if it is new."""
 
@@ -393,7 +412,7 @@ class Storage(Protocol):
         """Return a version of a document, by default the newest."""
 
     async def purge_expired(self, now_ms: int, *, limit: int = 1000) -> int:
-        """Forget what has expired: uses of proofs, responses, revocations, offers.
+        """Forget what has expired: uses of proofs, responses, revocations, offers, states of tasks, agents' labels.
 
         At most `limit` of each, so that other writes need not wait long. Returns how many in
         all; 0 means that nothing is left to do.

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from delegation.storage.rows import AGENTS, CALLS, DOCUMENTS, LINKS, OFFERS, OUTCOMES, RECORDERS, REVOCATIONS, TASKS
+from delegation.storage.rows import (
+    AGENTS,
+    CALLS,
+    DOCUMENTS,
+    LINKS,
+    OFFERS,
+    OUTCOMES,
+    RECORDERS,
+    REVOCATIONS,
+    TASKS,
+    USAGES,
+)
 from delegation.storage.schema import (
     agents,
     calls,
@@ -22,7 +33,9 @@ from delegation.storage.schema import (
     recorders,
     responses,
     revocations,
+    sessions,
     tasks,
+    usage,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +50,8 @@ LINKS_OF_TASK: Final = (
     LINKS.select().where(links.c.task_id == sa.bindparam("task_id")).order_by(links.c.index, links.c.link_id)
 )
 CALL: Final = CALLS.select().where(calls.c.call_id == sa.bindparam("call_id"))
+SESSION: Final = sa.select(sessions.c.state, sessions.c.version).where(sessions.c.task_id == sa.bindparam("task_id"))
+USAGE: Final = USAGES.select().where(usage.c.task_id == sa.bindparam("task_id")).order_by(usage.c.key)
 RECORDER: Final = RECORDERS.select().where(recorders.c.guard_key == sa.bindparam("guard_key"))
 AGENT: Final = AGENTS.select().where(agents.c.agent_id == sa.bindparam("agent_id"))
 AGENTS_AFTER: Final = (

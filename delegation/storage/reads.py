@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from delegation.core.session import TaskSession
 from delegation.storage import queries
 from delegation.storage.port import CallFilter, FeedPage, IdempotencyKey, Page, TaskFilter
 from delegation.storage.records import RecorderState
@@ -17,8 +18,10 @@ from delegation.storage.rows import (
     RECORDERS,
     REVOCATIONS,
     TASKS,
+    USAGES,
     RecordTable,
     kept_response,
+    stored_session,
 )
 from delegation.storage.statements import Statement
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
         OutcomeRecord,
         TaskRecord,
     )
+    from delegation.storage.sessions import UsageRecord
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -44,6 +48,8 @@ _LINKS_OF_TASK: Final = Statement(queries.LINKS_OF_TASK)
 _CHAIN: Final = Statement(queries.CHAIN)
 _CALL: Final = Statement(queries.CALL)
 _RECORDER: Final = Statement(queries.RECORDER)
+_SESSION: Final = Statement(queries.SESSION)
+_USAGE: Final = Statement(queries.USAGE)
 _RESPONSE: Final = Statement(queries.RESPONSE)
 _AGENT: Final = Statement(queries.AGENT)
 _AGENTS_AFTER: Final = Statement(queries.AGENTS_AFTER)
@@ -121,6 +127,15 @@ class Reads:
             return found
 
         return await self._readers.read(question)
+
+    async def session(self, task_id: bytes) -> TaskSession:
+        """Return the state of a task."""
+        row = await self._readers.read(lambda snapshot: snapshot.one(_SESSION, task_id=task_id))
+        return TaskSession() if row is None else stored_session(*row)
+
+    async def usage(self, task_id: bytes) -> tuple[UsageRecord, ...]:
+        """Return what was used of the conditions of a task's links."""
+        return await self._all(USAGES, _USAGE, task_id=task_id)
 
     async def recorder(self, guard_key: bytes) -> RecorderState:
         """Return where a guard's numbered decisions stand."""

@@ -13,9 +13,11 @@ from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from delegation.errors import Conflict
+from delegation.core.session import TaskSession
+from delegation.errors import Conflict, Malformed, StorageError
 from delegation.storage import records, schema
 from delegation.storage.port import IdempotencyKey
+from delegation.storage.sessions import UsageRecord
 
 R = TypeVar("R")
 Row = tuple[Any, ...]
@@ -62,6 +64,7 @@ AGENTS: Final = _table(records.AgentRecord, schema.agents)
 OFFERS: Final = _table(records.OfferRecord, schema.offers)
 BATCHES: Final = _table(records.DecisionBatch, schema.decision_batches)
 RECORDERS: Final = _table(records.RecorderState, schema.recorders)
+USAGES: Final = _table(UsageRecord, schema.usage)
 DOCUMENTS: Final = _table(records.DocumentRecord, schema.documents)
 
 
@@ -72,3 +75,11 @@ def kept_response(key: IdempotencyKey, row: Row | None) -> bytes | None:
     if not hmac.compare_digest(row[0], key.request_digest):
         raise Conflict("this idempotency key was used for another request")
     return bytes(row[1])
+
+
+def stored_session(text: str, version: int) -> TaskSession:
+    """Read the state of a task as it is stored. Raises `StorageError` if this program has not written it."""
+    try:
+        return TaskSession.of_text(text, version)
+    except Malformed as error:
+        raise StorageError("storage_unavailable", f"the state of a task cannot be read: {error}") from None

@@ -195,6 +195,53 @@ horizons: Final = sa.Table(
     _column("until_ms", sa.BigInteger),
 )
 
+# What has happened in a task. Its row is the lock of all that the task has used.
+sessions: Final = sa.Table(
+    "sessions",
+    METADATA,
+    _key("task_id", sa.LargeBinary),
+    _column("state", sa.Text),
+    _column("version", sa.BigInteger),
+    _column("expires_ms", sa.BigInteger),
+    sa.Index(None, "expires_ms"),
+)
+
+# What was used of one condition of one link; `key` is made of account, audience, tool and argument.
+usage: Final = sa.Table(
+    "usage",
+    METADATA,
+    _key("task_id", sa.LargeBinary),
+    _key("key", sa.LargeBinary),
+    _column("account", sa.LargeBinary),
+    _column("audience", sa.Text),
+    _column("tool", sa.Text),
+    _column("argument", sa.Text),
+    _column("used", sa.Text),
+    _column("expires_ms", sa.BigInteger),
+    sa.Index(None, "expires_ms"),
+)
+
+# What a call has taken from budgets, until it is given back.
+reservations: Final = sa.Table(
+    "reservations",
+    METADATA,
+    _key("call_id", sa.LargeBinary),
+    _column("task_id", sa.LargeBinary),
+    _column("entries", sa.Text),
+    _column("released", sa.Boolean),
+    _column("expires_ms", sa.BigInteger),
+    sa.Index(None, "expires_ms"),
+)
+
+agent_labels: Final = sa.Table(
+    "agent_labels",
+    METADATA,
+    _key("agent", sa.Text),
+    _key("label", sa.Text),
+    _column("until_ms", sa.BigInteger),
+    sa.Index(None, "until_ms"),
+)
+
 responses: Final = sa.Table(
     "responses",
     METADATA,

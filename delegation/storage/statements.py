@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
     from sqlalchemy.engine.interfaces import Dialect
 
 _SQLITE = sqlite.dialect(paramstyle="qmark")
@@ -64,6 +64,25 @@ class Statement:
         return 0 if table is None else len(table.primary_key.columns)
 
 
+def of_keys(select: sa.Select[Any], *columns: sa.Column[Any], lock: bool = False) -> Statement:
+    """Select the rows of several keys: one after another, or by arrays where the database has them.
+
+    Arguments:
+        select: what to select.
+        columns: of the key; the parameters have their names.
+        lock: keep others from changing these rows, locked in the order of their keys.
+    """
+    one = select.where(*(column == sa.bindparam(column.name) for column in columns))
+    many = select.where(*(column == sa.any_(sa.bindparam(column.name, type_=_array(column))) for column in columns))
+    if lock:
+        many = many.order_by(*columns).with_for_update()
+    return Statement(one, postgres=many)
+
+
+def _array(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
+    return postgresql.ARRAY(sa.LargeBinary if isinstance(column.type, sa.LargeBinary) else sa.Text)
+
+
 def insert_or_leave(table: sa.Table) -> Statement:
     """Insert whole rows; one whose key is taken changes nothing."""
     return Statement(
@@ -80,6 +99,20 @@ def insert_or_replace(table: sa.Table) -> Statement:
     return Statement(
         here.on_conflict_do_update(index_elements=key, set_={name: here.excluded[name] for name in rest}),
         postgres=there.on_conflict_do_update(index_elements=key, set_={name: there.excluded[name] for name in rest}),
+    )
+
+
+def insert_or_raise(table: sa.Table, column: str) -> Statement:
+    """Insert whole rows; of one whose key is taken, only a column changes, and only to a greater value."""
+    key = list(table.primary_key.columns)
+    here, there = sqlite.insert(table), postgresql.insert(table)
+    return Statement(
+        here.on_conflict_do_update(
+            index_elements=key, set_={column: sa.func.max(here.excluded[column], table.c[column])}
+        ),
+        postgres=there.on_conflict_do_update(
+            index_elements=key, set_={column: sa.func.greatest(there.excluded[column], table.c[column])}
+        ),
     )
 
 

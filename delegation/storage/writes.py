@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from delegation import telemetry
 from delegation.storage.measured import MeasuredWriter
-from delegation.storage.operations.calls import ConsumeProof, Decide, RecordDecisions, ReportOutcome
+from delegation.storage.operations.calls import ConsumeProof, RecordDecisions, ReportOutcome
+from delegation.storage.operations.decisions import Decide, DecideInSession
 from delegation.storage.operations.delegations import AddGrant, AddHandoffs, CompleteTask, RenewGrant
 from delegation.storage.operations.feed import Rejoin, Revoke
 from delegation.storage.operations.registry import AddOffer, PurgeExpired, PutAgent, PutDocument, RemoveAgent, TakeOffer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         RevocationRecord,
         TaskRecord,
     )
+    from delegation.storage.sessions import Decided, SessionStep
 
 T = TypeVar("T")
 
@@ -101,6 +103,12 @@ class Writes:
     ) -> CallRecord:
         """Enter a decision and use up its proof."""
         return await self._write(Decide(call, proof, fence))
+
+    async def decide_in_session(
+        self, call: CallRecord, step: SessionStep, *, proof: ProofUse | None = None, fence: Fence | None = None
+    ) -> Decided:
+        """Have a decision judged on the state of its task, and enter both."""
+        return await self._write(DecideInSession(call, step, proof, fence))
 
     async def consume_proof(self, proof: ProofUse, *, fence: Fence | None = None) -> None:
         """Use up a proof."""

@@ -19,7 +19,7 @@ from delegation.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The revision this program needs."""
 
 

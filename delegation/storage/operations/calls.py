@@ -1,42 +1,30 @@
-"""Writes about calls: decisions, proofs, outcomes."""
+"""Writes about calls, apart from the service's own decisions: proofs, guards' decisions, outcomes."""
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from delegation.errors import Conflict
 from delegation.storage import queries
-from delegation.storage.operations.operation import Insertion, InsertOperation, Operation, Row, Transaction
-from delegation.storage.port import (
-    Fence,
-    NotRecordedError,
-    OutOfSequenceError,
-    ProofUse,
-    ReplayedProofError,
-)
+from delegation.storage.operations.decisions import ADD_CALL
+from delegation.storage.operations.operation import Insertion, InsertOperation, Operation, Transaction
+from delegation.storage.operations.proofs import ADD_PROOF, MARK_PROOF, check_remembered, earlier_use, proof_row
+from delegation.storage.operations.sessions import Wanted
+from delegation.storage.port import Fence, NotRecordedError, OutOfSequenceError, ProofUse
 from delegation.storage.records import RecorderState
 from delegation.storage.rows import BATCHES, CALLS, OUTCOMES, RECORDERS
-from delegation.storage.schema import calls, decision_batches, outcomes, proofs, recorders
-from delegation.storage.statements import Statement, insert_or_leave, insert_or_replace
+from delegation.storage.schema import calls, decision_batches, outcomes, recorders
+from delegation.storage.statements import Statement, insert_or_replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from delegation.storage.records import CallRecord, DecisionBatch, OutcomeRecord
 
-_ADD_CALL = Statement(CALLS.insert())
-_CALL = Statement(queries.CALL)
-_ADD_PROOF = Statement(sa.insert(proofs))
-_MARK_PROOF = insert_or_leave(proofs)
-_PROOF = Statement(
-    sa.select(proofs.c.audience, proofs.c.caller, proofs.c.request_digest, proofs.c.call_id).where(
-        proofs.c.issued_ms == sa.bindparam("issued_ms"), proofs.c.nonce == sa.bindparam("nonce")
-    )
-)
+_FAILED: Final = "failed"
 _ADD_OUTCOME = Statement(OUTCOMES.insert())
 _OUTCOME = Statement(OUTCOMES.select().where(outcomes.c.call_id == sa.bindparam("call_id")))
 _CALL_EXISTS = Statement(sa.select(calls.c.call_id).where(calls.c.call_id == sa.bindparam("call_id")))
@@ -51,72 +39,6 @@ _BATCH_HASHES = Statement(
 )
 
 
-def _proof_row(proof: ProofUse, call_id: bytes | None) -> Row:
-    return (proof.issued_ms, proof.proof_id, proof.audience, proof.caller, proof.request_digest, call_id)
-
-
-def _check_remembered(transaction: Transaction, proof: ProofUse) -> None:
-    """Raise `ReplayedProofError` for a proof whose earlier use may have been forgotten.
-
-    Who judges by a clock that is behind would otherwise take it for fresh.
-    """
-    if proof.issued_ms <= transaction.horizon():
-        raise ReplayedProofError
-
-
-def _earlier_use(transaction: Transaction, proof: ProofUse) -> Row | None:
-    """Return the row of the same request's earlier use, if there is one.
-
-    Raises:
-        ReplayedProofError: The nonce was used, and not for this request.
-    """
-    row = transaction.one(_PROOF, issued_ms=proof.issued_ms, nonce=proof.proof_id)
-    if row is None:
-        _check_remembered(transaction, proof)
-        return None
-    audience, caller, request_digest, _ = row
-    same = proof.request_digest and hmac.compare_digest(request_digest, proof.request_digest)
-    if not same or (audience, caller) != (proof.audience, proof.caller):
-        raise ReplayedProofError
-    return row
-
-
-@dataclass(frozen=True, slots=True)
-class Decide(InsertOperation["CallRecord"]):
-    """See `Storage.decide`."""
-
-    call: CallRecord
-    proof: ProofUse | None
-    fence: Fence | None
-
-    def plan(self, transaction: Transaction) -> Insertion[CallRecord]:
-        """The proof is unused."""
-        transaction.check(self.fence)
-        rows = [(_ADD_CALL, CALLS.to_row(self.call))]
-        if self.proof is not None:
-            _check_remembered(transaction, self.proof)
-            # First, because a used nonce is the likely obstacle.
-            rows.insert(0, (_ADD_PROOF, _proof_row(self.proof, self.call.call_id)))
-        return Insertion(self.call, rows)
-
-    def apply(self, transaction: Transaction) -> CallRecord:
-        """Look for an earlier decision first."""
-        transaction.check(self.fence)
-        earlier = None if self.proof is None else _earlier_use(transaction, self.proof)
-        if earlier is None:
-            for statement, row in self.plan(transaction).rows:
-                transaction.insert(statement, [row])
-            return self.call
-        decided = transaction.one(_CALL, call_id=earlier[3])
-        if decided is None:  # used up, but not by a decision
-            raise ReplayedProofError
-        standing = CALLS.from_row(decided)
-        if standing.allowed and not self.call.allowed:  # what was permitted then is not any more
-            transaction.insert(_ADD_CALL, [CALLS.to_row(self.call)])
-            return self.call
-        return standing
-
-
 @dataclass(frozen=True, slots=True)
 class ConsumeProof(InsertOperation[None]):
     """See `Storage.consume_proof`."""
@@ -127,14 +49,14 @@ class ConsumeProof(InsertOperation[None]):
     def plan(self, transaction: Transaction) -> Insertion[None]:
         """The proof is unused."""
         transaction.check(self.fence)
-        _check_remembered(transaction, self.proof)
-        return Insertion(None, [(_ADD_PROOF, _proof_row(self.proof, None))])
+        check_remembered(transaction, self.proof)
+        return Insertion(None, [(ADD_PROOF, proof_row(self.proof, None))])
 
     def apply(self, transaction: Transaction) -> None:
         """Look for an earlier use first."""
         transaction.check(self.fence)
-        if _earlier_use(transaction, self.proof) is None:
-            transaction.insert(_ADD_PROOF, [_proof_row(self.proof, None)])
+        if earlier_use(transaction, self.proof) is None:
+            transaction.insert(ADD_PROOF, [proof_row(self.proof, None)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +76,8 @@ class RecordDecisions(Operation[RecorderState]):
             return self._again(transaction, state)
         state = RecorderState(batch.guard_key, state.next_sequence + len(self.calls), batch.last_hash)
         transaction.insert(_ADD_BATCH, [BATCHES.to_row(batch)])
-        transaction.insert(_ADD_CALL, map(CALLS.to_row, self.calls))
-        transaction.insert(_MARK_PROOF, [_proof_row(proof, None) for proof in self.proofs])
+        transaction.insert(ADD_CALL, map(CALLS.to_row, self.calls))
+        transaction.insert(MARK_PROOF, [proof_row(proof, None) for proof in self.proofs])
         transaction.insert(_SET_RECORDER, [RECORDERS.to_row(state)])
         return state
 
@@ -175,10 +97,16 @@ class ReportOutcome(InsertOperation[None]):
 
     outcome: OutcomeRecord
 
+    def wants(self) -> Wanted | None:
+        """What the call has reserved, if it failed."""
+        return Wanted(call_id=self.outcome.call_id) if self.outcome.status == _FAILED else None
+
     def plan(self, transaction: Transaction) -> Insertion[None]:
         """The call is there, an outcome is not."""
         if transaction.one(_CALL_EXISTS, call_id=self.outcome.call_id) is None:
             raise NotRecordedError("no such call")
+        if self.outcome.status == _FAILED:
+            transaction.sessions.give_back(self.outcome.call_id)
         return Insertion(None, [(_ADD_OUTCOME, OUTCOMES.to_row(self.outcome))])
 
     def apply(self, transaction: Transaction) -> None:

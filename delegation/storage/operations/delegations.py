@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from delegation.storage import queries
 from delegation.storage.operations.feed import enter
 from delegation.storage.operations.operation import Insertion, InsertOperation, Lock, Operation, Row, Transaction
+from delegation.storage.operations.sessions import Wanted
 from delegation.storage.port import REVOCATION_KEPT_MS, Fence, Idempotency, IdempotencyKey, NotRecordedError
 from delegation.storage.rows import LINKS, TASKS, kept_response
 from delegation.storage.schema import links, responses, revocations, tasks
@@ -71,9 +72,17 @@ class AddGrant(InsertOperation[bytes | None]):
     fence: Fence | None
     idempotency: Idempotency | None
 
+    def wants(self) -> Wanted:
+        """The labels that stick to the holder."""
+        return Wanted(agents=(self.link.holder_agent,))
+
     def plan(self, transaction: Transaction) -> Insertion[bytes | None]:
         """Task, grant and response are new."""
         transaction.check(self.fence)
+        transaction.sessions.open([self.wants()])
+        labels = transaction.sessions.sticking([self.link.holder_agent], self.task.created_ms)
+        if labels:  # begun now, they stay for as long as the task does
+            transaction.sessions.begin(self.task.task_id, labels, self.task.expires_ms)
         rows = [(_ADD_TASK, TASKS.to_row(self.task)), (_ADD_LINK, LINKS.to_row(self.link))]
         return Insertion(None, rows + _response_rows(self.idempotency))
 
@@ -176,6 +185,7 @@ class RenewGrant(Operation[int]):
         )
         if not replaced:
             raise NotRecordedError("the task is over, or has another grant")
+        transaction.sessions.keep(self.link.task_id, self.link.expires_ms)
         transaction.insert(_ADD_LINK, [LINKS.to_row(self.link)])
         for statement, row in _response_rows(self.idempotency):
             transaction.insert(statement, [row])

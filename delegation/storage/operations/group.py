@@ -49,11 +49,13 @@ def together(transaction: GroupTransaction, operations: Sequence[Operation[Any]]
     results: dict[int, object] = {}
     inserts: dict[Statement, list[Row]] = {}
     try:
+        _open_sessions(transaction, operations)
         for place, operation in enumerate(operations):
             if isinstance(operation, InsertOperation):
                 results[place] = _planned(transaction, operation, inserts)
         for statement, rows in inserts.items():
             transaction.insert(statement, rows)
+        transaction.sessions.write()
     except Exception as error:
         if transaction.fails_all(error):
             raise
@@ -62,6 +64,12 @@ def together(transaction: GroupTransaction, operations: Sequence[Operation[Any]]
         results[place] if place in results else alone(transaction, operation)
         for place, operation in enumerate(operations)
     ]
+
+
+def each_alone(transaction: GroupTransaction, operations: Sequence[Operation[Any]]) -> list[object]:
+    """Run every operation behind a savepoint of its own; return each one's result or what refused it."""
+    _open_sessions(transaction, operations)
+    return [alone(transaction, operation) for operation in operations]
 
 
 def alone(transaction: GroupTransaction, operation: Operation[Any]) -> object:
@@ -77,6 +85,7 @@ def _tried(transaction: GroupTransaction, operation: Operation[Any]) -> tuple[ob
     transaction.save()
     try:
         result = operation.apply(transaction)
+        transaction.sessions.write()
     except Exception as error:
         if transaction.fails_all(error):
             raise
@@ -84,7 +93,15 @@ def _tried(transaction: GroupTransaction, operation: Operation[Any]) -> tuple[ob
         transaction.forget()
         return None, error
     transaction.release()
+    transaction.sessions.forget()  # the next operation may change them in the database itself
     return result, None
+
+
+def _open_sessions(transaction: GroupTransaction, operations: Sequence[Operation[Any]]) -> None:
+    """Lock and read all states of tasks that a group changes, before it writes anything: two groups never cross."""
+    wanted = [want for operation in operations if (want := operation.wants()) is not None]
+    if wanted:
+        transaction.sessions.open(wanted)
 
 
 def _planned(

@@ -6,7 +6,8 @@ other replicas, so what an operation reads may have changed when it writes. Thre
 - `Lock`: the feed's head moves and used proofs are forgotten under the exclusive lock only; a fence is checked, and
   a proof used, under the shared one.
 - What is inserted has a unique key. Where another was faster, the operation runs once more, and finds it.
-- What is read to be changed is selected `with_for_update()`.
+- What is read to be changed is selected `with_for_update()`. The states of tasks that a group changes are locked before
+  it writes anything, in the order of their keys (`sessions`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 
 from delegation.errors import StorageError
 from delegation.storage import schema
+from delegation.storage.operations.sessions import Sessions, Wanted
 from delegation.storage.port import Fence, RevokedMeanwhileError
 from delegation.storage.statements import Statement
 
@@ -72,6 +74,7 @@ class Transaction(ABC):
     def __init__(self) -> None:
         self._marks: _Marks | None = None
         self._newer: dict[int, list[Row]] = {}
+        self.sessions = Sessions(self)
 
     @abstractmethod
     def all(self, statement: Statement, **values: object) -> list[Row]:
@@ -80,6 +83,10 @@ class Transaction(ABC):
     @abstractmethod
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row."""
+
+    @abstractmethod
+    def each(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
+        """Return the rows of several keys, for a statement of `of_keys`; PostgreSQL may return others, too."""
 
     @abstractmethod
     def change(self, statement: Statement, **values: object) -> int:
@@ -122,7 +129,7 @@ class Transaction(ABC):
         head = marks.head + by
         if self.change(_MOVE_HEAD, before=marks.head, head=head) != 1:
             raise StorageError("storage_unavailable", "the feed's head moved under its lock")
-        self.forget()
+        self._newer.clear()
         self._marks = marks._replace(head=head)
         return head
 
@@ -148,6 +155,7 @@ class Transaction(ABC):
         """Forget what was read: it may have been undone."""
         self._marks = None
         self._newer.clear()
+        self.sessions.forget()
 
 
 class Operation(ABC, Generic[T]):
@@ -155,6 +163,10 @@ class Operation(ABC, Generic[T]):
 
     lock: ClassVar[Lock] = Lock.NONE
     """What it needs besides what its fence does."""
+
+    def wants(self) -> Wanted | None:
+        """Tell what it will look at of the states of tasks; None if at nothing."""
+        return None
 
     @abstractmethod
     def apply(self, transaction: Transaction) -> T:

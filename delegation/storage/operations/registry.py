@@ -12,7 +12,18 @@ from delegation.storage import queries
 from delegation.storage.operations.operation import Lock, Operation, Transaction
 from delegation.storage.port import PROOF_KEPT_MS, NotRecordedError
 from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
-from delegation.storage.schema import agents, feed_head, offers, proofs, responses, revocations
+from delegation.storage.schema import (
+    agent_labels,
+    agents,
+    feed_head,
+    offers,
+    proofs,
+    reservations,
+    responses,
+    revocations,
+    sessions,
+    usage,
+)
 from delegation.storage.statements import Statement, insert_or_leave, insert_or_replace
 
 if TYPE_CHECKING:
@@ -139,7 +150,11 @@ _OLDEST_PROOFS: Final = (
 )
 _LAST_TO_FORGET: Final = Statement(sa.select(sa.func.max(_OLDEST_PROOFS.c.issued_ms)))
 _FORGET_PROOFS: Final = Statement(sa.delete(proofs).where(proofs.c.issued_ms <= sa.bindparam("until_ms")))
-_FORGET: Final = tuple(_forget(table, table.c.expires_ms) for table in (responses, revocations, offers))
+_EXPIRING: Final = (responses, revocations, offers, reservations, usage, sessions)
+_FORGET: Final = (
+    *(_forget(table, table.c.expires_ms) for table in _EXPIRING),
+    _forget(agent_labels, agent_labels.c.until_ms),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from delegation.storage.operations.group import GroupTransaction, alone, together
+from delegation.storage.operations.group import GroupTransaction, each_alone, together
 from delegation.storage.operations.operation import Lock, lock_of
 from delegation.storage.postgres.connection import (
     CLOCK_MS,
@@ -66,6 +66,10 @@ class PostgresTransaction(PostgresSnapshot, GroupTransaction):
         PostgresSnapshot.__init__(self, connection)
         GroupTransaction.__init__(self)
         self.moved_feed = False
+
+    def each(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
+        """Return the rows of several keys, and of other combinations of theirs."""
+        return self.all(statement, **{name: list(values) for name, values in keys.items()})
 
     def change(self, statement: Statement, **values: object) -> int:
         """Run an update or delete; return how many rows it changed."""
@@ -164,7 +168,7 @@ class PostgresSession:
         if results is None:
             await connection.execute(f"ROLLBACK; {begin}")
             transaction = PostgresTransaction(connection)
-            results = await in_greenlet(_each_alone, transaction, operations)
+            results = await in_greenlet(each_alone, transaction, operations)
         if transaction.moved_feed:
             await connection.execute(f"NOTIFY {FEED_CHANNEL}")
         self._commit_sent = True
@@ -194,7 +198,3 @@ class PostgresSession:
         except DRIVER_ERRORS:
             connection.terminate()
             self._connection = None
-
-
-def _each_alone(transaction: PostgresTransaction, operations: Sequence[Operation[Any]]) -> list[object]:
-    return [alone(transaction, operation) for operation in operations]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from delegation.storage.operations.group import GroupTransaction, alone, together
+from delegation.storage.operations.group import GroupTransaction, each_alone, together
 from delegation.storage.sqlite.connection import unavailable
 
 if TYPE_CHECKING:
@@ -32,6 +32,14 @@ class SqliteTransaction(GroupTransaction):
         ready = statement.sqlite
         row: Row | None = self._connection.execute(ready.text, ready.bind(values)).fetchone()
         return row
+
+    def each(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
+        """Return the rows of several keys."""
+        text, bind = statement.sqlite.text, statement.sqlite.bind
+        rows: list[Row] = []
+        for values in zip(*keys.values(), strict=True):
+            rows += self._connection.execute(text, bind(dict(zip(keys, values, strict=True)))).fetchall()
+        return rows
 
     def change(self, statement: Statement, **values: object) -> int:
         """Run an update or delete; return how many rows it changed."""
@@ -82,8 +90,7 @@ class SqliteSession:
             results = together(self._begin(), operations)
             if results is None:
                 self._connection.execute("ROLLBACK")
-                transaction = self._begin()
-                results = [alone(transaction, operation) for operation in operations]
+                results = each_alone(self._begin(), operations)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             # Nothing of the group is in; the next one may find the disk or the lock free again.

@@ -1,0 +1,96 @@
+"""What a decision asks of a task's state, and what it changes in it, as storage and service say it to each other.
+
+Judging is the service's: storage brings the state, asks, and writes the answer together with the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from delegation.core.session import TaskSession
+from delegation.core.usage import Demand
+from delegation.errors import Refused
+from delegation.storage.records import CallRecord
+
+
+class SessionView(NamedTuple):
+    """The state that a decision is taken on.
+
+    Attributes:
+        session: the task's; its labels with those that stick to the chain's agents.
+        used: of each demand, by its key, what was used before; of what is not in it, nothing.
+    """
+
+    session: TaskSession
+    used: Mapping[bytes, str]
+
+
+class Verdict(NamedTuple):
+    """What was judged.
+
+    Attributes:
+        refusal: why not; None permits the call.
+        session: the task's after the call; of no meaning in a refusal.
+        used: of each demand, by its key, what is used after the call; of no meaning in a refusal.
+        labels: of the call's result, which stick to the chain's agents.
+    """
+
+    refusal: Refused | None
+    session: TaskSession = TaskSession()
+    used: Mapping[bytes, str] = {}
+    labels: frozenset[str] = frozenset()
+
+
+Judge = Callable[[SessionView], Verdict]
+"""Judges without asking anybody else. May be called more than once, and only its last word counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStep:
+    """A decision's part in the state of its task.
+
+    Attributes:
+        task_id: the task, 16 bytes.
+        expires_ms: when its grant expires.
+        agents: of the chain, whose sticking labels count.
+        demands: of the chain's conditions, whose uses are wanted.
+        judge: decides on the state.
+        now_ms: the decision's time.
+        labels_until_ms: how long the labels of the call's result stick to the agents.
+    """
+
+    task_id: bytes
+    expires_ms: int
+    agents: tuple[str, ...]
+    demands: tuple[Demand, ...]
+    judge: Judge = field(repr=False)
+    now_ms: int
+    labels_until_ms: int = 0
+
+
+class Decided(NamedTuple):
+    """A decision that stands.
+
+    Attributes:
+        call: as it is recorded.
+        refusal: why the state of the task refuses it; None if it does not, and for a decision that stood before.
+    """
+
+    call: CallRecord
+    refusal: Refused | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """What was used of one condition of one link."""
+
+    account: bytes
+    """The link's id; of a grant, the task's."""
+    audience: str
+    tool: str
+    argument: str
+    """Whose values are summed; empty where calls are counted."""
+    used: str
+    """In decimal normal form."""
