@@ -31,6 +31,7 @@ from delegation.service.reissue import Reissue
 from delegation.service.renew import Renew
 from delegation.service.report_outcome import ReportOutcome
 from delegation.service.revoke import Revoke
+from delegation.service.session_steps import SessionSteps
 from delegation.service.trust import TrustInUse
 from delegation.storage.port import Storage
 
@@ -105,6 +106,7 @@ def handlers(
                 feed=feed,
                 verifier=verifier,
                 recorded=recorded,
+                sessions=SessionSteps(lambda: trust.trust.catalogue, labels_stick_ms=config.sessions.labels_stick_ms),
                 now_ms=now_ms,
                 random=random,
             ),

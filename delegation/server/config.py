@@ -23,6 +23,7 @@ from delegation.server.config_sections import (
     GrantsConfig,
     KeysConfig,
     LimitsConfig,
+    SessionsConfig,
     TlsFiles,
 )
 from delegation.server.identity_config import IdentityConfig
@@ -74,6 +75,7 @@ _SECTIONS: Final = (
     LimitsConfig,
     GrantsConfig,
     FeedConfig,
+    SessionsConfig,
 )
 
 
@@ -128,6 +130,7 @@ class ServerConfig(BaseSettings):
     limits: LimitsConfig = LimitsConfig()
     grants: GrantsConfig = GrantsConfig()
     feed: FeedConfig = FeedConfig()
+    sessions: SessionsConfig = SessionsConfig()
     logs: LogsConfig = LogsConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
 

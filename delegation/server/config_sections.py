@@ -161,3 +161,9 @@ class FeedConfig(Section):
     """The revocation feed. A heartbeat must come well within the 30 s a guard may be behind."""
 
     heartbeat_ms: Annotated[int, Field(ge=100, le=10_000)] = 2_000
+
+
+class SessionsConfig(Section):
+    """What is kept in mind beyond one call. Labels of what an agent has read stick to it, in whatever task it acts."""
+
+    labels_stick_ms: Annotated[int, Field(ge=0, le=30 * GRANT_LIFETIME_MS)] = 3_600_000

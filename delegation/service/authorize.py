@@ -1,5 +1,6 @@
 """Authorize: decide one call, and record the decision before it is answered.
 
+All that needs no state is judged first; what does, in one step with the record (`session_steps`).
 Whatever goes wrong on the way to a decision is a denial, and is recorded, too. Only a caller that may
 not ask for this audience, and a database that takes no record, get no decision at all.
 """
@@ -9,16 +10,19 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from delegation import telemetry
 from delegation.core import limits
-from delegation.core.arguments import Arguments
+from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds, VerifiedChain
 from delegation.core.proof import check_proof, proof_id
+from delegation.core.usage import Demand, demands_of
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, Refused, StorageError, refusal
 from delegation.identity.port import Caller
@@ -29,9 +33,11 @@ from delegation.service.fencing import fence_of, refusal_of
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.service.packing import digest_of
 from delegation.service.recorded_links import RecordedLinks
+from delegation.service.session_steps import SessionSteps
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import ProofUse, ReplayedProofError, RevokedMeanwhileError, Storage
 from delegation.storage.records import CallRecord
+from delegation.storage.sessions import SessionStep
 from delegation.telemetry import names
 
 DECIDED_BY_SERVICE: Final = "service"
@@ -41,6 +47,7 @@ REMEMBERED_DENIALS: Final = 10_000
 KEPT_CHARACTERS: Final = 512
 """Of each of a remembered denial's words; some of them may be a caller's."""
 
+_NO_ARGUMENTS: Final[Mapping[str, Value]] = MappingProxyType({})
 _NO_TRACE: Final = TraceIds(b"", b"")
 
 
@@ -84,6 +91,8 @@ class _Judged(NamedTuple):
     chain: VerifiedChain | None
     proof: Proof | None
     arguments_digest: bytes
+    arguments: Mapping[str, Value]
+    demands: tuple[Demand, ...] = ()
 
 
 class Authorize:
@@ -96,10 +105,12 @@ class Authorize:
         feed: RevocationFeed,
         verifier: Verifier,
         recorded: RecordedLinks,
+        sessions: SessionSteps,
         now_ms: Clock,
         random: Random,
     ) -> None:
         self._storage = storage
+        self._sessions = sessions
         self._feed = feed
         self._verifier = verifier
         self._recorded = recorded
@@ -126,7 +137,8 @@ class Authorize:
             now_ms = self._now_ms()
             judged = await self._judge(question, now_ms)
             call = await self._call(caller, question, judged, now_ms, position)
-            standing, refused = await self._enter(call, judged, digest, position)
+            step = self._step(question, judged, now_ms)
+            standing, refused = await self._enter(call, judged, step, digest, position)
             if span.recording:
                 describe(span, question.audience, question.tool, judged.chain, refused)
         telemetry.count_decision(
@@ -140,14 +152,14 @@ class Authorize:
     # -- judging -----------------------------------------------------------------------------------------
 
     async def _judge(self, question: Question, now_ms: int) -> _Judged:
-        """Verify, then authorize; say how far that came. Raises only `StorageError`."""
+        """Verify, then authorize, apart from what needs state; say how far that came. Raises only `StorageError`."""
         chain: VerifiedChain | None = None
         proof: Proof | None = None
-        digest = b""
+        digest, values = b"", _NO_ARGUMENTS
         try:
             chain = await self._verified(question.token, now_ms)
             arguments = Arguments.parse(question.arguments_json)
-            digest = arguments.digest
+            digest, values = arguments.digest, arguments.values
             proof = check_proof(
                 question.proof,
                 chain,
@@ -156,7 +168,9 @@ class Authorize:
                 arguments_digest=digest,
                 now_ms=now_ms,
             )
-            authorize(chain, audience=question.audience, tool=question.tool, arguments=arguments)
+            audience, tool = question.audience, question.tool
+            authorize(chain, audience=audience, tool=tool, arguments=arguments, conditions="elsewhere")
+            demands = demands_of(chain, audience=audience, tool=tool, arguments=values)
         except Refused as error:
             refused = error
         except StorageError:
@@ -165,8 +179,19 @@ class Authorize:
             log_unexpected("deciding a call", error)
             refused = refusal(Reason.INTERNAL)
         else:
-            return _Judged(None, chain, proof, digest)
-        return _Judged(refused, chain, proof, digest or hashlib.sha256(question.arguments_json).digest())
+            return _Judged(None, chain, proof, digest, values, demands)
+        return _Judged(refused, chain, proof, digest or hashlib.sha256(question.arguments_json).digest(), values)
+
+    def _step(self, question: Question, judged: _Judged, now_ms: int) -> SessionStep | None:
+        """Make the call's part in the state of its task. Who has not shown that the call is its own has none."""
+        chain, audience, tool = judged.chain, question.audience, question.tool
+        if chain is None or judged.proof is None:
+            return None
+        if judged.refusal is not None:
+            return self._sessions.refused(chain, judged.refusal, audience=audience, tool=tool, now_ms=now_ms)
+        return self._sessions.permitted(
+            chain, audience=audience, tool=tool, arguments=judged.arguments, demands=judged.demands, now_ms=now_ms
+        )
 
     async def _verified(self, token: bytes, now_ms: int) -> VerifiedChain:
         """Verify a chain; where its receipt is missing, the service's own memory will do."""
@@ -219,9 +244,12 @@ class Authorize:
         )
 
     async def _enter(
-        self, call: CallRecord, judged: _Judged, digest: bytes, position: int
+        self, call: CallRecord, judged: _Judged, step: SessionStep | None, digest: bytes, position: int
     ) -> tuple[CallRecord, Refused | None]:
-        """Enter the decision; return the one that stands, which may be a denial after all."""
+        """Enter the decision, judged on the state of the task if it has a part in it.
+
+        Returns the one that stands, which may be a denial after all.
+        """
         proof, refused = judged.proof, judged.refusal
         # A nonce that nobody's key has signed for is not used up: it could be another call's.
         use = proof and ProofUse(
@@ -233,7 +261,11 @@ class Authorize:
         )
         fence = fence_of(judged.chain, position) if judged.chain and call.allowed else None
         try:
-            standing = await self._storage.decide(call, proof=use, fence=fence)
+            if step is None:
+                standing = await self._storage.decide(call, proof=use, fence=fence)
+            else:
+                standing, unmet = await self._storage.decide_in_session(call, step, proof=use, fence=fence)
+                refused = refused or unmet
         except ReplayedProofError:
             refused = refusal(Reason.PROOF_REPLAYED)
             standing = await self._storage.decide(_denied(call, refused))

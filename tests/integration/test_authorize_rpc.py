@@ -10,7 +10,7 @@ import pytest
 from delegation.core.arguments import Arguments
 from delegation.core.chain import TraceIds
 from delegation.core.codec import join_token
-from delegation.core.conditions import CallCount
+from delegation.core.conditions import CallCount, approved_by
 from delegation.core.constraints import at_most, under
 from delegation.core.scope import any_call, tool
 from delegation.errors import BadProof, InvalidRequest, PermissionDenied, PolicyDenied, Reason
@@ -84,12 +84,22 @@ def test_a_tool_that_no_link_lists_is_refused(files_tool, child):
     assert refusal(files_tool.decide(child, "files", "delete", {})).reason is Reason.TOOL_NOT_PERMITTED
 
 
-@pytest.mark.spec("A-2")
-def test_a_call_that_needs_a_condition_is_refused_for_it(planner, files_tool):
-    counted = planner.grant(any_call("files", "read", CallCount(3)))
-    refused = refusal(files_tool.decide(counted, "files", "read", {}))
-    assert refused.reason is Reason.CONDITION_UNMET
-    assert refused.link_index == 0
+@pytest.mark.spec("A-12", "A-13")
+def test_a_count_of_calls_is_kept_by_the_service_and_names_the_link_that_is_exhausted(planner, files_tool, operator):
+    counted = planner.grant(any_call("files", "read", CallCount(2)))
+    assert [files_tool.decide(counted, "files", "read", {"n": n}).refusal for n in range(2)] == [None, None]
+    decision = files_tool.decide(counted, "files", "read", {"n": 2})
+    refused = refusal(decision)
+    assert (refused.reason, refused.link_index, refused.parent) == (Reason.CALLS_EXHAUSTED, 0, "0 of 2 calls")
+    assert recorded(operator, decision.call_id).refusal.reason is Reason.CALLS_EXHAUSTED
+
+
+@pytest.mark.spec("A-12")
+def test_an_approval_is_met_by_nobody_yet(planner, files_tool):
+    refused = refusal(
+        files_tool.decide(planner.grant(any_call("files", "read", approved_by("ada"))), "files", "read", {})
+    )
+    assert (refused.reason, refused.link_index) == (Reason.CONDITION_UNMET, 0)
 
 
 # -- who asks

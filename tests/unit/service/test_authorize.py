@@ -7,11 +7,13 @@ import secrets
 import pytest
 
 from delegation.core.arguments import Arguments
+from delegation.core.trust import Catalogue
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, StorageError
 from delegation.service.authorize import Authorize, Question
 from delegation.service.feed import RevocationFeed
 from delegation.service.recorded_links import RecordedLinks, link_record
+from delegation.service.session_steps import SessionSteps
 from delegation.storage.records import RevocationRecord
 from support.caller import links_of
 from support.chains import BUNDLE, NOW_MS, READ_CALL, STATEMENTS, chain, some_bytes
@@ -48,6 +50,7 @@ def authorize(storage, clock, feed, recorded):
         feed=feed,
         verifier=Verifier(BUNDLE),
         recorded=recorded,
+        sessions=SessionSteps(Catalogue, labels_stick_ms=3_600_000),
         now_ms=clock,
         random=secrets.token_bytes,
     )
