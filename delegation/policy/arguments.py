@@ -18,9 +18,9 @@ from delegation.core.arguments import Value
 from delegation.core.constraints.decimals import format_decimal, number_of_text
 from delegation.core.names import is_name
 from delegation.errors import Malformed
+from delegation.policy.decimals import ten_thousandths
 
 _LONGEST: Final = 2**63
-_DECIMAL_PLACES: Final = 4
 _DECLARED: Final = re.compile(r"\s*(?P<name>[^:,]*[^:,\s])\s*:\s*(?P<type>\w+)\s*")
 
 
@@ -99,7 +99,7 @@ class UnfitError(Exception):
 
 
 def arguments_in_cedar(types: Mapping[str, ArgumentType], values: Mapping[str, Value]) -> dict[str, Any]:
-    """Give the declared arguments that a call has, as Cedar's JSON.
+    """Give the declared arguments that a call has, as Cedar's JSON; decimals as `decimals` has them.
 
     Raises:
         UnfitError: one of them is not exactly of its type.
@@ -115,7 +115,7 @@ def arguments_in_cedar(types: Mapping[str, ArgumentType], values: Mapping[str, V
 
 
 def budgets_in_cedar(types: Mapping[str, ArgumentType], budgets: Mapping[str, str]) -> dict[str, Any]:
-    """Give what is left of the budgets over declared arguments, as Cedar's decimals.
+    """Give what is left of the budgets over declared arguments, as decimals.
 
     Raises:
         UnfitError: one of them is beyond Cedar's decimals.
@@ -144,7 +144,7 @@ def _in_cedar(type_: ArgumentType, value: Value) -> Any:
             return _decimal(value)
 
 
-def _decimal(value: Value) -> Any:
+def _decimal(value: Value) -> int | None:
     """Take an integer, a decimal, or the text of one, such as "10.00"; digit by digit, since arithmetic rounds."""
     number = number_of_text(value) if type(value) is str else value
     if type(number) is not int and type(number) is not Decimal:
@@ -153,7 +153,4 @@ def _decimal(value: Value) -> Any:
         whole, _, places = format_decimal(number).partition(".")
     except Malformed:  # too long, or not finite
         return None
-    digits = places.ljust(_DECIMAL_PLACES, "0")
-    if len(digits) > _DECIMAL_PLACES or not -_LONGEST <= int(whole + digits) < _LONGEST:
-        return None
-    return {"__extn": {"fn": "decimal", "arg": f"{whole}.{digits}"}}
+    return ten_thousandths(whole, places)

@@ -18,7 +18,7 @@ from delegation.policy.rule import Rule
 from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
 from delegation.policy.vocabulary import ACTION, AGENT, TOOL, UNLISTED_TOOL
 
-_RULE: Final = re.compile(r"`policy(\d+)`")
+_FAILED: Final = re.compile(r"error while evaluating policy `([^`]*)`")
 _SHOWN: Final = 8
 """Rules that a denial's words name; its data names all."""
 
@@ -72,7 +72,7 @@ class CedarPolicy:
         try:
             context = subset.context(question)
         except UnfitError as error:
-            readers = (rule.id for rule in subset.whole.rules if error.argument in rule.says.arguments)
+            readers = (rule.id for rule in subset.whole.rules.values() if error.argument in rule.says.arguments)
             return Denial(tuple(sorted(readers)), str(error))
         if question.approved:
             return self._answer(question, subset.lifted, context)
@@ -96,7 +96,7 @@ class CedarPolicy:
         decision, diagnostics = result.decision.value, result.diagnostics
         if diagnostics.errors:
             return _failed(evaluated, diagnostics.errors)
-        determining = [evaluated.rules[int(name.removeprefix("policy"))] for name in diagnostics.reasons]
+        determining = [evaluated.rules[name] for name in diagnostics.reasons]
         if decision == "Allow" and determining:
             return Permit(obligations_of(determining))
         if decision == "Deny":
@@ -116,8 +116,8 @@ def _denied(determining: Sequence[Rule]) -> Verdict:
 
 def _failed(evaluated: Evaluated, errors: Sequence[str]) -> Denial:
     """Name the rules that could not be evaluated; the engine's own words may hold values."""
-    numbers = {int(number) for error in errors for number in _RULE.findall(error[:64])}
-    ids = tuple(sorted(evaluated.rules[number].id for number in numbers if number < len(evaluated.rules)))
+    named = {match[1] for error in errors if (match := _FAILED.match(error)) is not None}
+    ids = tuple(sorted(named & evaluated.rules.keys()))
     return Denial(ids, f"could not be evaluated: {_names(ids)}" if ids else "the policy could not be evaluated")
 
 

@@ -12,6 +12,7 @@ from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue
 from delegation.policy.arguments import ArgumentType
 from delegation.policy.cedar import CedarPolicy
+from delegation.policy.decimals import NotLiteralError, with_integers
 from delegation.policy.engine import cedar
 from delegation.policy.port import Action
 from delegation.policy.rule import Rule, read_rule
@@ -104,7 +105,7 @@ class _Examination:
             *self._out_of_reach(rule),
             *self._disagreements(rule),
             *self._type_faults(rule),
-            *self._spelling.faults(rule.expression),
+            *self._spelling.faults(rule.conditions),
         ]
         self.rules.append(rule)
         self.faults += map(rule.wrong, dict.fromkeys(wrong))
@@ -139,7 +140,7 @@ class _Examination:
     def _type_faults(self, rule: Rule) -> list[str]:
         result = cedar().validate_policies(rule.written.text, self._schema(rule.says.arguments))
         if result.validation_passed:
-            return []
+            return _unwritten_decimals(rule)
         return [_plain(error.error, rule) for error in result.errors] or ["it does not type-check"]
 
     def _schema(self, arguments: Mapping[str, ArgumentType]) -> Any:
@@ -147,6 +148,14 @@ class _Examination:
         if declared not in self._schemas:
             self._schemas[declared] = cedar().Schema.from_str(schema_text(self._catalogue, arguments))
         return self._schemas[declared]
+
+
+def _unwritten_decimals(rule: Rule) -> list[str]:
+    try:
+        with_integers(rule.conditions)
+    except NotLiteralError:
+        return ['a decimal is written out: decimal("50.00")']
+    return []
 
 
 def _plain(error: str, rule: Rule) -> str:

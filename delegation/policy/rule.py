@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from delegation.policy.annotations import Annotations
@@ -48,7 +48,7 @@ class Rule(NamedTuple):
         always: whether it applies to all that it reaches, whoever acts and whatever else holds.
         reads: the fields of `context` that it may read.
         says: its annotations.
-        expression: its conditions, as Cedar's JSON has them.
+        parsed: all of it, as Cedar's JSON has it.
     """
 
     written: Written
@@ -57,12 +57,17 @@ class Rule(NamedTuple):
     always: bool
     reads: frozenset[str]
     says: Annotations
-    expression: Any
+    parsed: Mapping[str, Any]
 
     @property
     def id(self) -> str:
         """Its name."""
         return self.says.id
+
+    @property
+    def conditions(self) -> Sequence[Mapping[str, Any]]:
+        """Its `when` and `unless`, in their order, as Cedar's JSON has them."""
+        return self.parsed["conditions"]  # type: ignore[no-any-return]
 
     def wrong(self, reason: str) -> Fault:
         """Say what is wrong with it."""
@@ -91,7 +96,7 @@ def read_rule(written: Written) -> Rule | Fault:
         always=not conditions and rule["principal"]["op"] == "All",
         reads=_reads(conditions),
         says=Annotations.read(rule.get("annotations", {}), forbids=forbids),
-        expression=conditions,
+        parsed=rule,
     )
 
 

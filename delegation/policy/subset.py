@@ -6,11 +6,13 @@ an effect that the tool does not have. What no rule that is left reads is not ha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from delegation.core.trust import Effect
 from delegation.policy.arguments import ArgumentType, arguments_in_cedar, budgets_in_cedar
+from delegation.policy.decimals import with_integers
 from delegation.policy.engine import cedar
 from delegation.policy.port import Action, Denial, Obligation, Permit, PolicyQuestion
 from delegation.policy.rule import Rule
@@ -36,15 +38,17 @@ class Kind(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """Rules as the engine takes them; it calls the n-th of them `policy{n}`."""
+    """Rules by their ids, and as the engine takes them."""
 
-    rules: tuple[Rule, ...]
+    rules: Mapping[str, Rule]
     policies: Any
 
     @classmethod
     def of(cls, rules: Sequence[Rule]) -> Evaluated:
-        """Have the engine parse them."""
-        return cls(tuple(rules), cedar().PolicySet.from_str("\n".join(rule.written.text for rule in rules)))
+        """Have the engine read them."""
+        parsed = {rule.id: {**rule.parsed, "conditions": with_integers(rule.conditions)} for rule in rules}
+        text = json.dumps({"staticPolicies": parsed, "templates": {}, "templateLinks": []})
+        return cls({rule.id: rule for rule in rules}, cedar().PolicySet.from_json_str(text))
 
 
 class Subset(NamedTuple):
@@ -124,7 +128,7 @@ def _never(rule: Rule, effects: frozenset[Effect]) -> bool:
 
     Nothing that could fail stands before it, so that leaving the rule out hides no error.
     """
-    for conjunct in _conjuncts(rule.expression):
+    for conjunct in _conjuncts(rule.conditions):
         match conjunct:
             case {
                 "contains": {"left": {".": {"left": {"Var": "context"}, "attr": "effects"}}, "right": {"Value": effect}}

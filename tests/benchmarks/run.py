@@ -28,6 +28,7 @@ RESULTS: Final = ROOT / "build" / "bench" / "results.json"
 GROUPS: Final = {
     "kernel": ("bench_kernel", "In process"),
     "hostile": ("bench_hostile", "Worst input within the limits"),
+    "policy": ("bench_policy", "Deciding by policy"),
     "guard": ("bench_guard", "Guard, deciding in process"),
     "imports": ("bench_imports", "Importing"),
     "service": ("bench_service", "Service"),

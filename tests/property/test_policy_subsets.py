@@ -6,23 +6,27 @@ everything that is known of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from decimal import Decimal
+from re import findall
 
+from cedarpy import is_authorized
 from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation.core.tool_id import tool_id
-from delegation.core.trust import Effect
 from delegation.core.unlisted import entry_of
 from delegation.policy.cedar import CedarPolicy
-from delegation.policy.port import Action, Denial, PolicyQuestion, Verdict
-from delegation.policy.subset import Evaluated, Kind, Subset
+from delegation.policy.port import Action, Denial, Permit, PolicyQuestion, StepUp, Verdict
+from delegation.policy.rule import Rule
 from delegation.policy.vocabulary import FIELDS
-from support.policies import ADA, CATALOGUE, NOW_S, PLANNER, WORKER, policy_of
+from support.policies import ADA, CATALOGUE, NOW_S, PLANNER, WORKER, call, policy_of, word
 
 LISTED = sorted(tool_id(tool.audience, tool.tool) for tool in CATALOGUE.tools)
 UNLISTED = ["web.get", "crm.write"]
 HUGE = 2**62
+TOO_FINE = "0.00001"
+DENIALS = {"the argument": "unfit", "forbidden": "forbidden", "could not": "failed", "no rule": "not permitted"}
 
 CONDITIONS = [
     'context.effects.contains("external")',
@@ -86,48 +90,105 @@ def questions(draw) -> PolicyQuestion:
         task_tools=frozenset(draw(st.sets(st.sampled_from(LISTED)))),
         task_calls=draw(st.sampled_from([0, 2, 3, HUGE])),
         calls_left=draw(st.none() | st.integers(0, 5)),
-        arguments=draw(st.sampled_from([{}, {"amount": 5}, {"amount": 50}, {"amount": "0.00001"}])),
+        arguments=draw(st.sampled_from([{}, {"amount": 5}, {"amount": 50}, {"amount": TOO_FINE}])),
         approved=action is Action.CALL and draw(st.booleans()),
     )
 
 
-@dataclass
-class Whole(CedarPolicy):
-    """The same policy, deciding by all rules over all fields."""
-
-    policy: CedarPolicy
-
-    def __post_init__(self) -> None:
-        super().__init__(self.policy.rules, digest=self.policy.digest)
-
-    def subset(self, question: PolicyQuestion) -> Subset:
-        name = tool_id(question.tool.audience, question.tool.tool)
-        kind = Kind(question.action, "Tool" if question.listed else "UnlistedTool", name, frozenset(Effect))
-        held = [rule for rule in self.rules if rule.says.consent is None]
-        return Subset(
-            whole=Evaluated.of(self.rules),
-            lifted=Evaluated.of(held),
-            answer=None,
-            fields=tuple(name for name, field in FIELDS.items() if question.action in field.actions),
-            arguments=Subset.of(self.rules, kind).arguments,
-            reads_budgets=True,
-        )
+def by_all_rules(policy: CedarPolicy, question: PolicyQuestion) -> tuple[str, object]:
+    """Decide by every rule as it was written, over every field; decimals as Cedar reads them."""
+    name = tool_id(question.tool.audience, question.tool.tool)
+    type_ = "Tool" if question.listed else "UnlistedTool"
+    readers = [rule for rule in policy.rules if rule.says.arguments and rule.reach.covers(question.action, type_, name)]
+    if readers and question.arguments.get("amount") == TOO_FINE:
+        return "unfit", sorted(rule.id for rule in readers)
+    held = [rule for rule in policy.rules if rule.says.consent is None]
+    if question.approved:
+        return evaluated(held, question, type_, name)
+    verdict, named = evaluated(policy.rules, question, type_, name)
+    if verdict != "forbidden" or any(rule in held for rule in policy.rules if rule.id in named):
+        return verdict, named
+    later = evaluated(held, question._replace(approved=True), type_, name)
+    return ("step-up", named) if later[0] == "permitted" else later
 
 
-def comparable(verdict: Verdict) -> object:
-    """Which rule reads an argument that does not fit is told of those that are left."""
-    if isinstance(verdict, Denial) and verdict.detail.startswith("the argument"):
-        return verdict.detail
-    return verdict
+def evaluated(rules: Sequence[Rule], question: PolicyQuestion, type_: str, name: str) -> tuple[str, object]:
+    context = {field: known.value(question) for field, known in FIELDS.items() if question.action in known.actions}
+    context["arguments"] = {
+        argument: {"__extn": {"fn": "decimal", "arg": f"{amount}.0"}}
+        for argument, amount in question.arguments.items()
+        if amount != TOO_FINE  # nobody reads it
+    }
+    request = {
+        "principal": {"type": "Agent", "id": question.agents[-1]},
+        "action": {"type": "Action", "id": str(question.action)},
+        "resource": {"type": type_, "id": name},
+        "context": {field: value for field, value in context.items() if value is not None},
+    }
+    result = is_authorized(request, "\n".join(rule.written.text for rule in rules), [])
+    if result.diagnostics.errors:
+        numbers = {int(number) for error in result.diagnostics.errors for number in findall(r"`policy(\d+)`", error)}
+        return "failed", sorted(rules[number].id for number in numbers)
+    named = sorted(rules[int(reason.removeprefix("policy"))].id for reason in result.diagnostics.reasons)
+    if result.allowed:
+        return "permitted", sorted(rule.id for rule in rules if rule.id in named and rule.says.obligation)
+    return ("forbidden" if named else "not permitted"), named
+
+
+def told(verdict: Verdict) -> tuple[str, object]:
+    """Give a verdict in the words of `by_all_rules`."""
+    match verdict:
+        case Permit(obligations):
+            return "permitted", [obligation.rule for obligation in obligations]
+        case StepUp(demands):
+            return "step-up", [consent.rule for consent in demands]
+        case Denial(named, detail):
+            kinds = {
+                "the argument": "unfit",
+                "forbidden": "forbidden",
+                "could not": "failed",
+                "no rule": "not permitted",
+            }
+            (kind,) = (kind for words, kind in kinds.items() if detail.startswith(words))
+            return kind, sorted(named)
 
 
 @given(policies(), st.lists(questions(), min_size=1, max_size=8))
 def test_the_rules_that_are_left_decide_as_all_of_them_would(policy, asked):
-    whole = Whole(policy)
     for question in asked:
-        assert comparable(policy.decide(question)) == comparable(whole.decide(question)), question
+        assert told(policy.decide(question)) == by_all_rules(policy, question), question
 
 
 @given(policies(), questions())
 def test_what_is_asked_again_is_answered_again(policy, question):
     assert policy.decide(question) == policy.decide(question)
+
+
+LITERALS = [f'decimal("{text}")' for text in ("0.0", "-0.0", "-0.5", "9.9999", "922337203685477.5807", "-1.50", "7.0")]
+DECIMALS = st.sampled_from([*LITERALS, "context.arguments.amount"])
+COMPARED = st.one_of(
+    st.builds("{}.{}({})".format, DECIMALS, st.sampled_from(["lessThan", "greaterThanOrEqual"]), DECIMALS),
+    st.builds("{}.{}({})".format, DECIMALS, st.sampled_from(["lessThanOrEqual", "greaterThan"]), DECIMALS),
+    st.builds("{} {} {}".format, DECIMALS, st.sampled_from(["==", "!="]), DECIMALS),
+    st.builds("[{}, {}].contains({})".format, DECIMALS, DECIMALS, DECIMALS),
+    st.builds("(if {0} == {1} then {0} else {2}) == {1}".format, DECIMALS, DECIMALS, DECIMALS),
+)
+
+
+@given(COMPARED, st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, -5000, 99999, 70000]))
+def test_decimals_compare_as_the_integers_that_they_are(condition, amount):
+    text = f"""@id("r") @arguments("amount: decimal")
+        permit (principal, action == Action::"call", resource == Tool::"billing.refund")
+        when {{ context.arguments has amount && {condition} }};"""
+    sign, digits = "-" if amount < 0 else "", f"{abs(amount):05}"
+    decimal = f"{sign}{digits[:-4]}.{digits[-4:]}"
+    asked = call("billing.refund", {"amount": Decimal(decimal)})
+    request = {
+        "principal": {"type": "Agent", "id": "a"},
+        "action": {"type": "Action", "id": "call"},
+        "resource": {"type": "Tool", "id": "billing.refund"},
+        "context": {"arguments": {"amount": {"__extn": {"fn": "decimal", "arg": decimal}}}},
+    }
+    as_cedar_says = is_authorized(request, text, [])
+    assert not as_cedar_says.diagnostics.errors
+    assert (word(policy_of(text).decide(asked)) == "permit") is as_cedar_says.allowed
