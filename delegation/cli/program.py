@@ -28,6 +28,8 @@ from delegation.cli.commands import (
     keys_rotate,
     keys_show,
     keys_sign_bundle,
+    policy_check,
+    policy_test,
     revoke,
     serve,
     trace,
@@ -75,6 +77,10 @@ _BREAK_GLASS: tuple[tuple[Callable[..., Any], str], ...] = (
     (break_glass_make_key.make_key, "Make a key for emergencies."),
     (break_glass_sign.sign, "Order tools to go on without the service."),
 )
+_POLICY: tuple[tuple[Callable[..., Any], str], ...] = (
+    (policy_check.check, "Type-check a policy against the catalogue."),
+    (policy_test.test, "Ask a policy the questions of a file."),
+)
 _CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
 
 
@@ -90,6 +96,7 @@ def program() -> typer.Typer:
         ("keys", _KEYS, "Keys, trust bundle and development identities."),
         ("db", _DATABASE, "The service's database."),
         ("break-glass", _BREAK_GLASS, "When the service is away and work must go on."),
+        ("policy", _POLICY, "The operator's rules about grants, handoffs and calls."),
         ("config", _CONFIG, "The service's configuration."),
     ):
         group = _group(short)
