@@ -17,6 +17,9 @@ from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import Reason, refusal
 
+PUBLIC: Final = "public"
+"""The label of what needs no protection: it is not kept."""
+
 _FIELDS: Final = frozenset({"calls", "denials", "effects", "labels", "tools"})
 _TOOL_ID_BYTES: Final = 4 * limits.NAME_BYTES + 1  # an audience of nothing but dots is three times as long
 
@@ -61,12 +64,12 @@ class TaskSession:
     version: int = 0
 
     def labelled(self, labels: Iterable[str]) -> TaskSession:
-        """Give this session with more labels.
+        """Give this session with more labels, but for `PUBLIC`.
 
         Raises:
             ConditionUnmet: SESSION_FULL past `SESSION_LABELS`.
         """
-        united = self.labels.union(labels)
+        united = self.labels.union(labels) - {PUBLIC}
         if len(united) > limits.SESSION_LABELS:
             raise refusal(Reason.SESSION_FULL, detail=f"a task has at most {limits.SESSION_LABELS} labels")
         return self if united == self.labels else replace(self, labels=united)

@@ -65,10 +65,11 @@ class Demand(NamedTuple):
 def has_conditions(chain: VerifiedChain, audience: str, tool: str) -> bool:
     """Tell whether any link of a chain has a condition for a tool."""
     pair = audience, tool
-    return any(
-        (capability := signed.link.scope.by_pair.get(pair)) is not None and capability.conditions
-        for signed in chain.links
-    )
+    for signed in chain.links:
+        capability = signed.link.scope.by_pair.get(pair)
+        if capability is not None and capability.conditions:
+            return True
+    return False
 
 
 def demands_of(

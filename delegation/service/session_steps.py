@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 from delegation.core.arguments import Value
 from delegation.core.chain import VerifiedChain
+from delegation.core.session import PUBLIC
 from delegation.core.trust import Catalogue, CatalogueTool
 from delegation.core.unlisted import entry_of
 from delegation.core.usage import Demand, charged, has_conditions
@@ -74,7 +75,7 @@ class SessionSteps:
     ) -> SessionStep | None:
         """Make the step of a call that its chain permits but for conditions; None if nothing is to judge or note."""
         entry = entry_of(self._catalogue(), audience, tool)
-        if not (demands or entry.labels or self._rules):
+        if not (demands or _sensitive(entry) or self._rules):
             return None
         call = CallInSession(chain, entry, arguments, demands, now_ms)
         return self._step(chain, demands, now_ms, lambda view: self._judge(call, view))
@@ -84,7 +85,7 @@ class SessionSteps:
     ) -> SessionStep | None:
         """Make the step of a call that is refused whatever the state; None where nobody asks how many there were."""
         entry = entry_of(self._catalogue(), audience, tool)
-        if not (entry.labels or self._rules or has_conditions(chain, audience, tool)):
+        if not (_sensitive(entry) or self._rules or has_conditions(chain, audience, tool)):
             return None
         return self._step(chain, (), now_ms, lambda view: Verdict(refused))  # noqa: ARG005 - whatever is in view
 
@@ -106,7 +107,7 @@ class SessionSteps:
             used = {demand.key: charged(view.used[demand.key], demand) for demand in call.demands}
             if self._rules is not None and (refused := self._rules(call, view)) is not None:
                 return Verdict(refused)
-            return Verdict(None, view.session.after(call.tool), used, call.tool.labels)
+            return Verdict(None, view.session.after(call.tool), used, _sensitive(call.tool))
         except Refused as refused:
             return Verdict(refused)
         except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
@@ -118,3 +119,7 @@ class SessionSteps:
             return 0
         step_ms = max(1, self._labels_stick_ms // _STEPS_OF_STICKING)
         return -(-(now_ms + self._labels_stick_ms) // step_ms) * step_ms
+
+
+def _sensitive(tool: CatalogueTool) -> frozenset[str]:
+    return tool.labels - {PUBLIC}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
@@ -17,6 +17,7 @@ from delegation.core.chain import VerifiedChain
 from delegation.core.federation import FollowedFeeds, not_followed
 from delegation.core.proof import check_proof, proof_id
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
+from delegation.core.usage import has_conditions
 from delegation.errors import (
     DelegationError,
     Overloaded,
@@ -145,11 +146,22 @@ class Decider:
         return (yield from self._ask(question, sent, defaults))
 
     def _decide_here(
-        self, question: Question, sent: Arguments, defaults: Mapping[str, Any], *, accept_from_ms: int = 0
+        self,
+        question: Question,
+        sent: Arguments,
+        defaults: Mapping[str, Any],
+        *,
+        accept_from_ms: int = 0,
+        alone: bool = False,
     ) -> Deciding:
-        """Verify, check the proof, authorize, record: all in process."""
+        """Verify, check the proof, authorize, record: all in process.
+
+        Only the service knows what conditions have left (A-18): it is asked, unless this is `alone`, which refuses.
+        """
         now_ms = self._sources.now_ms()
         chain = yield from self._verified(question, now_ms)
+        if not alone and has_conditions(chain, self._audience, question.tool):
+            return (yield from self._ask(question, sent, defaults))
         waited = yield from self._use_proof(question, sent, chain, now_ms=now_ms, accept_from_ms=accept_from_ms)
         self._chains.keep(chain, now_ms)  # not before: only the leaf's holder gets a chain in here
         used = self._permit(chain, question.tool, sent, defaults)
@@ -239,7 +251,7 @@ class Decider:
         self._recorder.require_room()
         self._require_fresh(question)
         accept_from_ms = question.order.accept_from_ms if question.order else 0
-        return (yield from self._decide_here(question, sent, defaults, accept_from_ms=accept_from_ms))
+        return (yield from self._decide_here(question, sent, defaults, accept_from_ms=accept_from_ms, alone=True))
 
     def _ask(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
         """Have the service decide and record, before the tool runs."""
@@ -280,7 +292,7 @@ class Decider:
             if self._break_glass is not None and self._break_glass.in_force(now_ms):  # B-5
                 yield from self._use_proof(question, sent, chain, now_ms=now_ms, accept_from_ms=0)
             # The service has not seen the defaults; and it is not believed more than the chain.
-            used = self._permit(chain, question.tool, sent, defaults)
+            used = self._permit(chain, question.tool, sent, defaults, conditions="elsewhere")
             yield from self._use_order(question, now_ms)
             if self._break_glass is not None:
                 self._ask_again(question)
@@ -317,7 +329,13 @@ class Decider:
         return self._federated.no_older_than(self._feed_ages.of(self._trust.catalogue, self._audience, tool))
 
     def _permit(
-        self, chain: VerifiedChain, tool: str, sent: Arguments, defaults: Mapping[str, Any]
+        self,
+        chain: VerifiedChain,
+        tool: str,
+        sent: Arguments,
+        defaults: Mapping[str, Any],
+        *,
+        conditions: Literal["refuse", "elsewhere"] = "refuse",
     ) -> Mapping[str, Value]:
         """Require that every link permits what was sent, and the tool's defaults for what was not; give both.
 
@@ -327,7 +345,7 @@ class Decider:
         if unsent:
             spoken_of = self._spoken_of(chain, tool)
             unsent = dict(Arguments.of({name: unsent[name] for name in unsent if name in spoken_of}).values)
-        authorize(chain, audience=self._audience, tool=tool, arguments=sent, defaults=unsent)
+        authorize(chain, audience=self._audience, tool=tool, arguments=sent, defaults=unsent, conditions=conditions)
         return {**sent.values, **unsent} if unsent else sent.values
 
     def _spoken_of(self, chain: VerifiedChain, tool: str) -> set[str]:

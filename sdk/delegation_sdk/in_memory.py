@@ -28,12 +28,13 @@ from delegation.core.codec import decode_feed_entry, encode_catalogue, join_toke
 from delegation.core.keys import SigningKey
 from delegation.core.mint import sign_grant
 from delegation.core.proof import check_holder_proof, check_proof, proof_id
-from delegation.core.records import DecisionRecord, Outcome
+from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
 from delegation.core.renewal import require_renews
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, RevocationState
 from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.core.statement import Binding, Receipt, SignedStatement
 from delegation.core.trust import Catalogue, CatalogueTool, KeyPurpose, TrustBundle, TrustedKey
+from delegation.core.usage import NOTHING_USED, Demand, charged, demands_of, released
 from delegation.core.verify import Verifier
 from delegation.errors import InvalidRequest, NotFound, Refused, ServiceUnavailable
 from delegation.v1 import delegation_service_pb2 as delegation_pb
@@ -77,6 +78,8 @@ class InMemoryService:
     _grants: dict[bytes, SignedLink] = field(default_factory=dict)
     _chains: dict[bytes, VerifiedChain] = field(default_factory=dict)
     _sequences: dict[bytes, int] = field(default_factory=dict)
+    _used: dict[bytes, str] = field(default_factory=dict)
+    _reserved: dict[bytes, tuple[Demand, ...]] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=lambda: threading.Condition(threading.RLock()))
 
     def __post_init__(self) -> None:
@@ -264,7 +267,11 @@ class InMemoryService:
     def report(self, outcomes: Sequence[SignedStatement], guard_key: bytes) -> None:
         """Take outcomes."""
         self.require_reachable()
-        self.outcomes.extend(open_outcome(outcome, guard_key) for outcome in outcomes)
+        with self._changed:
+            for outcome in (open_outcome(outcome, guard_key) for outcome in outcomes):
+                self.outcomes.append(outcome)
+                if outcome.status is OutcomeStatus.FAILED:
+                    self._give_back(outcome.call_id)
 
     def authorize(self, call: CallToDecide) -> Decision:
         """Decide a call and record the decision."""
@@ -276,7 +283,9 @@ class InMemoryService:
             chain: VerifiedChain | None = None
             try:
                 chain = self.verify(call.token)
-                self._permit(call, chain, arguments, now_ms)
+                demands = self._permit(call, chain, arguments, now_ms)
+                self._used.update({demand.key: charged(self._uses(demand), demand) for demand in demands})
+                self._reserved[call_id] = demands
             except Refused as error:
                 refused = error
             self.decisions.append(
@@ -301,7 +310,9 @@ class InMemoryService:
         """Decide a call; nothing here waits."""
         return self.authorize(call)
 
-    def _permit(self, call: CallToDecide, chain: VerifiedChain, arguments: Arguments, now_ms: int) -> None:
+    def _permit(
+        self, call: CallToDecide, chain: VerifiedChain, arguments: Arguments, now_ms: int
+    ) -> tuple[Demand, ...]:
         proof = check_proof(
             call.proof,
             chain,
@@ -311,7 +322,16 @@ class InMemoryService:
             now_ms=now_ms,
         )
         self._replay.use(proof_id(proof.chain_digest, proof.audience, proof.nonce), proof.issued_at_ms, now_ms)
-        authorize(chain, audience=call.audience, tool=call.tool, arguments=arguments)
+        authorize(chain, audience=call.audience, tool=call.tool, arguments=arguments, conditions="elsewhere")
+        return demands_of(chain, audience=call.audience, tool=call.tool, arguments=arguments.values)
+
+    def _uses(self, demand: Demand) -> str:
+        return self._used.get(demand.key, NOTHING_USED)
+
+    def _give_back(self, call_id: bytes) -> None:
+        for demand in self._reserved.pop(call_id, ()):
+            if not demand.is_of_calls:
+                self._used[demand.key] = released(self._uses(demand), demand.amount)
 
     # -- what both rest on
 

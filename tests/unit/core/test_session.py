@@ -44,6 +44,10 @@ def test_labels_unite_and_are_never_lost():
     assert session.labelled({"secret"}) is session
 
 
+def test_what_is_public_leaves_no_label():
+    assert TaskSession().after(READ._replace(labels=frozenset({"public"}))).labels == frozenset()
+
+
 @pytest.mark.spec("A-19")
 @pytest.mark.parametrize("past", [0, 1], ids=["at the cap", "one past it"])
 @pytest.mark.parametrize("of", ["labels", "tools"])
