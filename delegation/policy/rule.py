@@ -13,6 +13,9 @@ from delegation.policy.source import Fault, Written
 from delegation.policy.vocabulary import ACTION, ARGUMENTS, BUDGETS_LEFT, FIELDS, TOOL, UNLISTED_TOOL
 
 EVERYTHING: Final = frozenset({*FIELDS, ARGUMENTS, BUDGETS_LEFT})
+EXPRESSION_DEPTH: Final = 200
+"""Lists and objects in one another, in a rule as Cedar's JSON has it; each operator makes two. Reading it recurses."""
+
 _ACTIONS: Final = {str(action): action for action in Action}
 
 
@@ -88,6 +91,10 @@ def read_rule(written: Written) -> Rule | Fault:
     if len(rules) != 1:
         return written.wrong("there is no rule before the semicolon")
     (rule,) = rules
+    if _deeper_than(EXPRESSION_DEPTH, rule):
+        return written.wrong(
+            "its expression is nested too deep, or has too many operators in a row: write several rules"
+        )
     forbids, conditions = rule["effect"] == "forbid", rule["conditions"]
     return Rule(
         written=written,
@@ -98,6 +105,21 @@ def read_rule(written: Written) -> Rule | Fault:
         says=Annotations.read(rule.get("annotations", {}), forbids=forbids),
         parsed=rule,
     )
+
+
+def _deeper_than(limit: int, value: Any) -> bool:
+    """Tell whether lists and objects are nested deeper; without recursing itself."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inside
+            for outer in level
+            for inside in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inside, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _reach(action: Mapping[str, Any], resource: Mapping[str, Any]) -> Reach:

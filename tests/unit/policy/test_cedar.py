@@ -3,7 +3,7 @@
 import pytest
 
 from delegation.core.trust import Effect
-from delegation.errors import Layer, PolicyDenied, Reason
+from delegation.errors import ConfigError, Layer, PolicyDenied, Reason
 from delegation.policy.port import Action, Consent, Denial, Obligation, ObligationKind, Permit, StepUp
 from support.policies import ADA, PERMIT, PLANNER, WORKER, call, policy_of, question, word
 
@@ -184,6 +184,51 @@ def test_a_rule_may_speak_of_approval_itself():
     text = f'{PERMIT}@id("ask") @obligation("approve") {CALL} unless {{ context.approved }};'
     assert word(decide(text)) == "step-up"
     assert word(decide(text, SEND._replace(approved=True))) == "permit"
+
+
+# -- as Cedar has it -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'context.purpose like "*\\*17*"',
+        'context.purpose like "*\\"ü*"',
+        'context.purpose == "ref\\u{75}nd *17 \\"ü"',
+        "context.taskCalls - 10 == -7",
+        "context.taskCalls > -9223372036854775808",
+        "!(context.taskCalls < 3) && !!context.local == false",
+        "principal is Agent && resource is Tool && !(resource is UnlistedTool)",
+        'resource in [Tool::"crm.read", Tool::"mail.send"]',
+        'action in [Action::"grant", Action::"call"]',
+        "if context.local then true else context.agents.containsAll([principal, principal] == [principal] && true)",
+        'context.agents.containsAny(["x", "spiffe://example.org/worker"])',
+        "context has callsLeft && context.callsLeft == 2",
+        'context["taskCalls"] * 2 == 6',
+        '{a: {decimal: context.taskCalls}, "less Than": [1]} == {"less Than": [1], a: {decimal: 3}}',
+        'datetime("2026-11-22") < datetime("2026-11-23") && duration("1h") > duration("59m")',
+        'ip("10.0.0.1").isInRange(ip("10.0.0.0/8"))',
+        '[decimal("1.0"), decimal("1.5")].contains(decimal("1.50")) && {d: decimal("2.0")}.d.lessThan(decimal("2.1"))',
+    ],
+)
+def test_an_expression_means_what_it_means_to_cedar(condition):
+    text = f'@id("r") permit (principal, action == Action::"call", resource) when {{ {condition} }};'
+    if "containsAll([principal" in condition:  # does not type-check: shows that the others do
+        with pytest.raises(ConfigError):
+            policy_of(text)
+        return
+    asked = question("mail.send", purpose='refund *17 "ü', task_calls=3, calls_left=2)
+    assert decide(text, asked) == Permit()
+    assert word(decide(text.replace("when", "unless"), asked)) == "deny"
+
+
+@pytest.mark.parametrize("missing", ["amount", "other"])
+def test_a_path_of_fields_may_be_asked_for(missing):
+    text = (
+        '@id("r") @arguments("amount: decimal") permit (principal, action == Action::"call", '
+        'resource == Tool::"billing.refund") when { context has arguments.amount };'
+    )
+    assert word(decide(text, call("billing.refund", {missing: 1}))) == ("permit" if missing == "amount" else "deny")
 
 
 # -- failing closed --------------------------------------------------------------------------------------

@@ -54,6 +54,15 @@ def test_a_rule_that_is_long_without_brackets_ends_nothing_either(expression):
     faults_of(text)
 
 
+@pytest.mark.parametrize("operator", ["+1", "&&true", "||false"])
+@pytest.mark.parametrize("times", [50, 90, 110, 200, 300, 400, 500, 1000])
+def test_operators_in_a_row_are_read_up_to_a_limit(operator, times):
+    first, last = ("1", " > 3") if operator == "+1" else ("context.local", "")
+    faults = faults_of(f'@id("a") permit (principal, action, resource) when {{ {first}{operator * times}{last} }};')
+    assert bool(faults) is (times > 95)
+    assert len(faults) <= 1
+
+
 def test_a_policy_has_limits():
     assert faults_of(f'@id("a") @description("{"a" * RULE_BYTES}") {RULE}') == [
         "policy.cedar:1: a rule has at most 16384 bytes: write several"
