@@ -3,7 +3,7 @@
 import pytest
 
 from delegation.core.trust import Effect
-from delegation.errors import ConfigError, Layer, PolicyDenied, Reason
+from delegation.errors import Layer, PolicyDenied, Reason
 from delegation.policy.port import Action, Consent, Denial, Obligation, ObligationKind, Permit, StepUp
 from support.policies import ADA, PERMIT, PLANNER, WORKER, call, policy_of, question, word
 
@@ -201,7 +201,7 @@ def test_a_rule_may_speak_of_approval_itself():
         "principal is Agent && resource is Tool && !(resource is UnlistedTool)",
         'resource in [Tool::"crm.read", Tool::"mail.send"]',
         'action in [Action::"grant", Action::"call"]',
-        "if context.local then true else context.agents.containsAll([principal, principal] == [principal] && true)",
+        'if context.local then false else context.agents.contains("spiffe://example.org/worker")',
         'context.agents.containsAny(["x", "spiffe://example.org/worker"])',
         "context has callsLeft && context.callsLeft == 2",
         'context["taskCalls"] * 2 == 6',
@@ -213,10 +213,6 @@ def test_a_rule_may_speak_of_approval_itself():
 )
 def test_an_expression_means_what_it_means_to_cedar(condition):
     text = f'@id("r") permit (principal, action == Action::"call", resource) when {{ {condition} }};'
-    if "containsAll([principal" in condition:  # does not type-check: shows that the others do
-        with pytest.raises(ConfigError):
-            policy_of(text)
-        return
     asked = question("mail.send", purpose='refund *17 "ü', task_calls=3, calls_left=2)
     assert decide(text, asked) == Permit()
     assert word(decide(text.replace("when", "unless"), asked)) == "deny"
