@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 
 from delegation.core.attest import open_binding, open_bundle, open_feed_entry, open_offer
+from delegation.core.conditions import budget
 from delegation.core.revocation import RevocationKind, RevocationState, revocation_key
 from delegation.core.scope import any_call
 from delegation.errors import BadProof, BadStatement, Conflict, NotFound, Reason, Revoked
@@ -229,3 +230,19 @@ def test_what_a_column_says_does_not_make_the_service_vouch_for_a_key(postgres, 
         delivered = parse_token(worker.work.get(timeout=DEADLINE_SECONDS)).frames[-1].payload
         assert delivered == child.leaf.payload
         assert worker.work.empty()
+
+
+@pytest.mark.spec("A-12", "A-14")
+def test_a_budget_is_not_overspent_by_a_hundred_callers_at_both(at):
+    refund = any_call("billing", "refund", budget("amount", 100))
+    tools = at(0, "tool/billing"), at(1, "tool/billing")
+    for _ in range(2):
+        task = at(0).grant(refund)
+        siblings = [at(n % 2).hand_off(task, f"agent/sibling-{n}") for n in range(4)]
+        questions = [siblings[n % 4].question("billing", "refund", {"amount": 7.01}) for n in range(100)]
+        decisions = at_once(*(partial(tools[n % 2].decide_question, each) for n, each in enumerate(questions)))
+        assert sum(decision.refusal is None for decision in decisions) == 14
+        assert {each.refusal.reason for each in decisions if each.refusal} == {Reason.BUDGET_EXCEEDED}
+        for place in (0, 1):
+            refused = tools[place].decide(task, "billing", "refund", {"amount": 1.87}).refusal
+            assert refused.parent == "1.86 of 100 in sum"
