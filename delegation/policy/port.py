@@ -152,3 +152,16 @@ class Policy(Protocol):
         To a question with `approved` there is never a `StepUp`.
         """
         ...
+
+
+class RemotePolicy(Protocol):
+    """Rules that somebody else decides by: asked before a decision is written, about what was known then."""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of where it is asked, 32 bytes."""
+        ...
+
+    async def ask(self, question: PolicyQuestion) -> Verdict:
+        """Have it decide, in bounded time. Raises nothing: a failure is a `Denial`."""
+        ...

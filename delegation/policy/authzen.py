@@ -1,0 +1,132 @@
+"""Asking a remote decision point (OPA, Cerbos, Topaz, …) by AuthZEN 1.0, instead of deciding by rules.
+
+Over HTTPS, in bounded time and size, with no redirect, no proxy from the environment and no cookies. Whatever is not
+a clear answer is a denial. The decision point sees the arguments of calls: it is the operator's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+from delegation.errors import ConfigError
+from delegation.policy.authzen_messages import (
+    DECISION_POINT,
+    BadAnswerError,
+    NotExactError,
+    request_of,
+    verdict_of,
+)
+from delegation.policy.port import Denial, PolicyQuestion, Verdict
+
+MAX_ANSWER_BYTES: Final = 64 * 1024
+TIMEOUT_MS: Final = 500
+_OK: Final = 200
+
+
+class AuthZenPolicy:
+    """A decision point. It keeps connections: close it, or use it as a context."""
+
+    def __init__(
+        self, evaluation_url: str, *, ca: Path | None = None, token: str = "", timeout_ms: int = TIMEOUT_MS
+    ) -> None:
+        """Make a client.
+
+        Args:
+            evaluation_url: its Access Evaluation endpoint, `https://…/access/v1/evaluation`.
+            ca: PEM file of the CA certificates of the decision point; None: those that this machine trusts.
+            token: a bearer token to show it; empty: none.
+            timeout_ms: how long one question may take, from connecting to the last byte.
+
+        Raises:
+            ConfigError: the URL or the file cannot be used, or the extra is not installed.
+        """
+        _check(evaluation_url)
+        self._url = evaluation_url
+        self._timeout_s = timeout_ms / 1000
+        self._headers = {
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "content-type": "application/json",
+        }
+        if token:
+            self._headers["authorization"] = f"Bearer {token}"
+        self._client = _client(ca, self._timeout_s)
+
+    def __repr__(self) -> str:
+        return f"AuthZenPolicy({self._url})"
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the URL, 32 bytes: its rules are not known here."""
+        return hashlib.sha256(self._url.encode()).digest()
+
+    async def __aenter__(self) -> Self:
+        """Use it as a context."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def ask(self, question: PolicyQuestion) -> Verdict:
+        """Have it decide; as `RemotePolicy.ask`."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return verdict_of(await self._answer(request_of(question)))
+        except TimeoutError:
+            return _denied(f"did not answer within {self._timeout_s:g} s")
+        except NotExactError as error:
+            return Denial((DECISION_POINT,), str(error))
+        except BadAnswerError as error:
+            return _denied(f"gave an answer that {error}")
+        except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
+            return _denied(f"could not be asked ({type(error).__name__})")
+
+    async def _answer(self, content: bytes) -> bytes:
+        answer = b""
+        async with self._client.stream("POST", self._url, content=content, headers=self._headers) as response:
+            if response.status_code != _OK:
+                raise BadAnswerError(f"has status {response.status_code}")
+            async for piece in response.aiter_raw():
+                answer += piece
+                if len(answer) > MAX_ANSWER_BYTES:
+                    raise BadAnswerError("is too large")
+        return answer
+
+
+def _denied(what: str) -> Denial:
+    return Denial((DECISION_POINT,), f"the decision point {what}")
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "https" and parts.hostname and parts.port != 0
+    except ValueError:
+        usable, parts = False, urlsplit("")
+    if not usable or parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable():
+        raise ConfigError("a decision point has an https:// URL, without user and fragment")
+
+
+def _client(ca: Path | None, timeout_s: float) -> Any:
+    try:
+        import httpx2
+    except ImportError:
+        raise ConfigError("a decision point needs the extra authzen: pip install 'delegation-chain[authzen]'") from None
+    try:
+        tls = ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError):
+        raise ConfigError(f"{ca} holds no CA certificates: give them as PEM") from None
+    return httpx2.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, timeout=timeout_s)

@@ -1,0 +1,218 @@
+"""A remote decision point over real HTTPS: it decides, and whatever else it does is a denial."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from certificates import TestCa
+from delegation.errors import ConfigError
+from delegation.policy.authzen import MAX_ANSWER_BYTES, AuthZenPolicy
+from delegation.policy.port import Action, Denial, Obligation, ObligationKind, Permit
+from support.policies import WORKER, call, question
+
+
+class DecisionPoint(ThreadingHTTPServer):
+    """Forbids refunds above 50, as a small AuthZEN server; or answers what it is told to."""
+
+    daemon_threads = True
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"https://localhost:{self.server_port}/access/v1/evaluation"
+        self.asked: list[tuple[str, dict[str, str], dict[str, object]]] = []
+        self.answer: tuple[int, dict[str, str], bytes] | None = None
+        self.hold = threading.Event()
+        self.hold.set()
+
+    def handle_error(self, *_: object) -> None:
+        pass  # who asked has given up
+
+    def decide(self, request) -> bytes:
+        amount = request["context"].get("arguments", {}).get("amount", 0)
+        return json.dumps({"decision": amount <= 50}).encode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: DecisionPoint
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}, request))
+        self.server.hold.wait(30)
+        status, headers, content = self.server.answer or (200, {}, self.server.decide(request))
+        self.send_response(status)
+        for name, value in {"content-length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder, ca = tmp_path_factory.mktemp("authzen"), TestCa.create()
+    leaf = ca.issue(dns=("localhost",))
+    (folder / "ca.pem").write_bytes(ca.pem)
+    (folder / "server.pem").write_bytes(leaf.certificate + leaf.key)
+    return folder
+
+
+@pytest.fixture
+def point(files) -> Iterator[DecisionPoint]:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(files / "server.pem")
+    server = DecisionPoint(tls)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.hold.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+async def ask(point, files, asked=None, *, timeout_ms=10_000, **options):
+    async with AuthZenPolicy(point.url, ca=files / "ca.pem", timeout_ms=timeout_ms, **options) as policy:
+        return await policy.ask(asked or question("mail.send"))
+
+
+async def test_it_permits_and_forbids(point, files):
+    async with AuthZenPolicy(point.url, ca=files / "ca.pem", timeout_ms=10_000) as policy:
+        assert await policy.ask(call("billing.refund", {"amount": Decimal("49.5")})) == Permit()
+        assert await policy.ask(call("billing.refund", {"amount": 51})) == Denial(
+            ("authzen",), "the decision point forbids it"
+        )
+
+
+async def test_it_is_told_who_what_and_the_rest(point, files):
+    arguments = {"amount": Decimal("49.5"), "to": ["a", {"b": None}]}
+    asked = call("billing.refund", arguments, task_labels=frozenset({"personal"}), budgets_left={"amount": "70.5"})
+    await ask(point, files, asked, token="t0ken")
+    ((path, headers, request),) = point.asked
+    assert path == "/access/v1/evaluation"
+    assert (headers["authorization"], headers["content-type"]) == ("Bearer t0ken", "application/json")
+    assert (request["subject"]["type"], request["subject"]["id"]) == ("agent", WORKER)
+    assert request["action"] == {"name": "call"}
+    assert (request["resource"]["type"], request["resource"]["id"]) == ("tool", "billing.refund")
+    assert sorted(request["resource"]["properties"]["effects"]) == ["spends", "write"]
+    context = request["context"]
+    assert (context["taskLabels"], context["budgetsLeft"]) == (["personal"], {"amount": "70.5"})
+    assert context["arguments"] == {"amount": 49.5, "to": ["a", {"b": None}]}
+
+
+async def test_a_grant_has_a_scope_and_no_arguments(point, files):
+    await ask(point, files, question("web.get", action=Action.GRANT, scope=frozenset({"web.get"})))
+    ((_, _, request),) = point.asked
+    assert request["resource"]["type"] == "unlisted_tool"
+    assert request["context"]["scope"] == ["web.get"]
+    assert "arguments" not in request["context"]
+
+
+async def test_obligations_that_are_known_come_back(point, files):
+    point.answer = 200, {}, b'{"decision": true, "context": {"obligations": ["redact", "notify"], "reason": "x"}}'
+    kinds = [ObligationKind.NOTIFY, ObligationKind.REDACT]
+    assert await ask(point, files) == Permit(tuple(Obligation(kind, "authzen") for kind in kinds))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"decision": true, "context": {"obligations": ["encrypt"]}}', "demands something that is not known here"),
+        (b'{"decision": true, "context": {"obligations": [1]}}', "demands something that is not known here"),
+        (b'{"decision": true, "context": {"obligations": "notify"}}', "demands something that is not known here"),
+        (b'{"decision": true, "context": []}', "demands something that is not known here"),
+        (b'{"decision": "true"}', "gave an answer that has no decision"),
+        (b'{"decision": 1}', "gave an answer that has no decision"),
+        (b'{"decision": null}', "gave an answer that has no decision"),
+        (b'{"allowed": true}', "gave an answer that has no decision"),
+        (b"[true]", "gave an answer that has no decision"),
+        (b'{"decision": false, "decision": true}', "gave an answer that says one thing twice"),
+        (b"secret words", "gave an answer that is not JSON"),
+        (b"\xff", "gave an answer that is not JSON"),
+        (b"", "gave an answer that is not JSON"),
+        (b"[" * 60_000, "gave an answer that is not JSON"),
+        (b'{"decision": true}' + b" " * MAX_ANSWER_BYTES, "gave an answer that is too large"),
+    ],
+)
+async def test_what_is_no_clear_answer_is_a_denial(point, files, content, words):
+    point.answer = 200, {}, content
+    assert await ask(point, files) == Denial(("authzen",), f"the decision point {words}")
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 307, 400, 401, 403, 500, 503])
+async def test_another_status_is_a_denial_and_no_redirect_is_followed(point, files, status):
+    content = b"" if status == 204 else b'{"decision": true}'
+    point.answer = status, {"location": point.url}, content
+    assert await ask(point, files) == Denial(
+        ("authzen",), f"the decision point gave an answer that has status {status}"
+    )
+    assert len(point.asked) == 1
+
+
+async def test_a_compressed_answer_is_not_unpacked(point, files):
+    point.answer = 200, {"content-encoding": "gzip"}, b'\x1f\x8b{"decision": true}'
+    assert isinstance(await ask(point, files), Denial)
+
+
+async def test_an_answer_that_does_not_come_in_time_is_a_denial(point, files):
+    point.hold.clear()
+    assert await ask(point, files, timeout_ms=50) == Denial(
+        ("authzen",), "the decision point did not answer within 0.05 s"
+    )
+
+
+async def test_nobody_there_is_a_denial(point, files):
+    point.shutdown()
+    point.server_close()
+    verdict = await ask(point, files)
+    assert isinstance(verdict, Denial)
+    assert verdict.detail.startswith("the decision point could not be asked (")
+
+
+async def test_a_certificate_of_somebody_else_is_a_denial(point, files, tmp_path):
+    (tmp_path / "ca.pem").write_bytes(TestCa.create().pem)
+    verdict = await ask(point, tmp_path)
+    assert isinstance(verdict, Denial)
+    assert point.asked == []
+
+
+async def test_proxies_of_the_environment_are_not_used(point, files, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    assert await ask(point, files) == Permit()
+
+
+async def test_a_number_that_json_does_not_hold_is_a_denial(point, files):
+    verdict = await ask(point, files, call("billing.refund", {"amount": Decimal("0.1000000000000000000000001")}))
+    assert verdict == Denial(("authzen",), "an argument is a number that JSON does not hold exactly")
+    assert point.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://pdp.example/x", "https://", "https://u:p@pdp.example/x", "https://pdp.example/#x", "https://a:b/"],
+)
+def test_only_https_is_asked(url):
+    with pytest.raises(ConfigError, match="https://"):
+        AuthZenPolicy(url)
+
+
+def test_the_token_is_not_shown(files):
+    policy = AuthZenPolicy("https://pdp.example/access/v1/evaluation", ca=files / "ca.pem", token="t0ken")
+    assert repr(policy) == "AuthZenPolicy(https://pdp.example/access/v1/evaluation)"
+    assert len(policy.digest) == 32
+
+
+def test_a_ca_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="holds no CA certificates"):
+        AuthZenPolicy("https://pdp.example/", ca=tmp_path / "none.pem")
