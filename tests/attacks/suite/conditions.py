@@ -1,4 +1,4 @@
-"""Conditions that a child loosens or leaves out; and calls that need one, which nobody permits yet.
+"""Conditions that a child loosens or leaves out; and calls that overrun one, by siblings and at once.
 
 The call under which a loosened condition is presented is one of another tool, which has none: so narrowing alone can
 refuse it.
@@ -6,6 +6,7 @@ refuse it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from attacks.suite import writer as w
@@ -143,7 +144,7 @@ def known() -> Iterator[Twin]:
         yield Twin(f"{name} on a tool that is not called", under(refunds(condition), 1))
 
 
-# -- what needs state that is not there yet: everything is refused, so nothing overruns it
+# -- what needs state: a verifier that has none permits nothing; the service counts, over siblings and at once
 
 
 def overrun() -> Iterator[Attempt]:
@@ -156,43 +157,94 @@ def overrun() -> Iterator[Attempt]:
     for name, amount in spends.items():
         for links in (1, 2, 3):
             recipe = under(refunds(w.budget("amount", "50")), links, call=("billing", "refund", {"amount": amount}))
-            yield Attempt(f"{name}, {links} links", Reason.CONDITION_UNMET, recipe, 0)
+            yield stateless(f"{name}, {links} links", recipe)
     for name, condition in {"a sixth call": w.call_count(5), "a second call": w.call_count(1)}.items():
         for sibling in ("one", "other"):
             call = ("billing", "refund", {"amount": 5})
-            recipe = under(refunds(condition), 2, call=call, task=sibling)
-            yield Attempt(f"{name} by the {sibling} sibling", Reason.CONDITION_UNMET, recipe, 0)
+            yield stateless(f"{name} by the {sibling} sibling", under(refunds(condition), 2, call=call, task=sibling))
     added_by_leaf = under([refunds(), refunds(), refunds(BUDGET)], 3, call=("billing", "refund", {"amount": 5}))
-    yield Attempt("a budget that only the leaf has", Reason.CONDITION_UNMET, added_by_leaf, 2)
-    for siblings in (2, 8):
-        for name, condition in {"a budget": w.budget("amount", "50"), "a single call": w.call_count(1)}.items():
-            recipe = at_once(condition, siblings)
-            yield Attempt(f"{name}, by {siblings} siblings at once", Reason.CONDITION_UNMET, recipe, 0, online=True)
+    yield stateless("a budget that only the leaf has", added_by_leaf, 2)
+    yield from overrun_at_the_service()
 
 
-def at_once(condition: bytes, siblings: int) -> Recipe:
-    """Let siblings call all at once at the running service; whatever is permitted is too much."""
+def stateless(name: str, recipe: Recipe, link_index: int = 0) -> Attempt:
+    """A call that nobody without state may permit; the service may, once."""
+    return Attempt(name, Reason.CONDITION_UNMET, recipe, link_index, online=False)
+
+
+FIFTY, ONCE = w.budget("amount", "50"), w.call_count(1)
+
+
+def overrun_at_the_service() -> Iterator[Attempt]:
+    spent, counted = Reason.BUDGET_EXCEEDED, Reason.CALLS_EXHAUSTED
+    attempts = {
+        "two siblings": (spent, spending(FIFTY, siblings=2, each=[30], fit=1)),
+        "eight siblings": (spent, spending(FIFTY, siblings=8, each=[40], fit=1)),
+        "many small calls of siblings": (spent, spending(FIFTY, siblings=10, each=[0.6] * 10, fit=83)),
+        "a hundred calls of one agent": (spent, spending(FIFTY, siblings=1, each=[0.51] * 100, fit=98)),
+        "a cent too much": (spent, spending(FIFTY, siblings=2, each=[25, 0.01], fit=3)),
+        "siblings of a single call": (counted, spending(ONCE, siblings=8, each=[1], fit=1)),
+        "a single call, repeated": (counted, spending(ONCE, siblings=1, each=[1] * 8, fit=1)),
+        "agents below one another": (spent, spending(FIFTY, siblings=3, each=[20], fit=2, below=True)),
+    }
+    for name, (reason, recipe) in attempts.items():
+        yield Attempt(f"{name}, at once", reason, recipe, 0, online=True)
+
+
+def spending(
+    condition: bytes,
+    *,
+    siblings: int,
+    each: Sequence[float],
+    fit: int | None,
+    below: bool = False,
+) -> Recipe:
+    """Let siblings, or agents one below another, call all at once at the running service.
+
+    Args:
+        condition: of the grant, and of each link.
+        siblings: how many agents.
+        each: what each of them spends, call by call.
+        fit: how many calls may be permitted: if they are no more, a refusal is raised; None: all must be.
+        below: whether each agent is below the one before.
+    """
 
     def recipe(world: World) -> Request:
-        root = service(world).chain("root", scope=refunds(condition))
-        arguments = {"amount": 40}
-        calls = [
-            world.call(world.chain(f"root -> sibling-{n}", scope=refunds(condition)), "billing", "refund", arguments)
-            for n in range(siblings)
+        task = f"a task that spends {next(_spending)}"
+        root = service(world).chain("root", scope=refunds(condition), task=task)
+        names = [
+            " -> ".join(["root", *(f"agent-{n}" for n in range(number + 1))]) if below else f"root -> sibling-{number}"
+            for number in range(siblings)
         ]
+        chains = [world.chain(name, scope=refunds(condition), task=task) for name in names]
+        calls = [world.call(made, "billing", "refund", {"amount": amount}) for made in chains for amount in each]
 
         def send() -> None:
-            together([lambda call=call: decide(world, call) for call in calls], permitted=0)
+            together(
+                [lambda call=call: decide(world, call) for call in calls],
+                permitted=len(calls) - 1 if fit is None else fit,
+            )
 
         return Request("service", root.payloads[0], send)
 
     return recipe
 
 
+_spending = itertools.count()
+
+
 def within() -> Iterator[Twin]:
     for links in (1, 2, 3):
         call = ("billing", "refund", {"amount": 50})
         yield Twin(f"the same refund without a budget, {links} links", under(refunds(), links, call=call))
+    everything = {
+        "two siblings that share a budget": spending(FIFTY, siblings=2, each=[25], fit=None),
+        "many small calls of siblings": spending(FIFTY, siblings=10, each=[0.5] * 10, fit=None),
+        "a single call": spending(ONCE, siblings=1, each=[50], fit=None),
+        "agents below one another": spending(FIFTY, siblings=3, each=[16.66], fit=None, below=True),
+    }
+    for name, recipe in everything.items():
+        yield Twin(f"{name}, within it", recipe, online=True)
 
 
 CLASSES = (

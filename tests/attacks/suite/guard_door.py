@@ -10,13 +10,17 @@ from typing import Any
 from attacks.suite.calls import Call, Moment, Presented
 from attacks.suite.doors import feed_of, in_order
 from attacks.suite.worlds import KernelWorld
+from delegation.core.arguments import Arguments
 from delegation.core.attest import catalogue_digest, open_batch, sign_bundle, sign_feed_entry
+from delegation.core.authorize import authorize
 from delegation.core.codec import decode_proof, encode_catalogue, split_proof
 from delegation.core.codec.canonical import check_name
 from delegation.core.keys import SigningKey
-from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyState
-from delegation.errors import Malformed, ServiceUnavailable
-from delegation.wire.authorization import CallToDecide
+from delegation.core.revocation import RevocationState
+from delegation.core.trust import Catalogue, CatalogueTool, Effect, KeyState, TrustBundle
+from delegation.core.verify import Verifier
+from delegation.errors import Malformed, Refused, ServiceUnavailable
+from delegation.wire.authorization import CallToDecide, Decision
 from delegation.wire.trust import TrustDocuments
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.guard import Guard
@@ -47,10 +51,15 @@ class _Stream:
 
 
 class _Service:
-    """All that a guard needs that asks nobody: documents, and somebody who takes its records."""
+    """All that a guard needs that decides by itself: documents, and somebody who takes its records.
 
-    def __init__(self, documents: TrustDocuments) -> None:
+    Asked about a condition it has no state, and refuses as whoever has none (A-2).
+    """
+
+    def __init__(self, documents: TrustDocuments, trust: TrustBundle, clock: list[int]) -> None:
         self._documents = documents
+        self._verifier = Verifier(trust)
+        self._clock = clock
 
     def fetch(self) -> TrustDocuments:
         return self._documents
@@ -62,7 +71,14 @@ class _Service:
         pass
 
     def authorize(self, call: CallToDecide) -> Any:
-        raise ServiceUnavailable("this guard is alone")
+        now_ms, nothing = self._clock[0], RevocationState.nothing_revoked()
+        chain = self._verifier.verify(call.token, now_ms=now_ms, revocations=nothing, require_receipt=False)
+        try:
+            arguments = Arguments.parse(call.arguments_json)
+            authorize(chain, audience=call.audience, tool=call.tool, arguments=arguments)
+        except Refused as refused:
+            return Decision(bytes(16), now_ms, refused)
+        raise ServiceUnavailable("this guard has everything that it needs to decide by itself")
 
     async def authorize_async(self, call: CallToDecide) -> Any:
         return self.authorize(call)
@@ -121,7 +137,7 @@ class GuardDoor:
         said = moment.trust
         named = {"issued_at_ms": said.issued_at_ms, "expires_at_ms": said.expires_at_ms, "federated": said.federated}
         trust = bundle(*keys, catalogue_digest=catalogue_digest(self._catalogue), **named)
-        service = _Service(TrustDocuments(sign_bundle(trust, ROOT), encode_catalogue(self._catalogue)))
+        service = _Service(TrustDocuments(sign_bundle(trust, ROOT), encode_catalogue(self._catalogue)), trust, clock)
         feeds = {name: _Stream(replace(moment, revoked=gone), signer) for name, signer, gone in moment.followed}
         ports = GuardPorts(service, _Stream(moment), service, service, federated=feeds)
         guard = Guard(audience, ports, trust_root=ROOT.public, sources=sources, max_waiting=100_000)
