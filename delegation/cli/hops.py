@@ -12,7 +12,7 @@ from enum import StrEnum
 from delegation.core.chain import Link, UnverifiedChain, VerifiedChain
 from delegation.core.codec import decode_binding, decode_link, decode_receipt, parse_link
 from delegation.core.keys import Purpose, link_id, signing_input
-from delegation.core.lineage import RecordedLink
+from delegation.core.lineage import ConditionUse, RecordedLink
 from delegation.core.narrowing import narrower, taken_away
 from delegation.core.statement import SignedStatement, StatementKind
 from delegation.errors import Refused
@@ -47,6 +47,7 @@ class Hop:
         recorded_at_ms: When the service recorded it, or None.
         revoked: Whether it, or a link before it, is known to be revoked.
         owner: The person or team that answers for its holder; empty if that is not known here.
+        uses: What was used of its counts and budgets, where that is known.
     """
 
     index: int
@@ -60,6 +61,7 @@ class Hop:
     recorded_at_ms: int | None = None
     revoked: bool = False
     owner: str = ""
+    uses: tuple[ConditionUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def hops_of_records(links: Iterable[RecordedLink]) -> tuple[Hop, ...]:
         link = decode_link(parse_link(record.payload), record.payload)
         parent = hops.get(record.parent_link_id or b"")
         standing = Standing.UNKNOWN if record.index else Standing.AUTHENTICATED
-        hops[record.link_id] = _hop(
+        hop = _hop(
             record.index,
             record.link_id,
             link,
@@ -124,6 +126,7 @@ def hops_of_records(links: Iterable[RecordedLink]) -> tuple[Hop, ...]:
             revoked=record.revoked,
             owner=record.owner,
         )
+        hops[record.link_id] = replace(hop, uses=record.uses)
     return tuple(hops.values())
 
 

@@ -6,8 +6,10 @@ Values only. They were judged when they were recorded; nothing is decided from t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from delegation.core.chain import Principal, TraceIds
+from delegation.core.usage import remaining
 from delegation.errors import Refused
 
 
@@ -35,6 +37,27 @@ class RecordedTask:
     completed_by: str = ""
 
 
+class ConditionUse(NamedTuple):
+    """What was used of one condition of a link, by its holder and all below it.
+
+    Attributes:
+        audience, tool: what is called.
+        argument: whose values are summed; empty where calls are counted.
+        used, maximum: exact, in decimal normal form.
+    """
+
+    audience: str
+    tool: str
+    argument: str
+    used: str
+    maximum: str
+
+    @property
+    def remaining(self) -> str:
+        """What may still be used, in decimal normal form; a link above may have less. Raises `Malformed`."""
+        return remaining(self.used, self.maximum)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedLink:
     """A link as it was recorded.
@@ -47,6 +70,7 @@ class RecordedLink:
         recorded_at_ms: when the service recorded it.
         revoked: whether it, or a link before it, is revoked.
         owner: the person or team that answers for its holder; empty if that is not known.
+        uses: of its counts and budgets, while its task goes on.
     """
 
     link_id: bytes
@@ -57,6 +81,7 @@ class RecordedLink:
     recorded_at_ms: int
     revoked: bool
     owner: str = ""
+    uses: tuple[ConditionUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

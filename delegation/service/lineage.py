@@ -6,14 +6,16 @@ operator all. What a caller may not see does not exist for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from delegation.core.chain import Principal, PrincipalBasis, TraceIds
 from delegation.core.codec import add_statements, decode_statement
-from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink, RecordedTask
+from delegation.core.lineage import CallExplanation, ConditionUse, RecordedCall, RecordedLink, RecordedTask
 from delegation.errors import NotFound, PermissionDenied, Reason, refusal
 from delegation.identity.port import Caller, Role
+from delegation.service.condition_uses import has_uses, scope_of, uses_of
 from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
 from delegation.service.owners import Owners
@@ -139,7 +141,22 @@ class Lineage:
     async def _links(self, task: TaskRecord, links: Sequence[LinkRecord]) -> tuple[RecordedLink, ...]:
         revoked = revoked_links(task, links, self._feed.state)
         owners = {agent: await self._owners.owner(agent) for agent in {link.holder_agent for link in links}}
-        return tuple(_link(link, revoked=link.link_id in revoked, owner=owners[link.holder_agent]) for link in links)
+        uses = await self._uses(task, links)
+        return tuple(
+            replace(
+                _link(link, revoked=link.link_id in revoked, owner=owners[link.holder_agent]),
+                uses=uses.get(link.link_id, ()),
+            )
+            for link in links
+        )
+
+    async def _uses(self, task: TaskRecord, links: Sequence[LinkRecord]) -> Mapping[bytes, tuple[ConditionUse, ...]]:
+        """Give what was used of links' conditions; nothing for a task that is over, whose sums are not kept."""
+        if task.completed_ms is not None or task.expires_ms <= self._now_ms():
+            return {}
+        scopes = [(link, scope) for link in links if has_uses(scope := scope_of(link))]
+        used = await self._storage.usage(task.task_id) if scopes else ()
+        return {link.link_id: uses_of(link, scope, used) for link, scope in scopes}
 
     async def _calls(self, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
         outcomes = await self._storage.outcomes([record.call_id for record in records if record.allowed])

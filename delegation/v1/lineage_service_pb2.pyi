@@ -85,6 +85,7 @@ class RecordedLink(_message.Message):
     RECORDED_AT_MS_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    USES_FIELD_NUMBER: _builtins.int
     link_id: _builtins.bytes
     """Its link id (32 bytes)."""
     parent_link_id: _builtins.bytes
@@ -103,6 +104,10 @@ class RecordedLink(_message.Message):
     def link(self) -> _chain_pb2.SignedLink:
         """The link as it was signed."""
 
+    @_builtins.property
+    def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionUse]:
+        """What was used of its counts and budgets, by its holder and all below it, while its task goes on."""
+
     def __init__(
         self,
         *,
@@ -113,14 +118,53 @@ class RecordedLink(_message.Message):
         recorded_at_ms: _builtins.int = ...,
         revoked: _builtins.bool = ...,
         owner: _builtins.str = ...,
+        uses: _abc.Iterable[Global___ConditionUse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["link", b"link"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "link", b"link", "link_id", b"link_id", "owner", b"owner", "parent_link_id", b"parent_link_id", "recorded_at_ms", b"recorded_at_ms", "revoked", b"revoked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "link", b"link", "link_id", b"link_id", "owner", b"owner", "parent_link_id", b"parent_link_id", "recorded_at_ms", b"recorded_at_ms", "revoked", b"revoked", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordedLink: _TypeAlias = RecordedLink  # noqa: Y015
+
+@_typing.final
+class ConditionUse(_message.Message):
+    """What was used of one condition of a link."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    TOOL_FIELD_NUMBER: _builtins.int
+    ARGUMENT_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    audience: _builtins.str
+    """The audience that serves the tool."""
+    tool: _builtins.str
+    """The tool."""
+    argument: _builtins.str
+    """The argument whose values are summed; empty where calls are counted."""
+    used: _builtins.str
+    """What was used, in decimal normal form."""
+    maximum: _builtins.str
+    """What may be used in all, in decimal normal form."""
+    def __init__(
+        self,
+        *,
+        audience: _builtins.str = ...,
+        tool: _builtins.str = ...,
+        argument: _builtins.str = ...,
+        used: _builtins.str = ...,
+        maximum: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argument", b"argument", "audience", b"audience", "maximum", b"maximum", "tool", b"tool", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConditionUse: _TypeAlias = ConditionUse  # noqa: Y015
 
 @_typing.final
 class Call(_message.Message):

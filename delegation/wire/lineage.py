@@ -8,7 +8,7 @@ from typing import Final
 
 from delegation.core import limits
 from delegation.core.chain import Principal, PrincipalBasis
-from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink, RecordedTask
+from delegation.core.lineage import CallExplanation, ConditionUse, RecordedCall, RecordedLink, RecordedTask
 from delegation.errors import InvalidRequest
 from delegation.v1 import chain_pb2
 from delegation.v1 import lineage_service_pb2 as pb
@@ -217,6 +217,7 @@ def _link_message(link: RecordedLink) -> pb.RecordedLink:
         recorded_at_ms=link.recorded_at_ms,
         revoked=link.revoked,
         owner=link.owner,
+        uses=(pb.ConditionUse(**use._asdict()) for use in link.uses),
     )
 
 
@@ -230,6 +231,7 @@ def _read_link(message: pb.RecordedLink) -> RecordedLink:
         recorded_at_ms=message.recorded_at_ms,
         revoked=message.revoked,
         owner=message.owner,
+        uses=tuple(ConditionUse(use.audience, use.tool, use.argument, use.used, use.maximum) for use in message.uses),
     )
 
 

@@ -204,3 +204,23 @@ def test_a_grant_that_is_renewed_or_issued_anew_refills_nothing(planner, billing
     refused = ask(billing, planner.hand_off(new, "agent/child"), 21).refusal
     assert (refused.reason, refused.parent) == (Reason.BUDGET_EXCEEDED, "20 of 50 in sum")
     assert ask(billing, new, 20).refusal is None
+
+
+# -- what remains is seen
+
+
+def test_whoever_sees_a_task_sees_what_each_link_has_used_and_what_remains(planner, billing):
+    task = planner.grant(refunds(at_most_calls(3), budget("amount", 50)))
+    child = planner.hand_off(task, "agent/child", scope=Scope(refunds(at_most_calls(2), budget("amount", 40))))
+    other = planner.hand_off(task, "agent/other")
+    for holding, amount in ((child, 10), (other, 5.5)):
+        assert ask(billing, holding, amount).refusal is None
+    _, links = planner.task(task.task_id)
+    seen = {link.link_id: [(use.argument, use.used, use.remaining) for use in link.uses] for link in links}
+    assert seen == {
+        task.leaf.link_id: [("", "2", "1"), ("amount", "15.5", "34.5")],
+        child.leaf.link_id: [("", "1", "1"), ("amount", "10", "30")],
+        other.leaf.link_id: [("", "1", "2"), ("amount", "5.5", "44.5")],
+    }
+    planner.complete(task)
+    assert not any(link.uses for link in planner.task(task.task_id)[1])

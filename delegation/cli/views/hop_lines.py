@@ -32,8 +32,8 @@ def hop_lines(hop: Hop, now_ms: int, *, whole_ids: bool = False) -> list[Line]:
     if whole_ids:
         lines.append(Line(Text(hop.link_id.hex(), "quiet")))
     if hop.index == 0:
-        return [*lines, *may_lines(hop.link.scope), _depth(hop)]
-    return [*lines, *_taken_lines(hop)]
+        return [*lines, *may_lines(hop.link.scope), *_use_lines(hop), _depth(hop)]
+    return [*lines, *_taken_lines(hop), *_use_lines(hop)]
 
 
 def may_lines(scope: Scope) -> list[Line]:
@@ -51,6 +51,16 @@ def may_lines(scope: Scope) -> list[Line]:
 def refused_line(mark: str, error: Refused) -> Line:
     """Say in red why something is refused."""
     return Line(Text.assemble((f"{mark} ", "refused"), (_said(str(error)), "refused")), hang=2)
+
+
+def _use_lines(hop: Hop) -> list[Line]:
+    """Say what was used of the hop's counts and budgets, by its holder and all below it."""
+    lines = []
+    for use in hop.uses[:_MOST_LINES]:
+        what = f"{use.argument} of {use.audience}.{use.tool}" if use.argument else f"calls of {use.audience}.{use.tool}"
+        text = Text.assemble(("used ", "label"), f"{visible(use.used)} of {visible(use.maximum)} ", _said(what))
+        lines.append(Line(text, hang=5))
+    return lines + _more(len(hop.uses))
 
 
 def _holder(hop: Hop) -> Line:

@@ -55,6 +55,7 @@ def plain_hop(hop: Hop) -> dict[str, Any]:
         "remaining_depth": link.remaining_depth,
         "scope": scope_to_plain(link.scope),
         "taken_away": list(hop.taken),
+        "uses": [use._asdict() for use in hop.uses],
         "grew": plain_refusal(hop.grew) if hop.grew else None,
         "recorded_at_ms": hop.recorded_at_ms,
         "revoked": hop.revoked,

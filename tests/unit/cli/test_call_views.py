@@ -13,7 +13,7 @@ from delegation.cli.views.reasons import MEANING
 from delegation.cli.views.task_table import print_tasks
 from delegation.cli.views.task_tree import print_task
 from delegation.core.chain import Principal, PrincipalBasis, TraceIds
-from delegation.core.lineage import RecordedCall, RecordedLink, RecordedTask
+from delegation.core.lineage import ConditionUse, RecordedCall, RecordedLink, RecordedTask
 from delegation.core.scope import Scope
 from delegation.errors import Reason, refusal
 from support.chains import NOW_MS, READ, SCOPE, agent, chain, some_bytes
@@ -96,6 +96,15 @@ def test_in_a_pipe_a_call_is_a_line(capsys):
         "ok",
     ]
     assert second.endswith("tool_not_permitted at link 1")
+
+
+def test_what_was_used_of_a_hops_conditions_is_said_on_it(screen):
+    uses = (ConditionUse("billing", "refund", "", "2", "3"), ConditionUse("billing", "refund", "amount", "15.5", "50"))
+    hops = hops_of_records([replace(RECORDS[0], uses=uses), *RECORDS[1:]])
+    text = screen(print_task, TASK, hops, [], NOW_MS)
+    assert "used 2 of 3 calls of billing.refund" in text
+    assert "used 15.5 of 50 amount of billing.refund" in text
+    assert [use.remaining for use in hops[0].uses] == ["1", "34.5"]
 
 
 def test_a_task_is_a_tree_with_its_calls_where_they_were_made(screen):
