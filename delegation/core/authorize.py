@@ -57,25 +57,26 @@ def authorize(
                 steps = Steps()
     try:
         for index in range(index, len(links)):  # noqa: B020 - it goes on where the plan ends
-            capability = _capability(links[index].link.scope, pair)
-            if capability.conditions and conditions != "elsewhere":
-                raise refusal(Reason.CONDITION_UNMET, field=".".join(pair))
-            _require_permitted(capability, values, defaults, steps)
+            _require_permitted(links[index].link.scope, pair, values, defaults, steps, conditions=conditions)
     except Refused as error:
         raise error.at(index) from None
 
 
-def _capability(scope: Scope, pair: tuple[str, str]) -> Capability:
+def _require_permitted(
+    scope: Scope,
+    pair: tuple[str, str],
+    values: Mapping[str, Value],
+    defaults: Mapping[str, Value],
+    steps: Steps,
+    *,
+    conditions: str,
+) -> None:
     capability = scope.by_pair.get(pair)
     if capability is None:
         name = ".".join(pair)
         raise refusal(Reason.TOOL_NOT_PERMITTED, field=name, parent=_tools(scope), child=name)
-    return capability
-
-
-def _require_permitted(
-    capability: Capability, values: Mapping[str, Value], defaults: Mapping[str, Value], steps: Steps
-) -> None:
+    if capability.conditions and conditions != "elsewhere":
+        raise refusal(Reason.CONDITION_UNMET, field=".".join(pair))
     permitted = capability.arguments
     if permitted is None:
         return

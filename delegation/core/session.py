@@ -85,8 +85,8 @@ class TaskSession:
             raise refusal(Reason.SESSION_FULL, detail=f"a task calls at most {limits.SESSION_TOOLS} different tools")
         effects = {**self.effects, **{effect: _again(self.effects.get(effect), call) for effect in tool.effects}}
         tools = {**self.tools, name: _again(self.tools.get(name), call)}
-        after = replace(self, effects=effects, tools=tools, calls=call, version=self.version + 1)
-        return after.labelled(tool.labels)
+        after = TaskSession(self.labels, effects, tools, call, self.denials, self.version + 1)
+        return after if tool.labels <= self.labels else after.labelled(tool.labels)
 
     def after_denial(self) -> TaskSession:
         """Give what this is once a call was refused: one more denial, and nothing else."""

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from delegation.core import limits
@@ -23,6 +24,9 @@ CALLS: Final = ""
 """In place of an argument's name, where calls are counted: no argument has it."""
 
 NOTHING_USED: Final = "0"
+
+_KEYS: Final = 4096
+"""Keys that are remembered: one call asks for each several times."""
 
 _SUM_CHARACTERS: Final = 2 * limits.DECIMAL_CHARACTERS
 """A sum has no more digits before the point than its maximum, and no more after it than one of its amounts."""
@@ -53,13 +57,18 @@ class Demand(NamedTuple):
     @property
     def key(self) -> bytes:
         """Give 32 bytes that no other sum has."""
-        words = (self.account, self.audience.encode(), self.tool.encode(), self.argument.encode())
-        return hashlib.sha256(b"".join(len(word).to_bytes(4, "big") + word for word in words)).digest()
+        return _key(self.account, self.audience, self.tool, self.argument)
 
     @property
     def is_of_calls(self) -> bool:
         """Whether calls are counted, and not an argument's values summed."""
         return self.argument == CALLS
+
+
+@lru_cache(maxsize=_KEYS)
+def _key(account: bytes, *names: str) -> bytes:
+    words = (account, *(name.encode() for name in names))
+    return hashlib.sha256(b"".join(len(word).to_bytes(4, "big") + word for word in words)).digest()
 
 
 def has_conditions(chain: VerifiedChain, audience: str, tool: str) -> bool:

@@ -206,7 +206,9 @@ class Sessions:
         if entries:
             text = json.dumps(entries, separators=(",", ":"))
             self._new_reservations.append((call_id, task_id, text, False, step.expires_ms + REVOCATION_KEPT_MS))
-        state.change(replace(verdict.session, version=state.session.version + 1))
+        version = state.session.version + 1
+        after_call = verdict.session
+        state.change(after_call if after_call.version == version else replace(after_call, version=version))
         for agent in step.agents:
             for label in verdict.labels:
                 if self._labels[agent].get(label, 0) < step.labels_until_ms:
