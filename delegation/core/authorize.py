@@ -69,7 +69,7 @@ def _require_permitted(
     defaults: Mapping[str, Value],
     steps: Steps,
     *,
-    conditions: str,
+    conditions: str = "refuse",
 ) -> None:
     capability = scope.by_pair.get(pair)
     if capability is None:
