@@ -66,7 +66,7 @@ def test_rpcs_are_timed_by_method_and_status(measured):
 
 def test_writes_are_timed_by_kind(measured):
     kinds = {attributes[names.OPERATION]: point.count for attributes, point in measured.points(names.WRITE_DURATION)}
-    assert kinds["Decide"] == 4
+    assert kinds["DecideInSession"] == 4
     assert {"AddGrant", "RecordDecisions", "CompleteTask"} <= kinds.keys()
 
 
