@@ -9,6 +9,7 @@ from typing import Final
 from cryptography import x509
 
 from delegation.app.doctor.finding import Finding, from_error, ok, problem, warning
+from delegation.app.doctor.signing_keys import check_signing_keys
 from delegation.app.key_files import read_root_public
 from delegation.app.key_store import open_key_store
 from delegation.app.trust_reload import ReloadingTrust
@@ -36,6 +37,7 @@ def check_keys(config: ServerConfig, facts: DatabaseFacts | None, now_ms: Callab
         yield from_error("keys", error)
         return
     yield ok("keys", "the service's keys open, and the trust bundle lists them")
+    yield from check_signing_keys(bundle, store, now_ms=now_ms())
     left_ms = bundle.expires_at_ms - now_ms()
     found = f"version {bundle.version}, good for another {lasting(left_ms)}"
     if facts is not None and facts.bundle_version > bundle.version:
