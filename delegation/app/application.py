@@ -161,7 +161,8 @@ class Application:
         self.tls = tls = await sources.start(changed)
         door = Door(sources.authenticator(tls.material), _allowance(config))
         door.tokens = sources.tokens
-        readiness = Readiness(storage, feed)
+        in_use = parts.trust.in_use
+        readiness = Readiness(storage, feed, lambda: in_use.lacking)
         server = Server(
             handlers(
                 config,

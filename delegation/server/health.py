@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NoReturn
 
 import grpc
 from grpc_health.v1 import health, health_pb2
 
+from delegation.core.trust import KeyPurpose
 from delegation.telemetry import Gauges, names
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 _HEARD_SECONDS: Final = 0.5
+
+_NEED: Final = {
+    KeyPurpose.GRANT: frozenset({"delegation.v1.DelegationService"}),
+    # Without it nobody hears of revocations from here: guards must follow another replica.
+    KeyPurpose.STATEMENT: frozenset(
+        {health.OVERALL_HEALTH, "delegation.v1.DelegationService", "delegation.v1.TrustService"}
+    ),
+}
+"""What is of no use without a key of a purpose: services, and the server as a whole."""
+
+
+def out_of_use(lacking: Iterable[KeyPurpose]) -> frozenset[str]:
+    """Give the services, and the server by its empty name, that are of no use without some keys."""
+    return frozenset[str]().union(*(_NEED.get(purpose, ()) for purpose in lacking))
 
 
 class Health(health.aio.HealthServicer):  # type: ignore[misc, name-defined] # stubs lack it
@@ -25,11 +40,11 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc, name-defined] # s
         self._ready = False
         self._gauges = Gauges({names.READY: lambda: float(self._ready)})
 
-    async def tell(self, services: Sequence[str], *, ready: bool) -> None:
-        """Say whether these services, and the server, are ready."""
-        self._ready = ready
+    async def tell(self, services: Sequence[str], *, ready: bool, but: Collection[str] = ()) -> None:
+        """Say whether these services, and the server, are ready, but for some by name: those are not."""
+        self._ready = ready and health.OVERALL_HEALTH not in but
         for name in (health.OVERALL_HEALTH, *services):
-            await self.set(name, _SERVING if ready else _NOT_SERVING)
+            await self.set(name, _SERVING if ready and name not in but else _NOT_SERVING)
 
     async def leave(self) -> None:
         """Say that nothing is ready, for good; each watch ends when it has told so."""
