@@ -21,7 +21,7 @@ from delegation.core import limits
 from delegation.core.codec import decode_bundle, decode_statement, encode_catalogue, encode_statement
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import TrustBundle, TrustedKey
-from delegation.errors import ConfigError, Conflict, Refused, StorageError
+from delegation.errors import ConfigError, Conflict, DelegationError, Refused, StorageError
 from delegation.server.catalogue_file import load_catalogue
 from delegation.server.config import ServerConfig
 from delegation.service.trust import OTHER_CATALOGUE, Signers, TrustInUse, check_trust, trust_of, without_key
@@ -78,10 +78,12 @@ class ReloadingTrust:
 
     def document(self) -> TrustDocument:
         """Read the bundle and the catalogue from their files, unverified. Raises `ConfigError`."""
+        return TrustDocument(read_bundle(self._config.keys_directory), self._read_catalogue())
+
+    def _read_catalogue(self) -> bytes:
         file = self._config.catalogue
         catalogue = load_catalogue(file) if file is not None else None
-        encoded = encode_catalogue(catalogue) if catalogue is not None and catalogue.tools else b""
-        return TrustDocument(read_bundle(self._config.keys_directory), encoded)
+        return encode_catalogue(catalogue) if catalogue is not None and catalogue.tools else b""
 
     async def start(self, storage: Storage) -> None:
         """Take the newest bundle that this database has seen, and keep there what is in use.
@@ -117,6 +119,8 @@ class ReloadingTrust:
                 await step(storage)
             except (ConfigError, StorageError) as error:
                 wrong = wrong or str(error)
+            except Exception as error:  # noqa: BLE001 - the other steps may have the bundle that matters
+                log_unexpected("following the trust bundle", error)
         if wrong and wrong != self._said:  # once for as long as the same is wrong
             _LOG.warning("trust bundle, keys or catalogue cannot be used as they are", why=wrong)
         self._said = wrong
@@ -125,14 +129,26 @@ class ReloadingTrust:
         stamp = self._stamp_now()
         if stamp == self._stamp:
             return
-        found, trust = self.document(), self.in_use.trust
+        trust = self.in_use.trust
+        catalogue, unread = self._catalogue_at_hand()
+        found = TrustDocument(read_bundle(self._config.keys_directory), catalogue)
         if _version(found.statement) < trust.bundle.version:
             # Another replica was told first, and the database has what is in use; but a key may have come.
             found = TrustDocument(trust.statement, trust.catalogue_bytes)
-        wrong = await self._use(found)
+        wrong = f"{unread} {await self._use(found)}".strip()
         await self._keep(storage)
         _require(not wrong, wrong)
         self._stamp = stamp
+
+    def _catalogue_at_hand(self) -> tuple[bytes, str]:
+        """Read the catalogue, and say what is wrong with its file: then it is the one in use, and the bundle counts."""
+        try:
+            return self._read_catalogue(), ""
+        except DelegationError as error:
+            return self.in_use.trust.catalogue_bytes, str(error)
+        except Exception as error:  # noqa: BLE001 - no catalogue may keep a compromise from counting
+            log_unexpected("reading the catalogue", error)
+            return self.in_use.trust.catalogue_bytes, "the catalogue cannot be read"
 
     async def _look_at_database(self, storage: Storage) -> None:
         newer = await self._newer_kept(storage)
