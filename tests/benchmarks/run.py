@@ -31,7 +31,7 @@ GROUPS: Final = {
     "guard": ("bench_guard", "Guard, deciding in process"),
     "imports": ("bench_imports", "Importing"),
     "service": ("bench_service", "Service"),
-    "postgres": ("bench_postgres", "Service on PostgreSQL"),
+    "postgres": ("bench_postgres", "Service on PostgreSQL, one replica and two"),
     "feed": ("bench_feed", "Revocation feed"),
     "completions": ("bench_completions", "Many completions"),
     "mcp": ("bench_mcp", "MCP over stdio"),
