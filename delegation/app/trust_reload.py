@@ -32,7 +32,7 @@ from delegation.storage.records import DocumentRecord
 
 LOOK_EVERY_SECONDS: Final = 2.0
 OPEN_WITHIN_SECONDS: Final = 5.0
-_BUNDLE: Final = "trust_bundle"
+BUNDLE_DOCUMENT: Final = "trust_bundle"
 _CATALOGUE: Final = "catalogue"
 _LOG: Final = structlog.get_logger("delegation")
 _Stamp = tuple[tuple[int, int, int], ...]
@@ -168,7 +168,7 @@ class ReloadingTrust:
 
     async def _newer_kept(self, storage: Storage) -> TrustDocument | None:
         """Give the bundle of the database if it is newer than the one in use."""
-        kept = await storage.document(_BUNDLE)
+        kept = await storage.document(BUNDLE_DOCUMENT)
         if kept is None or kept.version <= self.in_use.trust.bundle.version:
             return None
         catalogue = await storage.document(_CATALOGUE, kept.version)
@@ -228,7 +228,9 @@ class ReloadingTrust:
         try:
             if trust.is_whole:
                 await storage.put_document(DocumentRecord(_CATALOGUE, version, trust.catalogue_bytes, now_ms))
-            await storage.put_document(DocumentRecord(_BUNDLE, version, encode_statement(trust.statement), now_ms))
+            await storage.put_document(
+                DocumentRecord(BUNDLE_DOCUMENT, version, encode_statement(trust.statement), now_ms)
+            )
         except Conflict:
             raise ConfigError(
                 f"the trust bundle, version {version}, is not newer than one that this database has seen:"

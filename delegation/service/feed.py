@@ -48,13 +48,19 @@ class RevocationFeed:
     """Follows the database's feed; tells what is revoked and who has to know."""
 
     def __init__(
-        self, storage: Storage, signer: Signer, *, now_ms: Clock, heartbeat_ms: int = DEFAULT_HEARTBEAT_MS
+        self,
+        storage: Storage,
+        signer: Signer,
+        *,
+        now_ms: Clock,
+        forgetting_ms: Clock | None = None,
+        heartbeat_ms: int = DEFAULT_HEARTBEAT_MS,
     ) -> None:
         self.state = RevocationState()
         self._storage = storage
         self._signer = signer
         self._now_ms = now_ms
-        self._forgetting_ms = ForgettingClock(now_ms)
+        self._forgetting_ms = forgetting_ms or ForgettingClock(now_ms)
         self._heartbeat_seconds = heartbeat_ms / 1000
         self._stored = StoredFeed(storage)
         self._loading = asyncio.Lock()
