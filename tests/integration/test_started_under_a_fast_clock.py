@@ -24,7 +24,7 @@ def test_what_was_revoked_stays_revoked(tmp_path, what_was_known):
         task, over = planner.grant(READ), planner.grant(READ)
         planner.complete(over)
         known = tmp_path / FILE
-        until(known.exists, "the time is kept")
+        until(known.exists)
     assert abs(KnownTime(tmp_path).read() - system_ms()) < MARGIN_MS
     if what_was_known == "is gone":
         known.unlink()
