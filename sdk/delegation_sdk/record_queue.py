@@ -104,8 +104,8 @@ class RecordQueue:
         if self.pending >= self._capacity:
             raise refusal(Reason.RECORD_BACKLOG)
 
-    def append(self, record: DecisionRecord, token: bytes) -> None:
-        """Add a record, with the token it was decided on if that was verified.
+    def append(self, record: DecisionRecord, token: bytes) -> int:
+        """Add a record, with the token it was decided on if that was verified; tell how many there have been with it.
 
         Denials leave half of the room to permissions: anybody can cause one, and nobody shall stop others by it.
 
@@ -119,6 +119,7 @@ class RecordQueue:
                 raise refusal(Reason.RECORD_BACKLOG)
             self._waiting.append(_Waiting(encoded, record.chain_digest, token))
             self._pending += 1
+            return self.acknowledged + self._pending
 
     def take(self) -> Shipment | None:
         """Give the batch to be sent: the same one until it is acknowledged; None if nothing waits."""
