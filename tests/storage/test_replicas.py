@@ -275,7 +275,7 @@ async def test_upkeep_by_both_at_once_forgets_each_thing_once(replicas):
 
 
 async def test_a_statement_that_takes_too_long_is_given_up_with_an_error(url):
-    storage = PostgresStorage(PostgresServer(url, statement_timeout_ms=200))
+    storage = PostgresStorage(PostgresServer(url, statement_timeout_ms=1_000))
     await storage.open()
     blocking = await asyncpg.connect(url)
     await blocking.execute("BEGIN; LOCK TABLE calls")
