@@ -7,11 +7,11 @@ reason. Plans are made of verified links and kept with them; that of a longer ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from delegation.core.arguments import Value
 from delegation.core.constraints import Constraint, IntegerRange, OneOf, Steps, SubPath
 from delegation.core.constraints.family import STEP_CHARACTERS
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Refused
 

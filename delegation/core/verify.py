@@ -26,7 +26,6 @@ agent ids of holders without a binding stay the delegator's assertion (`Verified
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from delegation.core import limits
 from delegation.core.attest import open_binding, open_receipt
@@ -44,6 +43,7 @@ from delegation.core.codec import (
 from delegation.core.constraints import Steps
 from delegation.core.federation import FederatedDomain, FollowedFeeds, not_followed
 from delegation.core.keys import Purpose, link_id, signing_input, verify
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.narrowing import narrower
 from delegation.core.prefix_cache import PrefixCache
 from delegation.core.rests_on import link_keys, revocation_keys

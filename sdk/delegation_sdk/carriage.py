@@ -10,9 +10,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from delegation.core import limits
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import InvalidRequest, Reason, refusal
 
 CHAIN_METADATA: Final = "delegation-chain-bin"

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Generator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Union
 
+from delegation.core.named_tuple import NamedTuple
 from delegation_sdk.authorized_call import AuthorizedCall
 
 if TYPE_CHECKING:

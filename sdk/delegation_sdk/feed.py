@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from delegation.core import limits
 from delegation.core.attest import open_feed_entry
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.revocation import FeedEntry, RevocationState, require_not_ahead
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, KeyState

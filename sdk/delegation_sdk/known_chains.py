@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core import limits
 from delegation.core.chain import VerifiedChain
+from delegation.core.named_tuple import NamedTuple
 
 Bindings = Mapping[tuple[bytes, str], int]
 _SWEPT_EVERY_MS: Final = 60_000

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core import limits
 from delegation.core.attest import sign_batch
 from delegation.core.codec import encode_record
 from delegation.core.keys import Signer
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.records import GENESIS, DecisionRecord
 from delegation.core.statement import SignedStatement
 from delegation.errors import Reason, refusal

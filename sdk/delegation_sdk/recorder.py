@@ -11,11 +11,12 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from itertools import groupby, takewhile
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from delegation.core.attest import sign_outcome
 from delegation.core.codec import decode_outcome, encode_outcome
 from delegation.core.keys import Signer, SigningKey
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.statement import SignedStatement
 from delegation.errors import DelegationError, Malformed, Reason, Refused, ServiceUnavailable, refusal

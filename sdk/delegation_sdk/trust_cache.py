@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core import limits
 from delegation.core.codec import decode_statement, encode_statement
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.statement import SignedStatement
 from delegation.errors import ConfigError, Refused
 

@@ -7,12 +7,13 @@ library, which also tells where each link ends: the verifier's cache is keyed by
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core import limits
 from delegation.core.chain import Frame, SignedLink, UnverifiedChain
 from delegation.core.codec.canonical import encode
 from delegation.core.codec.statements import decode_statement, statement_to_message
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.statement import SignedStatement, StatementKind
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import STRINGS, Domain
 from delegation.core.constraints.family import STEP_CHARACTERS, Steps, typed
 from delegation.core.constraints.regex_grammar import weight_of
 from delegation.core.constraints.words import ROOM, in_words
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 MAX_MEM: Final = 1 << 20
