@@ -218,12 +218,13 @@ class Estate:
                 return False
             return bool(answer.status == HealthCheckResponse.SERVING)
 
-    def profile(self) -> Path:
-        """Write the profile of who may do everything, to the first replica, for the SDK."""
-        path = self.directory / "profile.toml"
+    def profile(self, *ports: int) -> Path:
+        """Write the profile of who may do everything, for the SDK: to all replicas, or to these ports."""
+        ports = ports or tuple(replica.port for replica in self.replicas)
+        path = self.directory / f"profile-{'-'.join(map(str, ports))}.toml"
         root = (self.directory / "root" / "root.pub").read_text().strip()
-        target = f"127.0.0.1:{self.replicas[0].port}"
-        files = 'ca = "ca/ca.pem"\ncertificate = "client.pem"\nkey = "client.key"'
+        target = ",".join(f"127.0.0.1:{port}" for port in ports)
+        files = 'ca = "ca/ca.pem"\ncertificate = "client.pem"\nkey = "client.key"\nserver_name = "localhost"'
         path.write_text(f'target = "{target}"\n{files}\ntrust_root = "{root}"\n')
         return path
 

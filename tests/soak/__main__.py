@@ -27,6 +27,7 @@ from soak.watched import look_at
 
 ROOT = Path(__file__).parents[2]
 SCRATCH = ROOT / "build" / "soak"
+PROGRAM = Path(__file__).with_name("tool.py")
 CATALOGUE = """
 [[tool]]
 audience = "files"
@@ -55,7 +56,7 @@ class Tool:
         self.complaints: list[str] = []
         self._took_s: list[float] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "soak.tool", str(profile)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, str(PROGRAM), str(profile)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -75,6 +76,8 @@ class Tool:
             self.process.wait()
         self._reader.join()
         self.process.stdout.close()
+        if self.process.returncode:
+            self.complaints.append(f"its process ended with {self.process.returncode}")
 
     def _read(self) -> None:
         for line in self.process.stdout:
@@ -97,7 +100,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         with Load(made.connecting(), each=1, pause_s=options.pause, lifetime_ms=LIFETIME_MS) as load:
             with _tool(made) as tool:
                 samples = list(_samples(made, load, tool, options))
-                complaints = list(tool.complaints)
             load.rest()
         with made.connected() as auditor:
             book = load.book.without(Kind.REVOKE)  # what has expired is forgotten
@@ -106,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ended = made.replicas[0].stop()
     (SCRATCH / "samples.json").write_text(json.dumps([_plain(sample) for sample in samples]))
     grown = growth(samples)
-    wrong = [f"a guard complained: {each}" for each in sorted(set(complaints))]
+    wrong = [f"a guard complained: {each}" for each in sorted(set(tool.complaints))]
     wrong += [] if ended == 0 else [f"the service ended with {ended}"]
     wrong += ["writes were lost or entered twice"] if tally.lost or tally.twice else []
     print(tally)
