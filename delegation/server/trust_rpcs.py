@@ -35,8 +35,7 @@ class TrustRpcs:
         self, caller: Caller, message: pb.WatchRevocationsRequest
     ) -> AsyncIterator[pb.WatchRevocationsResponse]:
         """Stream the feed."""
-        del caller
-        async for entry in self._feed.watch(message.after_position):
+        async for entry in self._feed.watch(message.after_position, caller_id=caller.id):
             yield wire.feed_entry_message(entry)
 
     async def RegisterAgent(self, caller: Caller, message: pb.RegisterAgentRequest) -> pb.RegisterAgentResponse:

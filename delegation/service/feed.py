@@ -8,8 +8,11 @@ one piece; nothing is queued for it.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from itertools import islice, takewhile
+from operator import itemgetter
 from typing import Final, NoReturn
 
 import structlog
@@ -22,6 +25,7 @@ from delegation.errors import StorageError
 from delegation.service.feed_pieces import Piece, StoredFeed
 from delegation.service.forgetting_clock import ForgettingClock
 from delegation.service.ids import Clock
+from delegation.service.turns import Turns
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage
 from delegation.storage.records import RevocationRecord
@@ -38,6 +42,9 @@ GATHER_MS_EACH: Final = 0.4
 completions a second must not wake everybody for each. The first after a pause is told at once."""
 
 _RECENT: Final = 20_000
+MEMORY_PIECE: Final = 1_024
+"""Pieces from memory end at each multiple of this position, so that they are small, and the same for many."""
+
 _LOADED_AT_ONCE: Final = 2_000
 _RETRY_SECONDS: Final = 0.5
 _SWEEP_BEATS: Final = 30
@@ -63,6 +70,7 @@ class RevocationFeed:
         self._forgetting_ms = forgetting_ms or ForgettingClock(now_ms)
         self._heartbeat_seconds = heartbeat_ms / 1000
         self._stored = StoredFeed(storage)
+        self._turns = Turns()
         self._loading = asyncio.Lock()
         self._loads = 0
         self._reading: asyncio.Task[None] | None = None
@@ -71,6 +79,7 @@ class RevocationFeed:
         self._recent: deque[tuple[int, Revocation]] = deque(maxlen=_RECENT)
         self._recent_from = 0
         self._published = 0
+        self._published_before = 0
         self._signed: dict[tuple[int, int], tuple[int, SignedStatement]] = {}
         self._latest_ms = 0
         self._news = asyncio.Event()
@@ -109,8 +118,14 @@ class RevocationFeed:
         while self.position < position:
             await self._load()
 
-    async def watch(self, after_position: int) -> AsyncGenerator[SignedStatement]:
+    async def watch(self, after_position: int, *, caller_id: str = "") -> AsyncGenerator[SignedStatement]:
         """Yield signed pieces for one watcher, for ever: what it lacks, then deltas and heartbeats.
+
+        Those who catch up take turns, caller by caller: it is work, and nobody shall wait for all of them.
+
+        Args:
+            after_position: what the watcher has.
+            caller_id: whose watcher it is.
 
         Raises:
             StorageError: the database cannot be read, or has gone back.
@@ -119,16 +134,16 @@ class RevocationFeed:
             self._lose()
         self._watchers += 1
         try:
-            async for statement in self._pieces(after_position):
+            async for statement in self._pieces(after_position, caller_id):
                 yield statement
         finally:
             self._watchers -= 1
 
-    async def _pieces(self, after_position: int) -> AsyncIterator[SignedStatement]:
+    async def _pieces(self, after_position: int, caller_id: str) -> AsyncIterator[SignedStatement]:
         # Its first piece is signed anew: what it heard last may be younger than a piece made for others.
         position, told_ms = after_position, self._time()
         if position == 0 or position > self._published:
-            async for piece in self._stored.pieces(0, self._forgetting_ms()):
+            async for piece in self._stored.pieces(0, self._forgetting_ms(), lambda: self._turns.take(caller_id)):
                 position, told_ms = piece.to_position, self._time()
                 yield self._signed_piece(piece, told_ms, snapshot=True)
         elif position == self._published:
@@ -136,12 +151,17 @@ class RevocationFeed:
         while True:
             news = self._news
             while position < self._published:
+                if position != self._published_before:  # it is behind
+                    await self._turns.take(caller_id)
                 if position >= self._recent_from:
                     entry = self._missed(position)
                     position = entry.to_position
                     yield self._shared(entry, not_before_ms=told_ms)
                     continue
-                async for piece in self._stored.pieces(position, self._forgetting_ms()):  # it was away for long
+                # It was away for long.
+                async for piece in self._stored.pieces(
+                    position, self._forgetting_ms(), lambda: self._turns.take(caller_id)
+                ):
                     position, told_ms = piece.to_position, self._time()
                     yield self._signed_piece(piece, told_ms, snapshot=False)
             await news.wait()
@@ -256,21 +276,19 @@ class RevocationFeed:
             self._announce()
 
     def _wake(self) -> None:
-        self._published = self.position
+        if self._published < self.position:
+            self._published_before, self._published = self._published, self.position
         news, self._news = self._news, asyncio.Event()
         news.set()
 
     def _missed(self, after: int) -> FeedEntry:
-        """Give what a watcher lacks, from memory."""
-        upto = self._published
-        lacking: list[Revocation] = []
-        for position, revocation in reversed(self._recent):
-            if position <= after:
-                break
-            if position <= upto:
-                lacking.append(revocation)
-        lacking.reverse()
-        return FeedEntry(after, upto, self._time(), snapshot=False, more=False, revocations=tuple(lacking))
+        """Give what a watcher lacks, from memory: up to where all pieces end."""
+        start = bisect_right(self._recent, after, key=itemgetter(0))
+        following = self._recent[start][0] if start < len(self._recent) else self._published
+        upto = min(self._published, following + -following % MEMORY_PIECE)
+        known = takewhile(lambda each: each[0] <= upto, islice(self._recent, start, None))
+        lacking = tuple(revocation for _, revocation in known)
+        return FeedEntry(after, upto, self._time(), snapshot=False, more=False, revocations=lacking)
 
     def _signed_piece(self, piece: Piece, issued_at_ms: int, *, snapshot: bool) -> SignedStatement:
         more = snapshot and piece.more
