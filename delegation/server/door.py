@@ -20,11 +20,12 @@ from grpc.aio import ServicerContext
 
 from delegation import telemetry
 from delegation.errors import DelegationError, Overloaded, ServiceUnavailable, Unauthenticated
-from delegation.identity.port import Authenticator, Caller, Role, TokenAuthenticator
+from delegation.identity.port import Authenticator, Caller, Lasting, Role, TokenAuthenticator
 from delegation.server.caller_limits import CallerLimits, CallerShares, Share
 from delegation.server.incoming import Incoming
 from delegation.server.peer import authorization_of, peer_of
 from delegation.server.refusal_log import RefusalLog
+from delegation.server.stream_end import while_known
 from delegation.service.unexpected import log_unexpected
 from delegation.telemetry import Span, names
 from delegation.wire.errors import DETAILS_KEY, status_of
@@ -134,7 +135,7 @@ class Door:
         return call
 
     def watching(self, method: Method[Q], handler: Watching[Q, A]) -> Callable[[bytes, Context], Awaitable[None]]:
-        """Wrap a handler that streams answers until its client goes away."""
+        """Wrap a handler that streams answers until its client goes away, or is not known to be itself any more."""
 
         async def call(request: bytes, context: Context) -> None:
             caller: Caller | None = None
@@ -144,10 +145,12 @@ class Door:
                 self._watching.add(task)
                 try:
                     self._require_room(self._streams + 1, self._allowance.streams)
-                    caller = await self._caller(context)
+                    lasting = await self._lasting(context)
+                    caller = lasting.caller
                     with self._stream(), self._shares.stream(caller.id):
                         _require_role(caller, method)
-                        await _write(handler(caller, method.read(request)), context)
+                        async with while_known(lasting):
+                            await _write(handler(caller, method.read(request)), context)
                 except asyncio.CancelledError:
                     if not self._closing:
                         raise
@@ -177,12 +180,13 @@ class Door:
             with self._span(method.name, context) as span:
                 try:
                     self._require_room(self._streams + 1, self._allowance.streams)
-                    caller = await self._caller(context)
+                    lasting = await self._lasting(context)
+                    caller = lasting.caller
                     with self._stream(), self._shares.stream(caller.id) as share:
                         _require_role(caller, method)
                         await self._converse(
                             handler,
-                            caller,
+                            lasting,
                             Incoming(
                                 requests,
                                 window,
@@ -198,12 +202,15 @@ class Door:
         return call
 
     async def _converse(
-        self, handler: Conversing[Q, A], caller: Caller, incoming: Incoming[Q], context: Context
+        self, handler: Conversing[Q, A], lasting: Lasting, incoming: Incoming[Q], context: Context
     ) -> None:
         self._incoming.add(incoming)
+        # What was asked until then is answered; the client then connects again, with what it is known by now.
+        ending = asyncio.get_running_loop().call_later(lasting.seconds, incoming.end)
         try:
-            await _write(handler(caller, incoming), context, written=incoming.answered)
+            await _write(handler(lasting.caller, incoming), context, written=incoming.answered)
         finally:
+            ending.cancel()
             self._incoming.discard(incoming)
             incoming.over()
 
@@ -220,9 +227,11 @@ class Door:
         """
         caller: Caller | None = None
         try:
-            caller = await self._caller(context)
-            with self._shares.stream(caller.id):
-                yield
+            lasting = await self._lasting(context)
+            caller = lasting.caller
+            async with while_known(lasting):
+                with self._shares.stream(caller.id):
+                    yield
         except DelegationError as error:
             if unknown is not None and isinstance(error, Unauthenticated):
                 self._refusals.note(method, "", unknown.name, error)
@@ -236,6 +245,12 @@ class Door:
         if peer.certificate is not None or self.tokens is None:
             return self.authenticator.authenticate(peer)
         return await self.tokens.authenticate(authorization_of(context))
+
+    async def _lasting(self, context: Context) -> Lasting:
+        peer = peer_of(context)
+        if peer.certificate is not None or self.tokens is None:
+            return self.authenticator.lasting(peer)
+        return await self.tokens.lasting(authorization_of(context))
 
     def _require_room(self, taken: int, room: int) -> None:
         if self._closing:
