@@ -30,7 +30,7 @@ from delegation.telemetry import Span
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
-from delegation_sdk.driving import Blocking, Deciding, Wait, Wanted
+from delegation_sdk.driving import Blocking, Deciding, NewerTrust, Wait
 from delegation_sdk.federated_feeds import FederatedFeeds
 from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.known_chains import KnownChains
@@ -291,12 +291,12 @@ class Decider:
             raise
         return self._authorized(decision.call_id, chain, question.tool, used)
 
-    def _verified(self, question: Question, now_ms: int) -> Generator[Wanted, bool, VerifiedChain]:
+    def _verified(self, question: Question, now_ms: int) -> Generator[NewerTrust, bool, VerifiedChain]:
         """Verify the chain; if it is refused for a key that is not known here, once more by a newer bundle."""
         try:
             return self._verify(question, now_ms)
         except Refused as refused:
-            if not self._trust.may_lack(refused, question.carriage.token) or not (yield Wanted.NEWER_TRUST):
+            if not self._trust.may_lack(refused, question.carriage.token) or not (yield NewerTrust()):
                 raise
         return self._verify(question, now_ms)
 

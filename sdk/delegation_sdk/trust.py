@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from delegation.core.attest import open_bundle, open_catalogue
 from delegation.core.chain import VerifiedChain
 from delegation.core.codec import parse_token
 from delegation.core.federation import FollowedFeeds, not_followed
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.revocation import RevocationState
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, TrustBundle

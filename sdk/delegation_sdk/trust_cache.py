@@ -6,14 +6,16 @@ What is read is as unverified as what is fetched: the keeper checks both against
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from delegation.core import limits
 from delegation.core.codec import decode_statement, encode_statement
 from delegation.core.named_tuple import NamedTuple
 from delegation.core.statement import SignedStatement
 from delegation.errors import ConfigError, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE: Final = "trust-bundle"
 _LENGTH_BYTES: Final = 4
@@ -61,7 +63,9 @@ class TrustCache:
         Raises:
             ConfigError: It cannot be written.
         """
-        import tempfile  # loads much that tools without a cache do not need
+        # They load much that tools without a cache do not need.
+        import tempfile
+        from pathlib import Path
 
         statement = encode_statement(trust.bundle)
         content = len(statement).to_bytes(_LENGTH_BYTES, "big") + statement + trust.catalogue

@@ -9,8 +9,8 @@ from typing import Final
 from delegation.core import limits
 from delegation.errors import Reason, refusal
 
-_NORMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII)
-_TEXT: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"  # compiled when the first decimal text is met
+_NORMAL: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?"  # compiled when the first decimal is met
+_TEXT: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"
 _EXACT: Final = Context(prec=limits.DECIMAL_CHARACTERS, traps=[Inexact, InvalidOperation])
 _TOO_LONG: Final = 10**limits.DECIMAL_CHARACTERS
 Number = int | Decimal
@@ -22,7 +22,7 @@ def parse_decimal(text: str) -> Number:
     Raises:
         Malformed: FIELD_INVALID for anything else.
     """
-    if len(text) > limits.DECIMAL_CHARACTERS or text == "-0" or not _NORMAL.fullmatch(text):
+    if len(text) > limits.DECIMAL_CHARACTERS or text == "-0" or not re.fullmatch(_NORMAL, text, re.ASCII):
         raise refusal(Reason.FIELD_INVALID, detail="a number is not in decimal normal form")
     return Decimal(text) if "." in text else int(text)
 
