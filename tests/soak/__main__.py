@@ -24,6 +24,7 @@ from faults.estate import Estate, estate
 from faults.load import Load
 from soak.judge import LONG_ENOUGH_S, Sample, growth
 from soak.watched import look_at
+from support.postgres import running_postgres
 
 ROOT = Path(__file__).parents[2]
 SCRATCH = ROOT / "build" / "soak"
@@ -91,8 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run, and give the exit status."""
     options = _options(argv)
     SCRATCH.mkdir(parents=True, exist_ok=True)
-    database = None if options.database is None else f'url = "{options.database}"'
     with (
+        _database(options) as database,
         tempfile.TemporaryDirectory(dir=SCRATCH) as directory,
         estate(Path(directory), database=database, catalogue=CATALOGUE) as made,
     ):
@@ -152,6 +153,16 @@ def _plain(sample: Sample) -> dict[str, float]:
 
 
 @contextmanager
+def _database(options: argparse.Namespace) -> Iterator[str | None]:
+    """Give lines for the table `database` of the configuration; None for SQLite."""
+    if options.postgres:
+        with running_postgres(fsync=True) as cluster:
+            yield f'url = "{cluster.new_database()}"'
+    else:
+        yield None if options.database is None else f'url = "{options.database}"'
+
+
+@contextmanager
 def _tool(made: Estate) -> Iterator[Tool]:
     tool = Tool(made.profile())
     try:
@@ -166,6 +177,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--every", type=float, help="between two looks, in seconds; by default a sixtieth of it all")
     parser.add_argument("--pause", type=float, default=0.05, help="of each client between two writes, in seconds")
     parser.add_argument("--database", metavar="URL", help="of a PostgreSQL database; by default SQLite")
+    parser.add_argument("--postgres", action="store_true", help="start a PostgreSQL for it")
     return parser.parse_args(argv)
 
 
