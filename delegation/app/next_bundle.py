@@ -151,7 +151,7 @@ def _given_up_for_nothing(bundle: TrustBundle, purpose: KeyPurpose, unmade: Base
     why = str(unmade) if isinstance(unmade, ConfigError) else type(unmade).__name__
     return ConfigError(
         f"the key is given up from version {bundle.version} of the trust bundle on, but no {purpose} key could be made"
-        f" in its place ({why}): until `delegation keys rotate {purpose}` has worked, the service signs nothing with one"
+        f" in its place ({why}): until `delegation keys rotate {purpose}` works, the service signs nothing with one"
     )
 
 
