@@ -106,7 +106,8 @@ class FeedWatcher:
         self._stream: FeedStream | None = None
         self._refreshed_ms = 0
         self._said = ""
-        self._signed_by = b""
+        self._rests_on: frozenset[bytes] = frozenset()  # the keys that signed what is known
+        self._snapshot_by: frozenset[bytes] = frozenset()
         self._backoff = Backoff(sources.random)
         self._known = threading.Event()
         self._closing = threading.Event()
@@ -154,7 +155,7 @@ class FeedWatcher:
                 entry = open_feed_entry(kept.statement, self._trust(), now_ms=now_ms)
                 require_not_ahead(entry, now_ms)
                 self._state.apply(entry, monotonic_ms=min(kept.monotonic_ms or 0, since_ms) if known else since_ms)
-                self._signed_by = kept.statement.key_id
+                self._note_signer(kept.statement, entry)
         except Refused as refused:
             warn("the kept revocation feed is taken up to a piece that is refused: %s", refused)
         if latest_ms > now_ms:
@@ -172,7 +173,7 @@ class FeedWatcher:
         while not self._closing.is_set():
             try:
                 self._refreshed_ms = self._sources.monotonic_ms()
-                self._refresh_trust()
+                self._refresh()
                 self._follow()
             except DelegationError as error:
                 if isinstance(error, Refused):  # an entry that does not fit: begin anew with a snapshot
@@ -188,6 +189,13 @@ class FeedWatcher:
         if why != self._said and not self._closing.is_set():
             warn("revocation feed interrupted, trying again: %s", why)
             self._said = why
+
+    def _refresh(self) -> None:
+        """Fetch the trust bundle. One that cannot be kept counts all the same: no reason to go without a feed."""
+        try:
+            self._refresh_trust()
+        except ConfigError as error:
+            self._say(str(error))
 
     def _refresh_if_due(self) -> None:
         if self._sources.monotonic_ms() - self._refreshed_ms >= _REFRESH_MS:
@@ -223,10 +231,9 @@ class FeedWatcher:
         except Refused:
             self._state.interrupt()
             raise
-        if statement.key_id != self._signed_by:
-            self._forget_if_forged()
-            self._signed_by = statement.key_id
+        self._forget_if_forged()
         self._state.apply(entry, monotonic_ms=self._sources.monotonic_ms())
+        self._note_signer(statement, entry)
         self._backoff.reset()
         self._said = ""
         self._keep(statement, entry)
@@ -280,13 +287,25 @@ class FeedWatcher:
         except Refused:
             if self._trust().find(statement.key_id) is not None:
                 raise
-            self._refresh_trust()
+            self._refresh()
             entry = open_feed_entry(statement, self._trust(), now_ms=now_ms)
         require_not_ahead(entry, now_ms)
         return entry
 
+    def _note_signer(self, statement: SignedStatement, entry: FeedEntry) -> None:
+        """Remember whose word what is known rests on: a snapshot leaves nothing of what was known before it."""
+        signer = statement.key_id
+        if not entry.snapshot:
+            if signer not in self._rests_on:
+                self._rests_on |= {signer}
+            return
+        self._snapshot_by = self._snapshot_by | {signer} if entry.from_position else frozenset({signer})
+        if not entry.more:
+            self._rests_on = self._snapshot_by
+
     def _forget_if_forged(self) -> None:
-        """Forget everything if whoever signed it may have been a thief: what it left out, and how far it says it is."""
-        former = self._trust().find(self._signed_by)
-        if former is not None and former.state is KeyState.COMPROMISED:
+        """Forget everything if a signer of it may have been a thief: what he left out, and how far he said it is."""
+        signers = map(self._trust().find, self._rests_on | self._snapshot_by)
+        if any(signer is not None and signer.state is KeyState.COMPROMISED for signer in signers):
             self._state = RevocationState()
+            self._rests_on = self._snapshot_by = frozenset()

@@ -72,9 +72,23 @@ class TrustCache:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=f".{FILE}.", delete=False) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self._path)
+                try:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    Path(file.name).replace(self._path)
+                except OSError:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+            _sync(self._path.parent)
         except OSError as error:
             raise ConfigError(f"cannot write {self._path}: {error.strerror}; check its permissions") from None
+
+
+def _sync(directory: Path) -> None:
+    """Make the names in a directory durable: after a power loss the former bundle must not be back."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -12,7 +12,7 @@ from delegation.core.attest import sign_feed_entry
 from delegation.core.keys import SigningKey
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, revocation_key
 from delegation.core.trust import KeyPurpose, KeyState, TrustBundle, TrustedKey
-from delegation.errors import Refused, ServiceUnavailable
+from delegation.errors import ConfigError, Refused, ServiceUnavailable
 from delegation_sdk.feed import FeedWatcher
 
 TASK = bytes(16)
@@ -268,6 +268,38 @@ def test_what_a_compromised_key_has_signed_is_forgotten_with_its_position(watche
     wait_for_position(watcher, 3)
     with pytest.raises(Refused, match="task_ended"):
         watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
+
+
+@pytest.mark.spec("R-13")
+@pytest.mark.parametrize("position", [3, 1_000_000], ids=["that left something out", "that said too much"])
+def test_a_thief_is_not_believed_because_an_honest_piece_came_after_his(watcher, feed, clock, position):
+    honest = SigningKey(bytes(31) + b"\x07")
+    stolen = feed.keys[0]
+    feed.keys = (stolen, TrustedKey(KeyPurpose.STATEMENT, honest.public, 1))
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=position, snapshot=True))
+    wait_until_fresh(watcher, clock)
+    stream.say(feed.entry(since=3, until=3, key=honest))
+    if position != 3:
+        _, stream = feed.next_opening()
+    gone = stolen._replace(state=KeyState.COMPROMISED, compromised_at_ms=1)
+    feed.keys = (gone, feed.keys[1])
+    stream.say(feed.entry(since=3, until=3, key=honest))
+    after, stream = feed.next_opening()
+    assert after == 0
+    stream.say(feed.entry(since=0, until=3, snapshot=True, revoked=[TASK], key=honest))
+    wait_for_position(watcher, 3)
+    with pytest.raises(Refused, match="task_ended"):
+        watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
+
+
+def test_a_bundle_that_cannot_be_kept_is_no_reason_to_go_without_a_feed(watcher, feed, clock):
+    feed.trust_failures = [ConfigError("the disk is full")] * 3
+    _, stream = feed.next_opening()
+    stream.say(ServiceUnavailable("gone"))
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=1, snapshot=True))
+    wait_until_fresh(watcher, clock)
 
 
 @pytest.mark.spec("R-14")
