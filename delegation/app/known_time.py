@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from delegation.app.trust_reload import BUNDLE_DOCUMENT
+from delegation.app.pinned_root import BUNDLE_DOCUMENT
 from delegation.errors import ConfigError
 from delegation.private_files import write_private
 from delegation.service.forgetting_clock import ForgettingClock

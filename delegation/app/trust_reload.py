@@ -17,6 +17,7 @@ import structlog
 
 from delegation.app.key_files import BUNDLE_FILE, read_bundle
 from delegation.app.opened_keys import OpenedKeys
+from delegation.app.pinned_root import BUNDLE_DOCUMENT, require_root
 from delegation.core import limits
 from delegation.core.codec import decode_bundle, decode_statement, encode_catalogue, encode_statement
 from delegation.core.statement import SignedStatement
@@ -32,7 +33,6 @@ from delegation.storage.records import DocumentRecord
 
 LOOK_EVERY_SECONDS: Final = 2.0
 OPEN_WITHIN_SECONDS: Final = 5.0
-BUNDLE_DOCUMENT: Final = "trust_bundle"
 _CATALOGUE: Final = "catalogue"
 _LOG: Final = structlog.get_logger("delegation")
 _Stamp = tuple[tuple[int, int, int], ...]
@@ -64,6 +64,7 @@ class ReloadingTrust:
         self._look_now = asyncio.Event()
         self._stamp = self._stamp_now()
         self._said = ""
+        self._root_number = 1
         found = self.document()
         trust = check_trust(
             found.statement,
@@ -89,9 +90,11 @@ class ReloadingTrust:
         """Take the newest bundle that this database has seen, and keep there what is in use.
 
         Raises:
-            ConfigError: the database has another bundle of this version, or a newer one that cannot be used here.
+            ConfigError: the database has another bundle of this version, or a newer one that cannot be used here; or
+                it was served under another root.
             StorageError: the database cannot be used.
         """
+        self._root_number = await require_root(storage, self._root_key, now_ms=self._now_ms())
         await self._look_at_database(storage)
         await self._keep(storage)
 
@@ -168,10 +171,10 @@ class ReloadingTrust:
 
     async def _newer_kept(self, storage: Storage) -> TrustDocument | None:
         """Give the bundle of the database if it is newer than the one in use."""
-        kept = await storage.document(BUNDLE_DOCUMENT)
+        kept = await storage.document(self._kept_as(BUNDLE_DOCUMENT))
         if kept is None or kept.version <= self.in_use.trust.bundle.version:
             return None
-        catalogue = await storage.document(_CATALOGUE, kept.version)
+        catalogue = await storage.document(self._kept_as(_CATALOGUE), kept.version)
         try:
             statement = decode_statement(kept.content, limits.DOCUMENT_BYTES)
         except Refused:
@@ -227,15 +230,21 @@ class ReloadingTrust:
         version = trust.bundle.version
         try:
             if trust.is_whole:
-                await storage.put_document(DocumentRecord(_CATALOGUE, version, trust.catalogue_bytes, now_ms))
+                await storage.put_document(
+                    DocumentRecord(self._kept_as(_CATALOGUE), version, trust.catalogue_bytes, now_ms)
+                )
             await storage.put_document(
-                DocumentRecord(BUNDLE_DOCUMENT, version, encode_statement(trust.statement), now_ms)
+                DocumentRecord(self._kept_as(BUNDLE_DOCUMENT), version, encode_statement(trust.statement), now_ms)
             )
         except Conflict:
             raise ConfigError(
                 f"the trust bundle, version {version}, is not newer than one that this database has seen:"
                 " sign a new one with `delegation keys sign-bundle`, or use the database that belongs to it"
             ) from None
+
+    def _kept_as(self, kind: str) -> str:
+        """Name what is kept of one root's bundles; versions begin anew with another root."""
+        return kind if self._root_number == 1 else f"{kind}.{self._root_number}"
 
     def _stamp_now(self) -> _Stamp:
         """Tell one state of the files from another."""
