@@ -7,9 +7,12 @@ see the standard one, and a value shows no difference.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["NamedTuple"]
+__all__ = ["NamedTuple", "made"]
+
+made: Final = tuple.__new__
+"""Makes a value of all its fields, `made(Kind, (one, other))`, in half the time of a call of its kind: for decoders."""
 
 if TYPE_CHECKING:
     from typing import NamedTuple

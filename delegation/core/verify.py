@@ -43,7 +43,7 @@ from delegation.core.codec import (
 from delegation.core.constraints import Steps
 from delegation.core.federation import FederatedDomain, FollowedFeeds, not_followed
 from delegation.core.keys import Purpose, link_id, signing_input, verify
-from delegation.core.named_tuple import NamedTuple
+from delegation.core.named_tuple import NamedTuple, made
 from delegation.core.narrowing import narrower
 from delegation.core.prefix_cache import PrefixCache
 from delegation.core.rests_on import link_keys, revocation_keys
@@ -179,7 +179,7 @@ def _verify_frames(
             step_9_lifetime(link)
             if parent is not None:
                 step_10_no_wider(link, parent.link, steps)
-            parent = SignedLink(payload, signature, link_id(signed), link)
+            parent = made(SignedLink, (payload, signature, link_id(signed), link))
             links.append(parent)
             if end == for_siblings:
                 verified.append(_together(before, tuple(links), limits.EVALUATION_STEPS - steps.left))

@@ -13,7 +13,7 @@ from delegation.core import limits
 from delegation.core.chain import Frame, SignedLink, UnverifiedChain
 from delegation.core.codec.canonical import encode
 from delegation.core.codec.statements import decode_statement, statement_to_message
-from delegation.core.named_tuple import NamedTuple
+from delegation.core.named_tuple import NamedTuple, made
 from delegation.core.statement import SignedStatement, StatementKind
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
@@ -127,7 +127,7 @@ def _frame(token: bytes, start: int, end: int, index: int) -> Frame:
     if start < end and token[start] == _LINK and _end(token, start + 1) == payload_end:
         payload_start = _skip_varint(token, start + 1)
         if payload_start < payload_end and token[payload_end:signature] == _SIGNATURE:
-            return Frame(token[payload_start:payload_end], token[signature:end], end)
+            return made(Frame, (token[payload_start:payload_end], token[signature:end], end))
     raise refusal(Reason.MALFORMED, link_index=index)
 
 
