@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -37,7 +36,7 @@ async def with_free_ids(storage: Storage, batch: DecisionBatch, calls: Sequence[
             if await storage.call(kept_as) is not None:  # nobody but the guard can have foreseen its signature
                 kept_as = _made_of(batch.signed, call.call_id)
             _LOG.warning("a call id was taken by another call", call=call.call_id.hex(), kept_as=kept_as.hex())
-        free.append(replace(call, call_id=kept_as))
+        free.append(call._replace(call_id=kept_as))
     return free
 
 

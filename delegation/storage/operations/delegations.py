@@ -96,15 +96,18 @@ class AddHandoffs(InsertOperation["tuple[LinkRecord, ...]"]):
     links: Sequence[LinkRecord]
     fence: Fence | None
     idempotency: Idempotency | None
+    not_offered: Sequence[bytes] = ()
 
     def plan(self, transaction: Transaction) -> Insertion[tuple[LinkRecord, ...]]:
         """All links, and the response, are new."""
+        transaction.require_not_offered(self.not_offered)
         transaction.check(self.fence)
         rows = [(_ADD_LINK, LINKS.to_row(link)) for link in self.links]
         return Insertion(tuple(self.links), rows + _response_rows(self.idempotency))
 
     def apply(self, transaction: Transaction) -> tuple[LinkRecord, ...]:
         """Add what is missing; keep what is there."""
+        transaction.require_not_offered(self.not_offered)
         transaction.check(self.fence)
         kept = self.idempotency and _earlier(transaction, self.idempotency.key)
         if kept is None:

@@ -15,13 +15,19 @@ from delegation.storage.operations.operation import InsertOperation, Operation, 
 from delegation.storage.port import WriteRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from delegation.storage.statements import Statement
 
 
 class GroupTransaction(Transaction):
     """A transaction that a group shares."""
+
+    def insert_all(self, inserts: Mapping[Statement, Sequence[Row]]) -> bool:
+        """Insert for a group that is tried together; tell whether that stands."""
+        for statement, rows in inserts.items():
+            self.insert(statement, rows)
+        return True
 
     @abstractmethod
     def save(self) -> None:
@@ -52,11 +58,12 @@ def together(transaction: GroupTransaction, operations: Sequence[Operation[Any]]
         for place, operation in enumerate(operations):
             if isinstance(operation, InsertOperation):
                 results[place] = _planned(transaction, operation, inserts)
-        for statement, rows in inserts.items():
-            transaction.insert(statement, rows)
+        stands = transaction.insert_all(inserts)
     except Exception as error:
         if transaction.fails_all(error):
             raise
+        return None
+    if not stands:
         return None
     return [
         results[place] if place in results else alone(transaction, operation)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from delegation.errors import StorageError
 from delegation.storage import schema
-from delegation.storage.port import Fence, RevokedMeanwhileError
+from delegation.storage.port import Fence, OfferedError, RevokedMeanwhileError
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ _MOVE_HORIZON: Final = Statement(
     sa.update(schema.horizons).where(schema.horizons.c.of == "proofs").values(until_ms=sa.bindparam("until"))
 )
 
+_OFFERED: Final = Statement(
+    sa.select(schema.offers.c.offer_digest).where(schema.offers.c.offer_digest == sa.bindparam("offer_digest"))
+)
+
 
 class Lock(enum.IntEnum):
     """What a transaction keeps others from, until it ends."""
@@ -59,7 +63,7 @@ class Lock(enum.IntEnum):
     """Nobody else holds either lock."""
 
 
-class _Marks(NamedTuple):
+class Marks(NamedTuple):
     """How far things are, as a transaction has read it."""
 
     head: int
@@ -70,7 +74,7 @@ class Transaction(ABC):
     """What an operation sees of the open transaction."""
 
     def __init__(self) -> None:
-        self._marks: _Marks | None = None
+        self._marks: Marks | None = None
         self._newer: dict[int, list[Row]] = {}
 
     @abstractmethod
@@ -104,12 +108,12 @@ class Transaction(ABC):
         """Return the time up to which used proofs may have been forgotten."""
         return self._read_marks().horizon_ms
 
-    def _read_marks(self) -> _Marks:
+    def _read_marks(self) -> Marks:
         if self._marks is None:
             row = self.one(_MARKS)
             if row is None or None in row:
                 raise StorageError("storage_unavailable", "the database has lost its feed's head or its horizon")
-            self._marks = _Marks(*row)
+            self._marks = Marks(*row)
         return self._marks
 
     def next_position(self) -> int:
@@ -137,6 +141,12 @@ class Transaction(ABC):
         for kind, revoked_id, position in self._newer[fence.position]:
             if (kind, revoked_id) in fence.rests_on:
                 raise RevokedMeanwhileError(kind, revoked_id, position)
+
+    def require_not_offered(self, offers: Sequence[bytes]) -> None:
+        """Raise `OfferedError` if one of these offers is kept."""
+        for digest in offers:
+            if self.one(_OFFERED, offer_digest=digest) is not None:
+                raise OfferedError("the key was offered")
 
     def move_horizon(self, until_ms: int) -> None:
         """Note that used proofs are forgotten up to a time."""
