@@ -34,7 +34,7 @@ from delegation_sdk.driving import Blocking, Deciding, NewerTrust, Wait
 from delegation_sdk.federated_feeds import FederatedFeeds
 from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.known_chains import KnownChains
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 from delegation_sdk.question import Question
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
@@ -118,7 +118,7 @@ class Decider:
             self._deny(question, refused, span)
             raise
         except Exception as error:  # noqa: BLE001 - deciding failed, which is a denial
-            warn("deciding a call failed for a defect: %s", type(error).__qualname__)
+            warn("deciding a call failed: %s", defect(error))
             failed = refusal(Reason.INTERNAL)
             self._deny(question, failed, span)
             raise failed from None

@@ -20,7 +20,7 @@ from delegation.core.trust import Catalogue, KeyState
 from delegation.core.trusted_keys import StatementKeys
 from delegation.errors import ConfigError, DelegationError, Refused, ServiceUnavailable
 from delegation_sdk.backoff import Backoff
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 from delegation_sdk.sources import Sources
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class FeedWatcher:
                     self._begin_anew = True
                 self._say(str(error))
             except Exception as error:  # noqa: BLE001 - without this thread the guard would deny for ever
-                self._say(f"a defect, {type(error).__qualname__}")
+                self._say(defect(error))
                 self._begin_anew = True
             self._closing.wait(self._backoff.next_s())
 

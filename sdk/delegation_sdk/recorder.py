@@ -21,7 +21,7 @@ from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.statement import SignedStatement
 from delegation.errors import DelegationError, Malformed, Reason, Refused, ServiceUnavailable, refusal
 from delegation_sdk.backoff import Backoff
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 from delegation_sdk.record_queue import MAX_WAITING, RecordQueue
 from delegation_sdk.sources import Sources
 
@@ -144,7 +144,7 @@ class Recorder:
             except DelegationError as error:
                 self._try_again(str(error))
             except Exception as error:  # noqa: BLE001 - nothing may end this thread while records wait
-                self._try_again(f"a defect, {type(error).__qualname__}")
+                self._try_again(defect(error))
 
     def _try_again(self, why: str) -> None:
         if why != self._said and not self._abandoned.is_set():

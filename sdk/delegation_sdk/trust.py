@@ -15,7 +15,7 @@ from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, TrustBundle
 from delegation.core.verify import Verifier
 from delegation.errors import DelegationError, Reason, Refused, ServiceUnavailable, refusal
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust_cache import CachedTrust, TrustCache
 from delegation_sdk.unknown_catalogue import UnknownCatalogue
@@ -192,7 +192,7 @@ class TrustKeeper:
         except DelegationError as error:
             warn("trust bundle not refreshed: %s", error)
         except Exception as error:  # noqa: BLE001 - whoever waits has to be told
-            warn("trust bundle not refreshed: a defect, %s", type(error).__qualname__)
+            warn("trust bundle not refreshed: %s", defect(error))
         asked.set_result(self._trusted is not before)
 
     def _take(self, documents: TrustDocuments) -> None:
