@@ -130,7 +130,7 @@ class Door:
                 finally:
                     self._calls -= inside
                     if share is not None:
-                        share.calls -= 1
+                        context.add_done_callback(share.end_call())  # type: ignore[arg-type] # stubs: no protocol
 
         return call
 

@@ -46,8 +46,12 @@ def unread_stream(target: str, profile: Path, method: str) -> Iterator[None]:
         connection.sendall(_PREFACE + windows + call)
         answered = threading.Event()
         threading.Thread(target=_polite, args=(connection, answered), daemon=True).start()
-        assert answered.wait(30), "the server has answered with its headers"
-        yield
+        try:
+            assert answered.wait(30), "the server has answered with its headers"
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # whoever still reads would keep it open
 
 
 def _polite(connection: ssl.SSLSocket, answered: threading.Event) -> None:
