@@ -18,7 +18,7 @@ from faults.guarded_tool import TOOLS
 
 _PROGRAM = Path(__file__).with_name("guarded_tool.py")
 _PROCESSES = 2
-_END_S = 60.0
+_END_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)
