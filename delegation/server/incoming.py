@@ -58,8 +58,9 @@ class Incoming(AsyncIterator[Q], Generic[Q]):
     async def _read(self, requests: AsyncIterator[bytes]) -> None:
         try:
             async for request in requests:
+                read = self._read_one(request)  # first: what is refused waits for nothing
                 await self._admit()
-                self._waiting.put_nowait(self._read_one(request))
+                self._waiting.put_nowait(read)
         except asyncio.CancelledError:
             pass  # ended by the server, or the RPC was cancelled: there is nobody to tell
         except Exception as error:  # noqa: BLE001 - raised where the requests are awaited
