@@ -10,15 +10,20 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 import bench_feed
 import bench_service
 import uvloop
+from lanes import AUTHORIZE, HAND_OFF, REPEATABLE, SECURE, echo_of
 from measure import ROUNDS
 from processes import Service, running_echo, running_service
 from report import Row
 
 from support.postgres import running_postgres
+
+_WITHOUT: Final = (REPEATABLE, echo_of(AUTHORIZE) + SECURE, echo_of(HAND_OFF) + SECURE)
+"""What the rows on SQLite show already."""
 
 
 def rows(*, quick: bool = False) -> list[Row]:
@@ -38,6 +43,6 @@ def _two_replicas(url: str) -> Iterator[Sequence[Service]]:
 
 def _measured(what: str, services: Sequence[Service], *, quick: bool) -> list[Row]:
     with running_echo(services[0]) as echo, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        found = runner.run(bench_service.measured(services, echo, rounds=3 if quick else ROUNDS))
+        found = runner.run(bench_service.measured(services, echo, rounds=3 if quick else ROUNDS, without=_WITHOUT))
     found += bench_feed.heard(services, quick=quick)
     return [replace(row, name=f"{what}: {row.name}", bar=None) for row in found]

@@ -7,7 +7,7 @@ durable. Answers are read only after the clock has stopped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -45,10 +45,18 @@ def rows(*, quick: bool = False) -> list[Row]:
         return runner.run(measured([service], echo, rounds=3 if quick else ROUNDS))
 
 
-async def measured(services: Sequence[Service], echo: Echo, *, rounds: int) -> list[Row]:
-    """Measure one service, or replicas that take turns, whatever their database, against the echo."""
+async def measured(services: Sequence[Service], echo: Echo, *, rounds: int, without: Collection[str] = ()) -> list[Row]:
+    """Measure one service, or replicas that take turns, whatever their database, against the echo.
+
+    Args:
+        services: the service, or its replicas.
+        echo: what it is compared with.
+        rounds: how many count.
+        without: lanes to leave out.
+    """
     async with AsyncExitStack() as stack:
         lanes = await lanes_to(services, echo, stack)
+        lanes = {name: lane for name, lane in lanes.items() if name not in without}
         records = lanes.pop(RECORDS)
         unary = {name: lane for name, lane in lanes.items() if name != STREAM}
         alone = await _interleaved(unary, rounds, calls=_ALONE, at_once=1)
@@ -96,33 +104,40 @@ async def _interleaved(
 def _rates(many: Samples) -> list[Row]:
     bars = {AUTHORIZE: 0.5, HAND_OFF: 0.45, STREAM: 0.65, REPEATABLE: None}
     found = []
-    for name, bar in bars.items():
-        for echo, of_this_echo in ((echo_of(name), bar), (echo_of(name) + SECURE, None)):
-            kind = "mTLS echo" if echo.endswith(SECURE) else "echo"
-            title = f"{name}, {AT_ONCE} at once, rate by {kind}'s"
-            row = Row(title, many.ratio(echo, name), f"x {kind}", of_this_echo, at_least=True, possible_from=0.01)
-            if row.value > _FASTER_THAN_NOTHING:
-                raise MeasurementFailedError(f"{row.name}: faster than doing nothing")
-            found.append(row)
+    for name, echo, bar in _compared(many, bars):
+        kind = "mTLS echo" if echo.endswith(SECURE) else "echo"
+        title = f"{name}, {AT_ONCE} at once, rate by {kind}'s"
+        row = Row(title, many.ratio(echo, name), f"x {kind}", bar, at_least=True, possible_from=0.01)
+        if row.value > _FASTER_THAN_NOTHING:
+            raise MeasurementFailedError(f"{row.name}: faster than doing nothing")
+        found.append(row)
     rates = {"echo": echo_of(AUTHORIZE), "mTLS echo": echo_of(AUTHORIZE) + SECURE, **{name: name for name in bars}}
+    rates = {title: name for title, name in rates.items() if name in many.by_name}
     found += [Row(f"{title}, {AT_ONCE} at once", CALLS / many.median(name), "/s") for title, name in rates.items()]
     return sorted(found, key=lambda row: row.bar is None)
 
 
 def _latencies(alone: Samples) -> list[Row]:
     found = []
-    for name, bar in ((AUTHORIZE, 2.3), (HAND_OFF, 2.5), (REPEATABLE, None)):
-        for echo, of_this_echo in ((echo_of(name), bar), (echo_of(name) + SECURE, None)):
-            kind = "mTLS echo" if echo.endswith(SECURE) else "echo"
-            ratio = alone.median(name) / alone.median(echo)
-            found.append(Row(f"{name}, alone, p50 by {kind}'s", ratio, f"x {kind}", of_this_echo, possible_from=0.5))
+    for name, echo, bar in _compared(alone, {AUTHORIZE: 2.3, HAND_OFF: 2.5, REPEATABLE: None}):
+        kind = "mTLS echo" if echo.endswith(SECURE) else "echo"
+        ratio = alone.median(name) / alone.median(echo)
+        found.append(Row(f"{name}, alone, p50 by {kind}'s", ratio, f"x {kind}", bar, possible_from=0.5))
     shown = {"echo": echo_of(AUTHORIZE), AUTHORIZE: AUTHORIZE, HAND_OFF: HAND_OFF}
     found += [Row(f"{title}, alone, p50", alone.median(name) * 1000, "ms") for title, name in shown.items()]
     return sorted(found, key=lambda row: row.bar is None)
 
 
+def _compared(samples: Samples, bars: Mapping[str, float | None]) -> Iterator[tuple[str, str, float | None]]:
+    """Give what was measured, each echo that it is compared with, and the bar: against the one in the clear."""
+    for name, bar in bars.items():
+        for echo, of_this_echo in ((echo_of(name), bar), (echo_of(name) + SECURE, None)):
+            if {name, echo} <= samples.by_name.keys():
+                yield name, echo, of_this_echo
+
+
 def _costs(lanes: Mapping[str, Lane]) -> list[Row]:
     names = {"echo": echo_of(AUTHORIZE), "mTLS echo": echo_of(AUTHORIZE) + SECURE}
     names |= {name: name for name in (AUTHORIZE, STREAM, HAND_OFF, REPEATABLE)}
-    costs = {title: lanes[name].cpu_us_each for title, name in names.items()}
+    costs = {title: lanes[name].cpu_us_each for title, name in names.items() if name in lanes}
     return [Row(f"{title}, {AT_ONCE} at once, server CPU each", cost, "µs") for title, cost in costs.items()]
