@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from delegation.core import limits
@@ -122,7 +123,21 @@ def _ascending(values: list[Any]) -> list[Any]:
     return values
 
 
+_SHARED_VALUES: Final = 16
+_SHARED_SETS: Final = 256
+
+
 def _strings(texts: list[str]) -> frozenset[str]:
+    # Siblings have the same sets: what is remembered of thousands of chains would be so many copies of each.
+    return _shared(tuple(texts)) if len(texts) <= _SHARED_VALUES else _unshared(texts)
+
+
+@lru_cache(maxsize=_SHARED_SETS)
+def _shared(texts: tuple[str, ...]) -> frozenset[str]:
+    return _unshared(list(texts))
+
+
+def _unshared(texts: list[str]) -> frozenset[str]:
     strings = frozenset(texts)
     if len(strings) != len(texts) or sorted(texts) != texts:
         invalid(_UNSORTED)
