@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from delegation.errors import DelegationError
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -64,7 +66,8 @@ class Incoming(AsyncIterator[Q], Generic[Q]):
         except asyncio.CancelledError:
             pass  # ended by the server, or the RPC was cancelled: there is nobody to tell
         except Exception as error:  # noqa: BLE001 - raised where the requests are awaited
-            self._failure = error
+            # A refusal says all in its words; its frames would hold the message for as long as nobody asks.
+            self._failure = error.with_traceback(None) if isinstance(error, DelegationError) else error
         finally:
             self._waiting.put_nowait(None)
 
