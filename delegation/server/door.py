@@ -90,7 +90,10 @@ class Door:
         self._watching: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
-        """Take no more; end streams that only wait, and let others answer what they have been asked."""
+        """Take no more streams; end those that only wait, and let others answer what they have been asked.
+
+        Calls that gRPC still brings came before it told their clients to go elsewhere: they are answered.
+        """
         self._closing = True
         for incoming in self._incoming:
             incoming.end()
@@ -144,6 +147,7 @@ class Door:
                 assert task is not None  # noqa: S101 - this is a coroutine's
                 self._watching.add(task)
                 try:
+                    self._require_staying()
                     self._require_room(self._streams + 1, self._allowance.streams)
                     lasting = await self._lasting(context)
                     caller = lasting.caller
@@ -179,6 +183,7 @@ class Door:
             caller: Caller | None = None
             with self._span(method.name, context) as span:
                 try:
+                    self._require_staying()
                     self._require_room(self._streams + 1, self._allowance.streams)
                     lasting = await self._lasting(context)
                     caller = lasting.caller
@@ -252,9 +257,12 @@ class Door:
             return self.authenticator.lasting(peer)
         return await self.tokens.lasting(authorization_of(context))
 
-    def _require_room(self, taken: int, room: int) -> None:
+    def _require_staying(self) -> None:
         if self._closing:
             raise _going_away()
+
+    @staticmethod
+    def _require_room(taken: int, room: int) -> None:
         if taken > room:
             raise Overloaded("the service has too much to do", retry_after_ms=_RETRY_AFTER_MS)
 
@@ -271,6 +279,7 @@ class Door:
     def _stream(self) -> Any:
         self._streams += 1
         try:
+            self._require_staying()
             self._require_room(self._streams, self._allowance.streams)
             yield
         finally:

@@ -140,6 +140,7 @@ class RevocationFeed:
             self._watchers -= 1
 
     async def _pieces(self, after_position: int, caller_id: str) -> AsyncIterator[SignedStatement]:
+        await self._reach(after_position)
         # Its first piece is signed anew: what it heard last may be younger than a piece made for others.
         position, told_ms = after_position, self._time()
         if position == 0 or position > self._published:
@@ -167,6 +168,16 @@ class RevocationFeed:
             await news.wait()
             if position >= self._published:
                 yield self._shared(self._heartbeat(position), not_before_ms=told_ms)
+
+    async def _reach(self, position: int) -> None:
+        """Read the head once more for a watcher that begins, and publish what it knows already if it is there.
+
+        It may come from another replica, which has read the head a moment ago. An earlier time would look to it like a
+        rollback, and with a position that is not known here it would be told everything anew.
+        """
+        await self._load()
+        while self._published < position <= self.position:
+            await self._news.wait()
 
     # -- following ---------------------------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ from delegation_sdk.sources import Sources
 if TYPE_CHECKING:
     from delegation_sdk.feed_cache import FeedCache
 
+CLOCKS_DIFFER_MS: Final = 5_000
+"""By how much the clock of the replica that a reader comes to may be behind that of the one it comes from."""
+
 SILENCE_S: Final = 8.0
 """A stream that says nothing for so long is dead: the service sends heartbeats far more often."""
 
@@ -232,6 +235,8 @@ class FeedWatcher:
             self._state.interrupt()
             raise
         self._forget_if_forged()
+        if self._is_echo(entry):
+            return
         self._state.apply(entry, monotonic_ms=self._sources.monotonic_ms())
         self._note_signer(statement, entry)
         self._backoff.reset()
@@ -240,6 +245,19 @@ class FeedWatcher:
         if not entry.more:
             self._begin_anew = False
             self._known.set()
+
+    def _is_echo(self, entry: FeedEntry) -> bool:
+        """Tell whether an entry has nothing to say but an earlier time: another replica's clock is a little behind.
+
+        It is passed over, and makes nothing younger.
+        """
+        state = self._state
+        adds_nothing = not entry.snapshot and entry.from_position == entry.to_position == state.position
+        return (
+            adds_nothing
+            and not state.is_interrupted
+            and state.issued_at_ms - CLOCKS_DIFFER_MS <= entry.issued_at_ms < state.issued_at_ms
+        )
 
     def _keep(self, statement: SignedStatement, entry: FeedEntry) -> None:
         if self._cache is None:

@@ -13,7 +13,7 @@ from delegation.core.keys import SigningKey
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, revocation_key
 from delegation.core.trust import KeyPurpose, KeyState, TrustBundle, TrustedKey
 from delegation.errors import ConfigError, Refused, ServiceUnavailable
-from delegation_sdk.feed import FeedWatcher
+from delegation_sdk.feed import CLOCKS_DIFFER_MS, FeedWatcher
 
 TASK = bytes(16)
 
@@ -207,6 +207,41 @@ def test_heartbeats_keep_it_young(watcher, feed, clock):
     while watcher.state.issued_at_ms != clock.now_ms:
         pass
     fresh(watcher, clock)
+
+
+@pytest.mark.spec("R-6")
+def test_a_heartbeat_of_a_replica_whose_clock_is_a_little_behind_is_passed_over_and_makes_nothing_younger(
+    watcher, feed, clock
+):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True), ServiceUnavailable("gone"))
+    told_ms = clock.now_ms
+    _, stream = feed.next_opening()
+    clock.now_ms = told_ms - CLOCKS_DIFFER_MS
+    stream.say(feed.entry(since=3, until=3))
+    clock.now_ms = told_ms + 1
+    stream.say(feed.entry(since=3, until=4))
+    wait_for_position(watcher, 4)
+    assert watcher.state.issued_at_ms == told_ms + 1
+    assert feed.opened.empty()
+    fresh(watcher, clock)
+
+    clock.now_ms -= CLOCKS_DIFFER_MS + 1
+    stream.say(feed.entry(since=4, until=4))
+    after, _ = feed.next_opening()  # that is a rollback: it begins anew, elsewhere
+    assert after == 0
+    with pytest.raises(Refused, match="feed_stale"):
+        fresh(watcher, clock)
+
+
+@pytest.mark.spec("R-6")
+def test_what_adds_something_is_never_passed_over(watcher, feed, clock):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True))
+    clock.now_ms -= 1
+    stream.say(feed.entry(since=3, until=4, revoked=[TASK]))
+    assert feed.next_opening()[0] == 0
+    assert watcher.state.is_interrupted
 
 
 def test_the_watcher_outlives_a_defect(watcher, feed):

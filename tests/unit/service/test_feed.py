@@ -210,6 +210,24 @@ async def test_a_watcher_that_comes_late_is_never_given_a_piece_older_than_what_
             await early.next()
 
 
+async def test_a_watcher_that_comes_from_another_replica_is_never_given_a_piece_older_than_what_it_has(storage, clock):
+    """However long ago this one has read the head: else moving from one to the other would look like a rollback."""
+    await storage.revoke([revocation("before")])
+    async with running(storage, clock) as one, running(storage, clock) as other:
+        watcher = Verifier(one)
+        await watcher.next()
+        for change in (lambda: None, lambda: storage.revoke([revocation("news")])):
+            clock.now_ms += 1_900
+            position = await (change() or asyncio.sleep(0, watcher.state.position))
+            await one.catch_up(position)
+            watcher.watch = one.watch(watcher.state.position)
+            await watcher.next()
+            assert watcher.state.issued_at_ms == clock.now_ms
+            watcher.watch = other.watch(watcher.state.position)
+            assert not (await watcher.next()).snapshot  # nor is it told everything anew
+            assert watcher.state.position == position
+
+
 async def test_many_revocations_at_once_reach_every_watcher_exactly(storage, clock):
     async with running(storage, clock) as feed:
         watchers = [Verifier(feed) for _ in range(10)]
@@ -294,9 +312,10 @@ async def test_a_replica_that_cannot_read_the_database_says_nothing_more(storage
 @pytest.mark.spec("R-14")
 async def test_what_is_signed_is_as_old_as_what_was_read(storage, clock):
     async with running(storage, clock) as feed:
-        clock.now_ms += 10_000
         watcher = Verifier(feed)
-        assert (await watcher.next()).issued_at_ms == NOW_MS
+        await watcher.next()
+        clock.now_ms += 10_000
+        assert feed._heartbeat(0).issued_at_ms == NOW_MS  # nothing was read since
         await feed.catch_up(await storage.revoke([revocation("now")]))
         assert (await watcher.next()).issued_at_ms == NOW_MS + 10_000
 
