@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
+import bench_completions
 import bench_feed
 import bench_service
 import uvloop
@@ -24,6 +25,8 @@ from support.postgres import running_postgres
 
 _WITHOUT: Final = (REPEATABLE, echo_of(AUTHORIZE) + SECURE, echo_of(HAND_OFF) + SECURE)
 """What the rows on SQLite show already."""
+_COMPLETING_S: Final = 3
+"""Shorter than on SQLite: so that all benchmarks together take less than four minutes."""
 
 
 def rows(*, quick: bool = False) -> list[Row]:
@@ -45,4 +48,5 @@ def _measured(what: str, services: Sequence[Service], *, quick: bool) -> list[Ro
     with running_echo(services[0]) as echo, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         found = runner.run(bench_service.measured(services, echo, rounds=3 if quick else ROUNDS, without=_WITHOUT))
     found += bench_feed.heard(services, quick=quick)
+    found += bench_completions.heard(services, seconds=_COMPLETING_S, quick=quick)
     return [replace(row, name=f"{what}: {row.name}", bar=None) for row in found]
