@@ -209,6 +209,7 @@ class Guard:
         finally:
             self._recorder.abandon()
             self._feed.close()
+            self._federated.close()
             if self._shared_replay is not None:
                 self._shared_replay.close()
             self._ports.close()
