@@ -192,9 +192,11 @@ def _verify_frames(
 
 def _parsed(envelope: Envelope, frames: tuple[Frame, ...]) -> Sequence[LinkMessage | None]:
     """Give the parse of each of the last links of a token if all of them are canonical, else None for each."""
-    start = len(envelope.ends) - len(frames)
-    begin = envelope.ends[start - 1] if start else 0
-    messages = parse_canonical_links(envelope.token[begin : envelope.ends[-1]]) if frames else []
+    messages = None
+    if len(frames) > 1:  # for one it does not pay
+        start = len(envelope.ends) - len(frames)
+        begin = envelope.ends[start - 1] if start else 0
+        messages = parse_canonical_links(envelope.token[begin : envelope.ends[-1]])
     return [None] * len(frames) if messages is None else messages
 
 
