@@ -148,10 +148,10 @@ def join_token(links: Sequence[SignedLink | Frame], statements: Iterable[SignedS
     """
     if len(links) > limits.LINKS:
         raise refusal(Reason.TOO_MANY_LINKS, link_index=limits.LINKS)
-    chain = pb.Chain(
-        links=[pb.SignedLink(payload=link.payload, signature=link.signature) for link in links],
-        statements=[statement_to_message(statement) for statement in statements],
-    )
+    chain = pb.Chain()
+    for link in links:
+        chain.links.add(payload=link.payload, signature=link.signature)
+    chain.statements.extend(map(statement_to_message, statements))
     token = encode(chain)
     if len(token) > limits.TOKEN_BYTES:
         raise refusal(Reason.TOKEN_TOO_LARGE)
