@@ -222,10 +222,11 @@ async def test_a_watcher_that_comes_from_another_replica_is_never_given_a_piece_
             await one.catch_up(position)
             watcher.watch = one.watch(watcher.state.position)
             await watcher.next()
+            await watcher.until(position)
             assert watcher.state.issued_at_ms == clock.now_ms
             watcher.watch = other.watch(watcher.state.position)
             assert not (await watcher.next()).snapshot  # nor is it told everything anew
-            assert watcher.state.position == position
+            assert (await watcher.until(position)).position == position
 
 
 async def test_many_revocations_at_once_reach_every_watcher_exactly(storage, clock):
