@@ -1,8 +1,8 @@
 """One group of operations in one transaction, each with its own answer.
 
-Operations that only insert are tried together, a statement a table; others follow, each behind a
-savepoint. If anything stands against the common insert it is undone, and every operation of the
-group runs behind a savepoint of its own: none spoils another's.
+Operations that only insert are tried together, a statement a table, and so are those that share their
+statements; others follow, each behind a savepoint. If anything stands against that it is undone, and
+every operation of the group runs behind a savepoint of its own: none spoils another's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from delegation.errors import Conflict, DelegationError, StorageError
-from delegation.storage.operations.operation import InsertOperation, Operation, Row, Transaction
+from delegation.storage.operations.operation import InsertOperation, Operation, Row, SharedOperation, Transaction
 from delegation.storage.port import WriteRefusedError
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def together(transaction: GroupTransaction, operations: Sequence[Operation[Any]]
             if isinstance(operation, InsertOperation):
                 results[place] = _planned(transaction, operation, inserts)
         stands = transaction.insert_all(inserts)
+        if stands:
+            results |= _shared(transaction, operations)
     except Exception as error:
         if transaction.fails_all(error):
             raise
@@ -69,6 +71,19 @@ def together(transaction: GroupTransaction, operations: Sequence[Operation[Any]]
         results[place] if place in results else alone(transaction, operation)
         for place, operation in enumerate(operations)
     ]
+
+
+def _shared(transaction: GroupTransaction, operations: Sequence[Operation[Any]]) -> dict[int, object]:
+    """Make the writes of which several are made at once; return their results by place."""
+    places: dict[type[SharedOperation[Any]], list[int]] = {}
+    for place, operation in enumerate(operations):
+        if isinstance(operation, SharedOperation):
+            places.setdefault(type(operation), []).append(place)
+    results: dict[int, object] = {}
+    for kind, of_kind in places.items():
+        some = kind.apply_all(transaction, [operations[place] for place in of_kind])
+        results.update(zip(of_kind, some, strict=True))
+    return results
 
 
 def alone(transaction: GroupTransaction, operation: Operation[Any]) -> object:

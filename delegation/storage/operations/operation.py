@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from delegation.errors import StorageError
 from delegation.storage import schema
-from delegation.storage.port import Fence, OfferedError, RevokedMeanwhileError
+from delegation.storage.port import Fence, OfferedError, RevokedMeanwhileError, WriteRefusedError
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -93,6 +93,16 @@ class Transaction(ABC):
     def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
         """Insert rows, each in the order of the statement's parameters."""
 
+    def each(self, statement: Statement, values: Sequence[dict[str, object]]) -> list[Row]:
+        """Ask the same of many; return the rows of all that have one."""
+        found = [self.one(statement, **each) for each in values]
+        return [row for row in found if row is not None]
+
+    def change_each(self, statement: Statement, values: Sequence[dict[str, object]]) -> None:
+        """Run the same update or delete for many."""
+        for each in values:
+            self.change(statement, **each)
+
     def judged_now_ms(self, now_ms: int) -> int:
         """Return the time to judge by whether something is over: never later than the database's own, if it has one.
 
@@ -116,12 +126,8 @@ class Transaction(ABC):
             self._marks = Marks(*row)
         return self._marks
 
-    def next_position(self) -> int:
-        """Give out the feed's next position: by compare-and-set, whatever the locks are worth."""
-        return self.move_head(1)
-
     def move_head(self, by: int) -> int:
-        """Move the feed's head; return where it is then."""
+        """Move the feed's head, by compare-and-set, whatever the locks are worth; return where it is then."""
         marks = self._read_marks()
         head = marks.head + by
         if self.change(_MOVE_HEAD, before=marks.head, head=head) != 1:
@@ -169,6 +175,25 @@ class Operation(ABC, Generic[T]):
     @abstractmethod
     def apply(self, transaction: Transaction) -> T:
         """Make the write and return its result; whatever is raised undoes it. May be run again after that."""
+
+
+class SharedOperation(Operation[T]):
+    """A write of which a group makes several for hardly more than the price of one."""
+
+    @classmethod
+    @abstractmethod
+    def apply_all(cls, transaction: Transaction, operations: Sequence[Any]) -> Sequence[T | WriteRefusedError]:
+        """Make the writes, all of this class; return each one's result or what refuses it.
+
+        Whatever is raised undoes all.
+        """
+
+    def apply(self, transaction: Transaction) -> T:
+        """Make this one."""
+        (result,) = self.apply_all(transaction, [self])
+        if isinstance(result, WriteRefusedError):
+            raise result
+        return result
 
 
 class Insertion(NamedTuple, Generic[T]):

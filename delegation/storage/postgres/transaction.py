@@ -68,6 +68,17 @@ class PostgresTransaction(PostgresSnapshot, GroupTransaction):
         status: str = wait_for(self._connection.execute(ready.text, *ready.bind(values)))
         return int(status.rpartition(" ")[2])
 
+    def each(self, statement: Statement, values: Sequence[dict[str, object]]) -> list[Row]:
+        """Ask the same of many, in one round trip."""
+        ready = statement.postgres
+        rows = wait_for(self._connection.fetchmany(ready.text, [ready.bind(each) for each in values]))
+        return [tuple(row) for row in rows]
+
+    def change_each(self, statement: Statement, values: Sequence[dict[str, object]]) -> None:
+        """Run the same update or delete for many, in one round trip."""
+        ready = statement.postgres
+        wait_for(self._connection.executemany(ready.text, [ready.bind(each) for each in values]))
+
     def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
         """Insert rows, all in one statement."""
         columns = _columns(statement, rows)
