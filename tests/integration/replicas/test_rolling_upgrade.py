@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import tarfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,8 @@ VERSIONS = "delegation/storage/migrations/versions"
 SCOPE = Scope(any_call("files", "read"), any_call("files", "write"))
 OF_THE_FORMER = ("Undecided: service_unavailable",)
 """The program before refuses what reaches it while it drains; this one still answers."""
+MIN_READY_S = 5
+"""Clients try an address that was gone once a second, and nothing tells a supervisor that all are back."""
 PAUSE_S = 0.01
 """Between calls: a guard keeps 10,000 records while the service is away, and no more."""
 
@@ -108,12 +111,13 @@ def writes(made: Estate) -> Iterator[None]:
 
 
 def replace(made: Estate, replica: Replica) -> None:
-    """Stop one process as a supervisor does, and start the next program in its place."""
+    """Stop one process as a supervisor does, and start the next program in its place; wait as operations.md says."""
     assert replica.stop() == exit_codes.OK
     replica._environment.pop("PYTHONPATH", None)
     replica.start()
     while not made.ready(replica):
         assert replica.alive
+    threading.Event().wait(MIN_READY_S)
 
 
 def upgrade(made: Estate) -> None:
