@@ -23,6 +23,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from certificates import now
 from delegation.app import create_root_key, create_service_keys, sign_bundle_file
 from delegation.identity.dev_ca import DevelopmentCa
+from delegation.errors import ServiceUnavailable
 from delegation.server.catalogue_file import load_catalogue
 from delegation.signing.sealed_file import SealedFiles
 from delegation.signing.sealed_format import ScryptCost
@@ -79,7 +80,10 @@ class InsistentCaller(Caller):
 
     def ask_stream(self, method: Any, messages: Sequence[Any]) -> list[Any]:
         """Do the same with a stream of requests."""
-        return self.ask(lambda sent, **options: list(method(iter(sent), **options)), messages)
+        answers: list[Any] = self.ask(lambda sent, **options: list(method(iter(sent), **options)), messages)
+        if len(answers) < len(messages):  # a replica that goes away ends streams before it has read all of them
+            raise ServiceUnavailable("a stream ended before everything in it was answered")
+        return answers
 
 
 class Replica:
