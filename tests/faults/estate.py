@@ -22,8 +22,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from certificates import now
 from delegation.app import create_root_key, create_service_keys, sign_bundle_file
-from delegation.identity.dev_ca import DevelopmentCa
 from delegation.errors import ServiceUnavailable
+from delegation.identity.dev_ca import DevelopmentCa
 from delegation.server.catalogue_file import load_catalogue
 from delegation.signing.sealed_file import SealedFiles
 from delegation.signing.sealed_format import ScryptCost
