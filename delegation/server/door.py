@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -21,6 +21,7 @@ from grpc.aio import ServicerContext
 from delegation import telemetry
 from delegation.errors import DelegationError, Overloaded, ServiceUnavailable, Unauthenticated
 from delegation.identity.port import Authenticator, Caller, Lasting, Role, TokenAuthenticator
+from delegation.server.answers import write_answers
 from delegation.server.caller_limits import CallerLimits, CallerShares, Share
 from delegation.server.incoming import Incoming
 from delegation.server.peer import authorization_of, peer_of
@@ -154,7 +155,7 @@ class Door:
                     with self._stream(), self._shares.stream(caller.id):
                         _require_role(caller, method)
                         async with while_known(lasting):
-                            await _write(handler(caller, method.read(request)), context)
+                            await write_answers(handler(caller, method.read(request)), context)
                 except asyncio.CancelledError:
                     if not self._closing:
                         raise
@@ -213,7 +214,7 @@ class Door:
         # What was asked until then is answered; the client then connects again, with what it is known by now.
         ending = asyncio.get_running_loop().call_later(lasting.seconds, incoming.end)
         try:
-            await _write(handler(lasting.caller, incoming), context, written=incoming.answered)
+            await write_answers(handler(lasting.caller, incoming), context, written=incoming.answered)
         finally:
             ending.cancel()
             self._incoming.discard(incoming)
@@ -323,19 +324,3 @@ def _going_away() -> ServiceUnavailable:
 
 def _text_metadata(context: Context) -> dict[str, str]:
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-
-
-async def _write(answers: AsyncIterator[Any], context: Context, *, written: Callable[[], None] | None = None) -> None:
-    """Write answers until there are no more, or nobody wants them: what made them ends then, too.
-
-    A stream's handler yields to here and not to gRPC, which leaves the end of a generator to the garbage collector: in
-    another context, where a span cannot be closed, and at any time.
-    """
-    try:
-        async for answer in answers:
-            await context.write(answer)
-            if written is not None:
-                written()
-    finally:
-        if isinstance(answers, AsyncGenerator):
-            await answers.aclose()

@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from delegation.core.trust import KeyPurpose
+from delegation.server.answers import send
 from delegation.telemetry import Gauges, names
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
@@ -101,7 +102,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # not typed
         while True:
             changed, status = self._changed, self._statuses.get(service, _UNKNOWN)
             if status != told:
-                await context.write(health_pb2.HealthCheckResponse(status=status))
+                await send(health_pb2.HealthCheckResponse(status=status), context)
                 told = status
             if self._leaving:
                 return
