@@ -124,12 +124,16 @@ def _ascending(values: list[Any]) -> list[Any]:
 
 
 _SHARED_VALUES: Final = 16
+_SHARED_CHARACTERS: Final = 512
 _SHARED_SETS: Final = 256
+"""Half a megabyte of text at most, whatever a holder signs."""
 
 
 def _strings(texts: list[str]) -> frozenset[str]:
     # Siblings have the same sets: what is remembered of thousands of chains would be so many copies of each.
-    return _shared(tuple(texts)) if len(texts) <= _SHARED_VALUES else _unshared(texts)
+    if len(texts) <= _SHARED_VALUES and sum(map(len, texts)) <= _SHARED_CHARACTERS:
+        return _shared(tuple(texts))
+    return _unshared(texts)
 
 
 @lru_cache(maxsize=_SHARED_SETS)

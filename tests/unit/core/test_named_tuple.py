@@ -10,6 +10,7 @@ import typing
 import pytest
 
 from delegation.core.named_tuple import NamedTuple
+from delegation.core.scope import Capability
 
 
 class Mine(NamedTuple):
@@ -113,3 +114,8 @@ def test_first_values_that_are_made_at_once_are_whole():
     for thread in threads:
         thread.join()
     assert sorted(made) == [(number, number) for number in range(8)]
+
+
+def test_a_kind_is_a_plain_class_which_isinstance_asks_fastest():
+    assert type(Capability) is type
+    assert not isinstance((), Capability)
