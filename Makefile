@@ -65,8 +65,8 @@ bench: $(RUN) $(PROJECT) $(TEST) ## measure against the bars; writes build/bench
 	@$(BIN)/python tests/benchmarks/run.py
 
 .PHONY: bench-growth
-bench-growth: $(RUN) $(PROJECT) $(TEST) ## measure again after a million calls (some ten minutes)
-	@$(BIN)/python tests/benchmarks/run.py growth --output build/bench/growth.json $(ARGS)
+bench-growth: $(RUN) $(PROJECT) $(TEST) ## measure again after a million calls, on both databases (some ten minutes)
+	@$(BIN)/python tests/benchmarks/run.py growth growth-postgres --output build/bench/growth.json $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: $(PEERS) $(PEERS_PROJECT) ## measure against others on the same work (ARGS=--quick, ARGS=--markdown)

@@ -29,6 +29,7 @@ from delegation.app.identity_sources import IdentitySources
 from delegation.app.key_files import read_root_public, system_ms
 from delegation.app.key_store import open_key_store
 from delegation.app.known_position import KnownPosition
+from delegation.app.known_time import KnownTime
 from delegation.app.trust_reload import ReloadingTrust
 from delegation.app.use_cases import handlers, owners_of
 from delegation.core.trust import Catalogue
@@ -46,7 +47,6 @@ from delegation.server.listen import ListenAddress
 from delegation.server.logs import configure_logs
 from delegation.server.tls_rotating import RotatingTls
 from delegation.service.feed import RevocationFeed
-from delegation.service.forgetting_clock import ForgettingClock
 from delegation.service.offers import Offers
 from delegation.service.offers_elsewhere import OffersElsewhere
 from delegation.service.readiness import Readiness
@@ -117,10 +117,16 @@ class Application:
             self._lock.release()
             raise
         self._storage = storage
+        known_time = KnownTime(config.state_dir)
         try:
+            forgetting = await known_time.clock(storage, self._now_ms)
             await parts.trust.start(storage)
             feed = RevocationFeed(
-                storage, parts.trust.in_use.keys.statement, now_ms=self._now_ms, heartbeat_ms=config.feed.heartbeat_ms
+                storage,
+                parts.trust.in_use.keys.statement,
+                now_ms=self._now_ms,
+                forgetting_ms=forgetting,
+                heartbeat_ms=config.feed.heartbeat_ms,
             )
             await feed.start()
             self._feed = feed
@@ -132,9 +138,10 @@ class Application:
         except BaseException:
             await self.stop()
             raise
-        self._tasks.append(asyncio.create_task(run_sweeper(storage, ForgettingClock(self._now_ms))))
+        self._tasks.append(asyncio.create_task(run_sweeper(storage, forgetting)))
         self._tasks.append(asyncio.create_task(parts.trust.follow(storage)))
         self._tasks.append(asyncio.create_task(known.follow(feed)))
+        self._tasks.append(asyncio.create_task(known_time.follow(forgetting)))
 
     def _elsewhere(self, storage: Storage, feed: RevocationFeed) -> OffersElsewhere | None:
         relay = relay_of(storage)
@@ -161,7 +168,8 @@ class Application:
         self.tls = tls = await sources.start(changed)
         door = Door(sources.authenticator(tls.material), _allowance(config))
         door.tokens = sources.tokens
-        readiness = Readiness(storage, feed)
+        in_use = parts.trust.in_use
+        readiness = Readiness(storage, feed, lambda: in_use.lacking)
         server = Server(
             handlers(
                 config,

@@ -33,6 +33,7 @@ def service_gauges(
             names.CERTIFICATE_LEFT: lambda: certificates.expires_s() - now_ms() / 1000,
             names.BUNDLE_LEFT: lambda: (trust.trust.bundle.expires_at_ms - now_ms()) / 1000,
             names.BUNDLE_VERSION: lambda: trust.trust.bundle.version,
+            names.KEYS_MISSING: lambda: len(trust.lacking),
         }
     )
 

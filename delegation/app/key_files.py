@@ -48,7 +48,7 @@ def create_root_key(
         ConfigError: there is one already, or it cannot be written.
     """
     key = create_key(directory, SignerPurpose.ROOT, passphrase, random=random, cost=cost)
-    write_private(directory / ROOT_PUBLIC_FILE, base64.urlsafe_b64encode(key.public).rstrip(b"=") + b"\n")
+    write_private(directory / ROOT_PUBLIC_FILE, f"{root_text(key.public)}\n".encode())
     return key.public
 
 
@@ -82,9 +82,14 @@ def write_bundle(directory: Path, statement: SignedStatement, root_public: bytes
     except Refused as refused:
         raise ConfigError(f"every verifier would refuse this trust bundle, and it was not written: {refused}") from None
     make_private_directory(directory)
-    write_private(directory / ROOT_PUBLIC_FILE, base64.urlsafe_b64encode(root_public).rstrip(b"=") + b"\n")
+    write_private(directory / ROOT_PUBLIC_FILE, f"{root_text(root_public)}\n".encode())
     write_private(directory / BUNDLE_FILE, content)
     return bundle
+
+
+def root_text(public: bytes) -> str:
+    """Write a root's public key as `root.pub` and profiles have it."""
+    return base64.urlsafe_b64encode(public).rstrip(b"=").decode()
 
 
 def read_root_public(directory: Path) -> bytes:

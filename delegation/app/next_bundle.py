@@ -122,17 +122,37 @@ def give_up_key(
     as for `sign_bundle_file`.
 
     Raises:
-        ConfigError: as `sign_bundle_file`.
+        ConfigError: as `sign_bundle_file`. If no key could be made, the bundle that gives this one up is signed all the
+            same: the store may be the very thing that was stolen.
         InvalidRequest: the bundle lists no such key.
     """
     with _continued(directory, root_directory, root_passphrase) as (root, former):
         at_ms = now_ms()
         keys = compromised(former.keys, key_id, since_ms=since_ms or at_ms, now_ms=at_ms)
         given_up = next(key.purpose for key in keys if key.key_id == key_id)
+        unmade: BaseException | None = None
         if given_up in lacking(keys, now_ms=at_ms):
-            signer = store.create(SignerPurpose(str(given_up)))
-            keys = rotated(keys, given_up, signer.public, now_ms=at_ms)
-        return write_bundle(directory, sign_bundle(next_bundle(former, keys, now_ms=at_ms), root), root.public)
+            try:
+                signer = store.create(SignerPurpose(str(given_up)))
+            except BaseException as error:  # noqa: BLE001 - also of whoever has lost patience with an HSM
+                unmade = error
+            else:
+                keys = rotated(keys, given_up, signer.public, now_ms=at_ms)
+        bundle = write_bundle(directory, sign_bundle(next_bundle(former, keys, now_ms=at_ms), root), root.public)
+    if unmade is not None:
+        raise _given_up_for_nothing(bundle, given_up, unmade) from None
+    return bundle
+
+
+def _given_up_for_nothing(bundle: TrustBundle, purpose: KeyPurpose, unmade: BaseException) -> BaseException:
+    """Say that a key is given up, and that there is none in its place."""
+    if not isinstance(unmade, Exception):
+        return unmade
+    why = str(unmade) if isinstance(unmade, ConfigError) else type(unmade).__name__
+    return ConfigError(
+        f"the key is given up from version {bundle.version} of the trust bundle on, but no {purpose} key could be made"
+        f" in its place ({why}): until `delegation keys rotate {purpose}` works, the service signs nothing with one"
+    )
 
 
 @contextlib.contextmanager

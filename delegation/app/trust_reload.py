@@ -17,11 +17,12 @@ import structlog
 
 from delegation.app.key_files import BUNDLE_FILE, read_bundle
 from delegation.app.opened_keys import OpenedKeys
+from delegation.app.pinned_root import BUNDLE_DOCUMENT, require_root
 from delegation.core import limits
 from delegation.core.codec import decode_bundle, decode_statement, encode_catalogue, encode_statement
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import TrustBundle, TrustedKey
-from delegation.errors import ConfigError, Conflict, Refused, StorageError
+from delegation.errors import ConfigError, Conflict, DelegationError, Refused, StorageError
 from delegation.server.catalogue_file import load_catalogue
 from delegation.server.config import ServerConfig
 from delegation.service.trust import OTHER_CATALOGUE, Signers, TrustInUse, check_trust, trust_of, without_key
@@ -32,7 +33,6 @@ from delegation.storage.records import DocumentRecord
 
 LOOK_EVERY_SECONDS: Final = 2.0
 OPEN_WITHIN_SECONDS: Final = 5.0
-_BUNDLE: Final = "trust_bundle"
 _CATALOGUE: Final = "catalogue"
 _LOG: Final = structlog.get_logger("delegation")
 _Stamp = tuple[tuple[int, int, int], ...]
@@ -64,6 +64,7 @@ class ReloadingTrust:
         self._look_now = asyncio.Event()
         self._stamp = self._stamp_now()
         self._said = ""
+        self._root_number = 1
         found = self.document()
         trust = check_trust(
             found.statement,
@@ -78,18 +79,22 @@ class ReloadingTrust:
 
     def document(self) -> TrustDocument:
         """Read the bundle and the catalogue from their files, unverified. Raises `ConfigError`."""
+        return TrustDocument(read_bundle(self._config.keys_directory), self._read_catalogue())
+
+    def _read_catalogue(self) -> bytes:
         file = self._config.catalogue
         catalogue = load_catalogue(file) if file is not None else None
-        encoded = encode_catalogue(catalogue) if catalogue is not None and catalogue.tools else b""
-        return TrustDocument(read_bundle(self._config.keys_directory), encoded)
+        return encode_catalogue(catalogue) if catalogue is not None and catalogue.tools else b""
 
     async def start(self, storage: Storage) -> None:
         """Take the newest bundle that this database has seen, and keep there what is in use.
 
         Raises:
-            ConfigError: the database has another bundle of this version, or a newer one that cannot be used here.
+            ConfigError: the database has another bundle of this version, or a newer one that cannot be used here; or
+                it was served under another root.
             StorageError: the database cannot be used.
         """
+        self._root_number = await require_root(storage, self._root_key, now_ms=self._now_ms())
         await self._look_at_database(storage)
         await self._keep(storage)
 
@@ -117,6 +122,8 @@ class ReloadingTrust:
                 await step(storage)
             except (ConfigError, StorageError) as error:
                 wrong = wrong or str(error)
+            except Exception as error:  # noqa: BLE001 - the other steps may have the bundle that matters
+                log_unexpected("following the trust bundle", error)
         if wrong and wrong != self._said:  # once for as long as the same is wrong
             _LOG.warning("trust bundle, keys or catalogue cannot be used as they are", why=wrong)
         self._said = wrong
@@ -125,14 +132,26 @@ class ReloadingTrust:
         stamp = self._stamp_now()
         if stamp == self._stamp:
             return
-        found, trust = self.document(), self.in_use.trust
+        trust = self.in_use.trust
+        catalogue, unread = self._catalogue_at_hand()
+        found = TrustDocument(read_bundle(self._config.keys_directory), catalogue)
         if _version(found.statement) < trust.bundle.version:
             # Another replica was told first, and the database has what is in use; but a key may have come.
             found = TrustDocument(trust.statement, trust.catalogue_bytes)
-        wrong = await self._use(found)
+        wrong = f"{unread} {await self._use(found)}".strip()
         await self._keep(storage)
         _require(not wrong, wrong)
         self._stamp = stamp
+
+    def _catalogue_at_hand(self) -> tuple[bytes, str]:
+        """Read the catalogue, and say what is wrong with its file: then it is the one in use, and the bundle counts."""
+        try:
+            return self._read_catalogue(), ""
+        except DelegationError as error:
+            return self.in_use.trust.catalogue_bytes, str(error)
+        except Exception as error:  # noqa: BLE001 - no catalogue may keep a compromise from counting
+            log_unexpected("reading the catalogue", error)
+            return self.in_use.trust.catalogue_bytes, "the catalogue cannot be read"
 
     async def _look_at_database(self, storage: Storage) -> None:
         newer = await self._newer_kept(storage)
@@ -152,10 +171,10 @@ class ReloadingTrust:
 
     async def _newer_kept(self, storage: Storage) -> TrustDocument | None:
         """Give the bundle of the database if it is newer than the one in use."""
-        kept = await storage.document(_BUNDLE)
+        kept = await storage.document(self._kept_as(BUNDLE_DOCUMENT))
         if kept is None or kept.version <= self.in_use.trust.bundle.version:
             return None
-        catalogue = await storage.document(_CATALOGUE, kept.version)
+        catalogue = await storage.document(self._kept_as(_CATALOGUE), kept.version)
         try:
             statement = decode_statement(kept.content, limits.DOCUMENT_BYTES)
         except Refused:
@@ -211,13 +230,21 @@ class ReloadingTrust:
         version = trust.bundle.version
         try:
             if trust.is_whole:
-                await storage.put_document(DocumentRecord(_CATALOGUE, version, trust.catalogue_bytes, now_ms))
-            await storage.put_document(DocumentRecord(_BUNDLE, version, encode_statement(trust.statement), now_ms))
+                await storage.put_document(
+                    DocumentRecord(self._kept_as(_CATALOGUE), version, trust.catalogue_bytes, now_ms)
+                )
+            await storage.put_document(
+                DocumentRecord(self._kept_as(BUNDLE_DOCUMENT), version, encode_statement(trust.statement), now_ms)
+            )
         except Conflict:
             raise ConfigError(
                 f"the trust bundle, version {version}, is not newer than one that this database has seen:"
                 " sign a new one with `delegation keys sign-bundle`, or use the database that belongs to it"
             ) from None
+
+    def _kept_as(self, kind: str) -> str:
+        """Name what is kept of one root's bundles; versions begin anew with another root."""
+        return kind if self._root_number == 1 else f"{kind}.{self._root_number}"
 
     def _stamp_now(self) -> _Stamp:
         """Tell one state of the files from another."""

@@ -21,9 +21,10 @@ from delegation.core.codec import decode_bundle
 from delegation.core.trust import Catalogue, FederatedDomain, KeyPurpose, TrustBundle
 from delegation.errors import ConfigError
 from delegation.service.key_rotation import SERVICE_KEY_PURPOSES
-from delegation.signing.port import SERVICE_PURPOSES, KeyStore
+from delegation.signing.port import SERVICE_PURPOSES, KeyStore, SignerPurpose
 
 if TYPE_CHECKING:
+    from delegation.core.keys import Signer
     from delegation.core.statement import SignedStatement
 
 
@@ -55,12 +56,28 @@ def read_federation(file: Path | None, own_domain: str) -> tuple[FederatedDomain
 class KeyPlace:
     """Where a service's keys are: the directory of the bundle, and the store of the keys.
 
-    `ask` asks for the passphrase now, for whoever has to have it before anything is made.
+    `ask` asks for the passphrase, or opens the token, now: for whoever has to have it before anything is made.
     """
 
     directory: Path
     store: KeyStore
     ask: Callable[[], object] = lambda: None
+
+
+class _OpenedLater:
+    """A store of keys that is opened when it is needed: to give up a key it may not be, and it may be away."""
+
+    def __init__(self, opened: Callable[[], KeyStore]) -> None:
+        self.store = cache(opened)
+
+    def create(self, purpose: SignerPurpose) -> Signer:
+        return self.store().create(purpose)
+
+    def public_keys(self, purpose: SignerPurpose) -> tuple[bytes, ...]:
+        return self.store().public_keys(purpose)
+
+    def open(self, purpose: SignerPurpose, public_key: bytes) -> Signer:
+        return self.store().open(purpose, public_key)
 
 
 def place_of(keys: Path | None, config: Path | None, passphrase_file: Path | None, *, new: bool = False) -> KeyPlace:
@@ -81,7 +98,8 @@ def place_of(keys: Path | None, config: Path | None, passphrase_file: Path | Non
         from delegation.server.config import load_config
 
         loaded = load_config(config)
-        return KeyPlace(loaded.keys_directory, open_key_store(loaded.keys, loaded.keys_directory, os.environ))
+        later = _OpenedLater(lambda: open_key_store(loaded.keys, loaded.keys_directory, os.environ))
+        return KeyPlace(loaded.keys_directory, later, later.store)
     assert keys is not None  # noqa: S101 - one of them is
 
     @cache

@@ -15,6 +15,7 @@ from delegation.cli.commands import (
     break_glass_sign,
     calls,
     config_show,
+    db_accept_root,
     db_acknowledge_rollback,
     db_backup,
     db_restore,
@@ -72,6 +73,7 @@ _DATABASE: tuple[tuple[Callable[..., Any], str], ...] = (
     (db_backup.backup, "Copy the database while the service runs."),
     (db_restore.restore, "Put a copy back where the database was."),
     (db_acknowledge_rollback.acknowledge_rollback, "Go on after a restore."),
+    (db_accept_root.accept_root, "Go on under another root key."),
 )
 _BREAK_GLASS: tuple[tuple[Callable[..., Any], str], ...] = (
     (break_glass_make_key.make_key, "Make a key for emergencies."),

@@ -6,10 +6,9 @@ and no condition is met by an approval in this version (A-2).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from delegation.core.chain import VerifiedChain
 from delegation.core.conditions import ApprovalRequirement
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 

@@ -12,10 +12,11 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from delegation.core import limits
 from delegation.core.canonical_json import canonical_json
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 Value = None | bool | int | str | Decimal | list[Any] | dict[str, Any]

@@ -6,8 +6,7 @@ and who decides; what a chain permits, whose it is, and what is known to be revo
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import Reason, refusal
 

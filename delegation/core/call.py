@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from delegation.core.chain import TraceIds
+from delegation.core.named_tuple import NamedTuple
 
 
 class Proof(NamedTuple):

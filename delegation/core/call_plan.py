@@ -7,11 +7,11 @@ reason. Plans are made of verified links and kept with them; that of a longer ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from delegation.core.arguments import Value
 from delegation.core.constraints import Constraint, IntegerRange, OneOf, Steps, SubPath
 from delegation.core.constraints.family import STEP_CHARACTERS
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.scope import Capability, Scope
 from delegation.errors import Refused
 
@@ -116,7 +116,7 @@ class CallPlans:
         self._scopes = scopes
         self._before = before
         self._made: dict[Pair, CallPlan | None] = {}
-        self._asked: set[Pair] = set()
+        self._asked: set[Pair] | None = None
 
     def find(self, pair: Pair) -> tuple[CallPlan | None, int]:
         """Give a plan for a tool, if it pays to have one, and for how many links, from the first, it speaks.
@@ -127,6 +127,8 @@ class CallPlans:
         if pair not in self._made:
             if pair not in self._scopes[-1].by_pair:  # what is not permitted leaves no trace: there is no end of it
                 return None, 0
+            if self._asked is None:  # an empty set of its own would be much of what is remembered of a chain
+                self._asked = set()
             if pair not in self._asked:
                 self._asked.add(pair)
                 return (None, 0) if self._before is None else (self._before.whole(pair), self._before.size)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
 
 from delegation.core.call_plan import CallPlans
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.scope import Scope
 from delegation.core.statement import SignedStatement
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import Self
 
 from delegation.core import limits
 from delegation.core.constraints.decimals import exact_number, format_decimal, parse_decimal
 from delegation.core.constraints.words import ROOM, clipped, joined
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.names import check_name
 from delegation.errors import Reason, refusal
 

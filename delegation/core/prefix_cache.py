@@ -1,18 +1,21 @@
 """What a verifier remembers: prefixes of chains that it has verified.
 
 Keyed by the exact bytes, signatures included; only successes; bounded in entries and bytes, oldest
-use out first. Time and revocation are never remembered: they are checked on every call.
+use out first; what has expired goes within a minute of use. Time and revocation are never remembered:
+they are checked on every call.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from delegation.core import limits
 
 V = TypeVar("V")
+
+_SWEPT_EVERY_MS: Final = 60_000
 
 
 class PrefixCache(Generic[V]):
@@ -27,6 +30,7 @@ class PrefixCache(Generic[V]):
         self._entries = entries
         self._size_bytes = size_bytes
         self._held_bytes = 0
+        self._swept_ms = 0
         self._lock = Lock()
         self._values: OrderedDict[bytes, tuple[V, int, int]] = OrderedDict()
 
@@ -34,6 +38,8 @@ class PrefixCache(Generic[V]):
         """Give what was verified, unless it has expired, or the clock went back to before it counted."""
         found = self._values.get(key)
         if found is None:
+            if not 0 <= now_ms - self._swept_ms < _SWEPT_EVERY_MS:
+                self._sweep(now_ms)
             return None
         value, from_ms, expires_at_ms = found
         with self._lock:
@@ -54,6 +60,13 @@ class PrefixCache(Generic[V]):
             self._values[key] = (value, from_ms, expires_at_ms)
             while len(self._values) > self._entries or self._held_bytes > self._size_bytes:
                 self._drop(next(iter(self._values)))
+
+    def _sweep(self, now_ms: int) -> None:
+        """Drop what has expired: nobody asks for it again, and what is in use would be pushed out before it."""
+        with self._lock:
+            self._swept_ms = now_ms
+            for key in [key for key, (_, _, expires_at_ms) in self._values.items() if expires_at_ms <= now_ms]:
+                self._drop(key)
 
     def _drop(self, key: bytes) -> None:
         if self._values.pop(key, None) is not None:

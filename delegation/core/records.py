@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core.chain import TraceIds
+from delegation.core.named_tuple import NamedTuple
 
 GENESIS: Final = bytes(32)
 """The chain hash before a guard's first record."""

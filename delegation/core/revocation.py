@@ -9,9 +9,10 @@ import hashlib
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core import limits
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, Refused, refusal
 
 

@@ -6,13 +6,14 @@ Closed world: what is not listed is refused. An empty scope permits nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from delegation.core import limits
 from delegation.core.conditions import Condition, check_conditions, in_order
 from delegation.core.constraints.build import arguments_of
 from delegation.core.constraints.family import Argument
 from delegation.core.constraints.words import ROOM, clipped, joined
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 SERVICE_AUDIENCE: Final = "urn:delegation:service"

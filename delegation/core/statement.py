@@ -7,9 +7,10 @@ tag of its signature, so that none passes for another.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core.keys import Purpose, Signer, key_id, signing_input, verify
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import BadSignature, Reason, refusal
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from delegation.core import limits
 from delegation.core.federation import FederatedDomain
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.trusted_keys import KeyPurpose, KeyState, TrustedKey, TrustedKeys
 from delegation.errors import Reason, refusal
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from delegation.core.keys import key_id
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 

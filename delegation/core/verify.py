@@ -26,7 +26,6 @@ agent ids of holders without a binding stay the delegator's assertion (`Verified
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from delegation.core import limits
 from delegation.core.attest import open_binding, open_receipt
@@ -44,6 +43,7 @@ from delegation.core.codec import (
 from delegation.core.constraints import Steps
 from delegation.core.federation import FederatedDomain, FollowedFeeds, not_followed
 from delegation.core.keys import Purpose, link_id, signing_input, verify
+from delegation.core.named_tuple import NamedTuple, made
 from delegation.core.narrowing import narrower
 from delegation.core.prefix_cache import PrefixCache
 from delegation.core.rests_on import link_keys, revocation_keys
@@ -179,7 +179,7 @@ def _verify_frames(
             step_9_lifetime(link)
             if parent is not None:
                 step_10_no_wider(link, parent.link, steps)
-            parent = SignedLink(payload, signature, link_id(signed), link)
+            parent = made(SignedLink, (payload, signature, link_id(signed), link))
             links.append(parent)
             if end == for_siblings:
                 verified.append(_together(before, tuple(links), limits.EVALUATION_STEPS - steps.left))
@@ -192,9 +192,11 @@ def _verify_frames(
 
 def _parsed(envelope: Envelope, frames: tuple[Frame, ...]) -> Sequence[LinkMessage | None]:
     """Give the parse of each of the last links of a token if all of them are canonical, else None for each."""
-    start = len(envelope.ends) - len(frames)
-    begin = envelope.ends[start - 1] if start else 0
-    messages = parse_canonical_links(envelope.token[begin : envelope.ends[-1]]) if frames else []
+    messages = None
+    if len(frames) > 1:  # for one it does not pay
+        start = len(envelope.ends) - len(frames)
+        begin = envelope.ends[start - 1] if start else 0
+        messages = parse_canonical_links(envelope.token[begin : envelope.ends[-1]])
     return [None] * len(frames) if messages is None else messages
 
 

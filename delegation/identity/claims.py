@@ -82,6 +82,11 @@ def seconds_of(claims: Mapping[str, Any], claim: str) -> float | None:
     return value
 
 
+def seconds_left(token: UnverifiedToken, expected: Expected, *, now_ms: int) -> float:
+    """Tell for how long a token that was checked is still taken, seconds. Raises `BadToken`, FIELD_INVALID."""
+    return max(0, (seconds_of(token.claims, "exp") or 0) + (expected.clock_skew_ms - now_ms) / 1000)
+
+
 def _check_audience(audience: object, expected: Expected) -> None:
     audiences = [audience] if isinstance(audience, str) else audience
     if not isinstance(audiences, list) or expected.audience not in audiences:

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from delegation.errors import ConfigError, Unauthenticated
+from delegation.identity.port import Lasting
 from delegation.identity.spiffe import check_trust_domain, parse_spiffe_id
 
 if TYPE_CHECKING:
@@ -89,6 +90,12 @@ class MtlsAuthenticator:
                 f"the certificate of {proved.caller_id} is outside its time: reconnect with a new one"
             )
         return self._identities.find(proved.caller_id)
+
+    def lasting(self, peer: Peer) -> Lasting:
+        """Return the caller, and for how long its certificate and its issuers' are valid. Raises as `authenticate`."""
+        caller = self.authenticate(peer)
+        proved = self._prove(peer.certificate or b"", peer.intermediates)
+        return Lasting(caller, max(0, proved.not_after_ms - self._now_ms()) / 1000)
 
     def _verify(self, certificate: bytes, intermediates: bytes) -> _Proved:
         if len(certificate) + len(intermediates) > _MAX_CERTIFICATE_BYTES:

@@ -188,6 +188,19 @@ class KnownCallers(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """Who a caller is, and for how long that may be believed.
+
+    Attributes:
+        caller: Who it is.
+        seconds: Until its certificate or its token ends.
+    """
+
+    caller: Caller
+    seconds: float
+
+
 class Authenticator(Protocol):
     """Finds out who a peer with a certificate is. Called for every RPC, so it is quick and does no I/O."""
 
@@ -197,6 +210,10 @@ class Authenticator(Protocol):
         Raises:
             Unauthenticated: It proved nothing, not enough, or to be somebody unknown here.
         """
+        ...
+
+    def lasting(self, peer: Peer) -> Lasting:
+        """Return the caller with the time for which that holds: for a stream, which is asked once. Raises the same."""
         ...
 
 
@@ -210,6 +227,10 @@ class TokenAuthenticator(Protocol):
             Unauthenticated: It stands for nobody, or for somebody unknown here.
             ServiceUnavailable: That cannot be found out now.
         """
+        ...
+
+    async def lasting(self, authorization: str | None) -> Lasting:
+        """Return the caller with the time for which that holds: for a stream, which is asked once. Raises the same."""
         ...
 
 

@@ -133,8 +133,9 @@ class RemoteKeys:
 
     async def _look(self) -> None:
         try:
-            document = await self._fetch(self._jwks_url or await self._discover())
-            keys = parse_jwks(document, allowed=self._policy.algorithms)
+            keys = await published_keys(
+                self._issuer, self._fetch, jwks_url=self._jwks_url, algorithms=self._policy.algorithms
+            )
         except Exception as error:  # noqa: BLE001 - whatever an issuer sends, the keys that are known go on counting
             why = str(error) if isinstance(error, DelegationError) else type(error).__name__
             if not self._failing:
@@ -150,16 +151,34 @@ class RemoteKeys:
         finally:
             self._looking = None
 
-    async def _discover(self) -> str:
-        """Return where the key set is, as the issuer's own metadata says."""
-        document = await self._fetch(self._issuer.rstrip("/") + _DISCOVERY)
-        try:
-            metadata = json.loads(document)
-            issuer, url = metadata["issuer"], metadata["jwks_uri"]
-        except (ValueError, RecursionError, KeyError, TypeError):
-            raise RequestFailed("its discovery document makes no sense") from None
-        if issuer != self._issuer:  # OpenID Connect Discovery 4.3
-            raise RequestFailed("its discovery document is another issuer's")
-        if not isinstance(url, str):
-            raise RequestFailed("its discovery document makes no sense")
-        return check_url(url, what="its jwks_uri", over_tls=self._issuer.startswith("https:"))
+
+async def published_keys(
+    issuer: str, fetch: Fetch, *, jwks_url: str | None = None, algorithms: frozenset[str] = ALGORITHMS
+) -> tuple[VerifyingKey, ...]:
+    """Fetch the keys that an issuer publishes; none may be left.
+
+    Args:
+        issuer: Its identifier, a URL.
+        fetch: Fetches a document.
+        jwks_url: Where its key set is; None: where discovery says.
+        algorithms: Those that the operator lets it use.
+
+    Raises:
+        DelegationError: It cannot be reached, or its answer makes no sense.
+    """
+    return parse_jwks(await fetch(jwks_url or await _discovered(issuer, fetch)), allowed=algorithms)
+
+
+async def _discovered(issuer: str, fetch: Fetch) -> str:
+    """Return where the key set is, as the issuer's own metadata says."""
+    document = await fetch(issuer.rstrip("/") + _DISCOVERY)
+    try:
+        metadata = json.loads(document)
+        named, url = metadata["issuer"], metadata["jwks_uri"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise RequestFailed("its discovery document makes no sense") from None
+    if named != issuer:  # OpenID Connect Discovery 4.3
+        raise RequestFailed("its discovery document is another issuer's")
+    if not isinstance(url, str):
+        raise RequestFailed("its discovery document makes no sense")
+    return check_url(url, what="its jwks_uri", over_tls=issuer.startswith("https:"))

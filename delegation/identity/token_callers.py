@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from delegation.errors import ConfigError, Reason, ServiceUnavailable, Unauthenticated
-from delegation.identity.claims import Expected, check_claims, name_of
+from delegation.identity.claims import Expected, check_claims, name_of, seconds_left
 from delegation.identity.jws import BadToken, UnverifiedToken, read_token
 from delegation.identity.key_source import KeySource, verify_signature
-from delegation.identity.port import Caller, KnownCallers, TokenHolder
+from delegation.identity.port import Caller, KnownCallers, Lasting, TokenHolder
 from delegation.identity.spiffe import parse_spiffe_id
 from delegation.identity.token_rules import PLAIN_TYPE
 
@@ -73,6 +73,10 @@ class TokenCallers:
             Unauthenticated: There is no token, or it is not taken; the text says why, and nothing of the token.
             ServiceUnavailable: It cannot be checked now.
         """
+        return (await self.lasting(authorization)).caller
+
+    async def lasting(self, authorization: str | None) -> Lasting:
+        """Return the caller, and for how long its token is taken. Raises as `authenticate`."""
         if authorization is None:
             raise Unauthenticated("no credentials: send a bearer token, or connect with a client certificate")
         if authorization[: len(_BEARER)].lower() != _BEARER:
@@ -82,17 +86,19 @@ class TokenCallers:
         except UnicodeEncodeError:
             raise Unauthenticated("the authorization header holds no bearer token") from None
         try:
-            return self._identities.find(await self._caller_id(read_token(raw)))
+            token = read_token(raw)
+            caller_id, expected = await self._caller_id(token)
+            return Lasting(self._identities.find(caller_id), seconds_left(token, expected, now_ms=self._now_ms()))
         except BadToken as bad:
             if bad.reason is Reason.SERVICE_UNAVAILABLE:
                 raise ServiceUnavailable(f"the bearer token {bad.why}") from None
             raise Unauthenticated(f"the bearer token {bad.why}") from None
 
-    async def _caller_id(self, token: UnverifiedToken) -> str:
+    async def _caller_id(self, token: UnverifiedToken) -> tuple[str, Expected]:
         issuer, subject = token.claims.get("iss"), token.claims.get("sub")
         if isinstance(issuer, str) and issuer in self._issuers:
             await self._check(token, self._issuers[issuer])
-            return self._holder_of(issuer, token)
+            return self._holder_of(issuer, token), self._issuers[issuer].expected
         if isinstance(subject, str) and subject.startswith(_SPIFFE):
             return await self._spiffe_id(token, subject)
         raise BadToken(Reason.ISSUER_UNKNOWN, "is of an issuer that is not accepted here")
@@ -119,7 +125,7 @@ class TokenCallers:
             )
         return caller_id
 
-    async def _spiffe_id(self, token: UnverifiedToken, subject: str) -> str:
+    async def _spiffe_id(self, token: UnverifiedToken, subject: str) -> tuple[str, Expected]:
         try:
             spiffe_id = parse_spiffe_id(subject)
         except ConfigError:
@@ -130,4 +136,4 @@ class TokenCallers:
         if token.type == _JOSE:
             token = UnverifiedToken(token.raw, token.algorithm, token.key_id, PLAIN_TYPE, token.claims)
         await self._check(token, issuer)
-        return str(spiffe_id)
+        return str(spiffe_id), issuer.expected

@@ -20,6 +20,8 @@ REMEMBERED_CALLERS: Final = 4096
 """Some 2 MB."""
 
 _BUSY_RETRY_MS: Final = 250
+_ON_THEIR_WAY: Final = 64
+"""Answers that a caller has as good as taken when it calls again."""
 _BURST_NS: Final = 1_000_000_000
 """Who was quiet may ask at once for what the rate gives in this time."""
 
@@ -40,12 +42,21 @@ class CallerLimits:
 
 
 class Share:
-    """What one caller has under way."""
+    """What one caller has under way.
 
-    __slots__ = ("calls", "messages", "paid_until_ns", "streams")
+    Attributes:
+        calls: calls that are being answered.
+        untaken: answers that gRPC holds, because the caller has not taken them.
+        streams: open streams.
+        messages: of streams; taken for each that is being answered.
+        paid_until_ns: what it has asked for is paid until then, by the monotonic clock.
+    """
+
+    __slots__ = ("calls", "messages", "paid_until_ns", "streams", "untaken")
 
     def __init__(self, limits: CallerLimits) -> None:
         self.calls = 0
+        self.untaken = 0
         self.streams = 0
         self.paid_until_ns = 0
         self.messages = asyncio.Semaphore(limits.calls)
@@ -53,7 +64,17 @@ class Share:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
-        return not self.calls and not self.streams
+        return not self.calls and not self.streams and not self.untaken
+
+    def end_call(self) -> Callable[[object], None]:
+        """Count a call as answered; whoever is given what to call calls it when the answer has been taken."""
+        self.calls -= 1
+        self.untaken += 1
+        return self._taken
+
+    def _taken(self, call: object) -> None:
+        del call
+        self.untaken -= 1
 
 
 class CallerShares:
@@ -79,7 +100,7 @@ class CallerShares:
         return len(self._shares)
 
     def begin_call(self, caller_id: str) -> Share:
-        """Let a call begin; whoever gets a share takes one off its `calls` in the end.
+        """Let a call begin; whoever gets a share ends it there.
 
         Raises:
             Overloaded: The caller has too many under way, or came too often.
@@ -87,6 +108,8 @@ class CallerShares:
         share = self._shares.get(caller_id) or self._new(caller_id)
         if share.calls >= self._limits.calls:
             raise _too_many(f"{self._limits.calls} calls", _BUSY_RETRY_MS)
+        if share.calls + share.untaken >= self._limits.calls + _ON_THEIR_WAY:
+            raise _too_many(f"{self._limits.calls} calls with answers that are not taken", _BUSY_RETRY_MS)
         self._pay(share)
         share.calls += 1
         return share

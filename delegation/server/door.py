@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -20,11 +20,13 @@ from grpc.aio import ServicerContext
 
 from delegation import telemetry
 from delegation.errors import DelegationError, Overloaded, ServiceUnavailable, Unauthenticated
-from delegation.identity.port import Authenticator, Caller, Role, TokenAuthenticator
+from delegation.identity.port import Authenticator, Caller, Lasting, Role, TokenAuthenticator
+from delegation.server.answers import write_answers
 from delegation.server.caller_limits import CallerLimits, CallerShares, Share
 from delegation.server.incoming import Incoming
 from delegation.server.peer import authorization_of, peer_of
 from delegation.server.refusal_log import RefusalLog
+from delegation.server.stream_end import while_known
 from delegation.service.unexpected import log_unexpected
 from delegation.telemetry import Span, names
 from delegation.wire.errors import DETAILS_KEY, status_of
@@ -89,7 +91,10 @@ class Door:
         self._watching: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
-        """Take no more; end streams that only wait, and let others answer what they have been asked."""
+        """Take no more streams; end those that only wait, and let others answer what they have been asked.
+
+        Calls that gRPC still brings came before it told their clients to go elsewhere: they are answered.
+        """
         self._closing = True
         for incoming in self._incoming:
             incoming.end()
@@ -129,12 +134,12 @@ class Door:
                 finally:
                     self._calls -= inside
                     if share is not None:
-                        share.calls -= 1
+                        context.add_done_callback(share.end_call())  # type: ignore[arg-type] # stubs: no protocol
 
         return call
 
     def watching(self, method: Method[Q], handler: Watching[Q, A]) -> Callable[[bytes, Context], Awaitable[None]]:
-        """Wrap a handler that streams answers until its client goes away."""
+        """Wrap a handler that streams answers until its client goes away, or is not known to be itself any more."""
 
         async def call(request: bytes, context: Context) -> None:
             caller: Caller | None = None
@@ -143,11 +148,14 @@ class Door:
                 assert task is not None  # noqa: S101 - this is a coroutine's
                 self._watching.add(task)
                 try:
+                    self._require_staying()
                     self._require_room(self._streams + 1, self._allowance.streams)
-                    caller = await self._caller(context)
+                    lasting = await self._lasting(context)
+                    caller = lasting.caller
                     with self._stream(), self._shares.stream(caller.id):
                         _require_role(caller, method)
-                        await _write(handler(caller, method.read(request)), context)
+                        async with while_known(lasting):
+                            await write_answers(handler(caller, method.read(request)), context)
                 except asyncio.CancelledError:
                     if not self._closing:
                         raise
@@ -176,13 +184,15 @@ class Door:
             caller: Caller | None = None
             with self._span(method.name, context) as span:
                 try:
+                    self._require_staying()
                     self._require_room(self._streams + 1, self._allowance.streams)
-                    caller = await self._caller(context)
+                    lasting = await self._lasting(context)
+                    caller = lasting.caller
                     with self._stream(), self._shares.stream(caller.id) as share:
                         _require_role(caller, method)
                         await self._converse(
                             handler,
-                            caller,
+                            lasting,
                             Incoming(
                                 requests,
                                 window,
@@ -198,12 +208,15 @@ class Door:
         return call
 
     async def _converse(
-        self, handler: Conversing[Q, A], caller: Caller, incoming: Incoming[Q], context: Context
+        self, handler: Conversing[Q, A], lasting: Lasting, incoming: Incoming[Q], context: Context
     ) -> None:
         self._incoming.add(incoming)
+        # What was asked until then is answered; the client then connects again, with what it is known by now.
+        ending = asyncio.get_running_loop().call_later(lasting.seconds, incoming.end)
         try:
-            await _write(handler(caller, incoming), context, written=incoming.answered)
+            await write_answers(handler(lasting.caller, incoming), context, written=incoming.answered)
         finally:
+            ending.cancel()
             self._incoming.discard(incoming)
             incoming.over()
 
@@ -220,9 +233,11 @@ class Door:
         """
         caller: Caller | None = None
         try:
-            caller = await self._caller(context)
-            with self._shares.stream(caller.id):
-                yield
+            lasting = await self._lasting(context)
+            caller = lasting.caller
+            async with while_known(lasting):
+                with self._shares.stream(caller.id):
+                    yield
         except DelegationError as error:
             if unknown is not None and isinstance(error, Unauthenticated):
                 self._refusals.note(method, "", unknown.name, error)
@@ -237,9 +252,18 @@ class Door:
             return self.authenticator.authenticate(peer)
         return await self.tokens.authenticate(authorization_of(context))
 
-    def _require_room(self, taken: int, room: int) -> None:
+    async def _lasting(self, context: Context) -> Lasting:
+        peer = peer_of(context)
+        if peer.certificate is not None or self.tokens is None:
+            return self.authenticator.lasting(peer)
+        return await self.tokens.lasting(authorization_of(context))
+
+    def _require_staying(self) -> None:
         if self._closing:
             raise _going_away()
+
+    @staticmethod
+    def _require_room(taken: int, room: int) -> None:
         if taken > room:
             raise Overloaded("the service has too much to do", retry_after_ms=_RETRY_AFTER_MS)
 
@@ -256,6 +280,7 @@ class Door:
     def _stream(self) -> Any:
         self._streams += 1
         try:
+            self._require_staying()
             self._require_room(self._streams, self._allowance.streams)
             yield
         finally:
@@ -299,19 +324,3 @@ def _going_away() -> ServiceUnavailable:
 
 def _text_metadata(context: Context) -> dict[str, str]:
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-
-
-async def _write(answers: AsyncIterator[Any], context: Context, *, written: Callable[[], None] | None = None) -> None:
-    """Write answers until there are no more, or nobody wants them: what made them ends then, too.
-
-    A stream's handler yields to here and not to gRPC, which leaves the end of a generator to the garbage collector: in
-    another context, where a span cannot be closed, and at any time.
-    """
-    try:
-        async for answer in answers:
-            await context.write(answer)
-            if written is not None:
-                written()
-    finally:
-        if isinstance(answers, AsyncGenerator):
-            await answers.aclose()

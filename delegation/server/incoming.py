@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, Generic, TypeVar
+
+from delegation.errors import DelegationError
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -56,16 +58,21 @@ class Incoming(AsyncIterator[Q], Generic[Q]):
             self.answered()
 
     async def _read(self, requests: AsyncIterator[bytes]) -> None:
+        coming = aiter(requests)
         try:
-            async for request in requests:
+            async for request in coming:
+                read = self._read_one(request)  # first: what is refused waits for nothing
                 await self._admit()
-                self._waiting.put_nowait(self._read_one(request))
+                self._waiting.put_nowait(read)
         except asyncio.CancelledError:
             pass  # ended by the server, or the RPC was cancelled: there is nobody to tell
         except Exception as error:  # noqa: BLE001 - raised where the requests are awaited
-            self._failure = error
+            # A refusal says all in its words; its frames would hold the message for as long as nobody asks.
+            self._failure = error.with_traceback(None) if isinstance(error, DelegationError) else error
         finally:
             self._waiting.put_nowait(None)
+            if isinstance(coming, AsyncGenerator):  # else it holds what came last, until the stream ends
+                await coming.aclose()
 
     async def _admit(self) -> None:
         """Wait until there is room here, and until the caller's share permits one more."""

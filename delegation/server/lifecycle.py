@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +13,11 @@ import grpc
 import grpc.aio
 import structlog
 
+from delegation.core.trust import KeyPurpose
 from delegation.errors import ConfigError, StorageError
 from delegation.server.config_sections import LimitsConfig
 from delegation.server.door import Door
-from delegation.server.health import Health
+from delegation.server.health import Health, out_of_use
 from delegation.server.listen import ListenAddress
 from delegation.server.options import channel_options
 from delegation.server.services import Rpcs, add_services
@@ -45,7 +46,7 @@ class Server:
         listener: Listener,
         *,
         limits: LimitsConfig,
-        check_ready: Callable[[], Awaitable[None]],
+        check_ready: Callable[[], Awaitable[Collection[KeyPurpose]]],
         second_listener: Listener | None = None,
     ) -> None:
         self._rpcs = rpcs
@@ -91,28 +92,30 @@ class Server:
 
     async def _watch_readiness(self) -> None:
         """Tell those who balance load when no work can be done here, and when it can again."""
-        was_ready = True
+        was: frozenset[KeyPurpose] | None = frozenset()
         while True:
             await asyncio.sleep(_CHECK_EVERY_SECONDS)
-            ready = await self._is_ready(say_why=was_ready)
-            if ready is not was_ready:
-                was_ready = ready
-                await self._health.tell(self._services, ready=ready)
-                if ready:
-                    _LOG.info("ready again")
+            lacking = await self._lacking(say_why=was is not None)
+            if lacking == was:
+                continue
+            await self._health.tell(self._services, ready=lacking is not None, but=out_of_use(lacking or ()))
+            if lacking:
+                _LOG.error("no key to sign with", purposes=sorted(map(str, lacking)), do="see `delegation doctor`")
+            elif lacking is not None:
+                _LOG.info("ready again")
+            was = lacking
 
-    async def _is_ready(self, *, say_why: bool) -> bool:
+    async def _lacking(self, *, say_why: bool) -> frozenset[KeyPurpose] | None:
+        """Tell for which purposes nothing can be signed; None if no work can be done at all."""
         try:
-            await self._check_ready()
+            return frozenset(await self._check_ready())
         except StorageError as error:
             if say_why:
                 _LOG.error("not ready", reason=error.reason, why=str(error))
-            return False
         except Exception as error:  # noqa: BLE001 - whatever it is: who cannot tell that it is ready is not
             if say_why:
                 log_unexpected("checking readiness", error)
-            return False
-        return True
+        return None
 
 
 def _bind(server: grpc.aio.Server, listener: Listener) -> ListenAddress:

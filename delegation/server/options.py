@@ -17,6 +17,9 @@ def channel_options(limits: LimitsConfig) -> list[tuple[str, Any]]:
     return [
         ("grpc.max_receive_message_length", limits.max_message_bytes),
         ("grpc.max_send_message_length", limits.max_message_bytes),
+        # As much is read ahead as one window of HTTP/2 holds, 64 KiB. gRPC would guess a larger one from how fast data
+        # comes: tens of megabytes for each stream that a client fills while nobody takes its messages.
+        ("grpc.http2.bdp_probe", 0),
         # gRPC's own default refuses at random between 8 and 16 KiB; a token may have 64.
         ("grpc.max_metadata_size", limits.max_metadata_bytes),
         ("grpc.absolute_max_metadata_size", limits.max_metadata_bytes),

@@ -11,6 +11,8 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from delegation.core.limits import STATEMENT_BYTES
+from delegation.errors import InvalidRequest
 from delegation.server.access import roles_of
 from delegation.server.authorization_rpcs import AT_A_TIME, AuthorizationRpcs
 from delegation.server.delegation_rpcs import DelegationRpcs
@@ -30,20 +32,23 @@ M = TypeVar("M", bound=Message)
 
 _BATCHES_READ_AHEAD: Final = 2
 _ANSWERS_READ_AHEAD: Final = 16
+_ANSWER_BYTES: Final = 2 * STATEMENT_BYTES
+"""An offer, and what stands around it. They wait in memory for whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """How many requests of a stream may wait unread, and whether each of them gets an answer."""
+    """How many requests of a stream may wait unread, whether each of them gets an answer, and how large one may be."""
 
     window: int
     each_answered: bool
+    most_bytes: int | None = None
 
 
 _STREAMS: Final = {
     "AuthorizeStream": _Stream(AT_A_TIME, each_answered=True),
     "RecordDecisions": _Stream(_BATCHES_READ_AHEAD, each_answered=True),
-    "AnswerOffer": _Stream(_ANSWERS_READ_AHEAD, each_answered=False),
+    "AnswerOffer": _Stream(_ANSWERS_READ_AHEAD, each_answered=False, most_bytes=_ANSWER_BYTES),
 }
 
 
@@ -82,14 +87,14 @@ def add_services(server: grpc.aio.Server, rpcs: Rpcs, door: Door) -> tuple[str, 
 def _method(door: Door, method: Any, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
     """Put a method behind the door, by the kind that the contract says it is."""
     service = method.containing_service
+    stream = _STREAMS[method.name] if method.client_streaming else None
     known = Method(
         f"{service.full_name}/{method.name}",
         roles_of(service.name, method.name),
-        _reader(GetMessageClass(method.input_type)),
+        _reader(GetMessageClass(method.input_type), stream.most_bytes if stream else None),
     )
     write = GetMessageClass(method.output_type).SerializeToString
-    if method.client_streaming:
-        stream = _STREAMS[method.name]
+    if stream is not None:
         conversing = door.conversing(known, handler, window=stream.window, each_answered=stream.each_answered)
         return grpc.stream_stream_rpc_method_handler(measured(known.name, conversing), None, write)
     if method.server_streaming:
@@ -97,10 +102,12 @@ def _method(door: Door, method: Any, handler: Any) -> grpc.RpcMethodHandler[Any,
     return grpc.unary_unary_rpc_method_handler(measured(known.name, door.unary(known, handler)), None, write)
 
 
-def _reader(message_type: type[M]) -> Callable[[bytes], M]:
+def _reader(message_type: type[M], most_bytes: int | None) -> Callable[[bytes], M]:
     """Give what reads a request, for the door: it refuses bytes that are none, and fields that are not known."""
 
     def read(data: bytes) -> M:
+        if most_bytes is not None and len(data) > most_bytes:
+            raise InvalidRequest(f"a message of this stream has at most {most_bytes} bytes, this one {len(data)}")
         try:
             message = message_type.FromString(data)
         except (DecodeError, ValueError):  # the pure implementation of protobuf says it so for text that is no UTF-8

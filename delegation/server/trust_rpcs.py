@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import lru_cache
+from typing import Final
 
 from delegation.core.statement import SignedStatement
 from delegation.errors import InvalidRequest
@@ -14,6 +16,8 @@ from delegation.service.offers import Instance, Offers, Wanted, Work
 from delegation.service.trust import TrustInUse
 from delegation.v1 import trust_service_pb2 as pb
 from delegation.wire import trust as wire
+
+_PIECES_ON_THE_WAY: Final = 16
 
 
 class TrustRpcs:
@@ -35,9 +39,8 @@ class TrustRpcs:
         self, caller: Caller, message: pb.WatchRevocationsRequest
     ) -> AsyncIterator[pb.WatchRevocationsResponse]:
         """Stream the feed."""
-        del caller
-        async for entry in self._feed.watch(message.after_position):
-            yield wire.feed_entry_message(entry)
+        async for entry in self._feed.watch(message.after_position, caller_id=caller.id):
+            yield _feed_entry_message(entry)
 
     async def RegisterAgent(self, caller: Caller, message: pb.RegisterAgentRequest) -> pb.RegisterAgentResponse:
         """Make the caller known."""
@@ -99,3 +102,9 @@ def _said(message: Wanted | Work) -> wire.ToInstance:
     if isinstance(message, Wanted):
         return wire.OfferWanted(message.request, message.delegator)
     return wire.WorkHandedOff(message.token)
+
+
+@lru_cache(_PIECES_ON_THE_WAY)
+def _feed_entry_message(entry: SignedStatement) -> pb.WatchRevocationsResponse:
+    # Many watchers are given the same piece.
+    return wire.feed_entry_message(entry)

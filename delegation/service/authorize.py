@@ -26,7 +26,7 @@ from delegation.core.usage import Demand, demands_of
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, Refused, StorageError, refusal
 from delegation.identity.port import Caller
-from delegation.service.attribution import attributed, attribution
+from delegation.service.attribution import Attribution, attributed, attribution
 from delegation.service.decision_span import describe
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of, refusal_of
@@ -136,7 +136,9 @@ class Authorize:
             position = self._feed.position
             now_ms = self._now_ms()
             judged = await self._judge(question, now_ms)
-            call = await self._call(caller, question, judged, now_ms, position)
+            chain = judged.chain
+            about = await attribution(question.token, self._recorded) if chain is None else attributed(chain)
+            call = self._call(caller, question, judged, about, now_ms=now_ms, position=position)
             step = self._step(question, judged, now_ms)
             standing, refused = await self._enter(call, judged, step, digest, position)
             if span.recording:
@@ -206,18 +208,18 @@ class Authorize:
             if await self._recorded.find(chain.digest) is None:
                 raise
         # What the grant key has signed elsewhere is no grant of this service: a stolen key alone buys nothing here.
-        if await self._recorded.find(chain.links[0].link_id) is None:
+        grant = chain.links[0].link_id
+        if (self._recorded.remembered(grant) or await self._recorded.find(grant)) is None:
             raise refusal(Reason.RECEIPT_MISSING, link_index=0, detail="this service has not recorded the grant")
         return chain
 
     # -- recording ---------------------------------------------------------------------------------------
 
-    async def _call(
-        self, caller: Caller, question: Question, judged: _Judged, now_ms: int, position: int
+    def _call(
+        self, caller: Caller, question: Question, judged: _Judged, about: Attribution, *, now_ms: int, position: int
     ) -> CallRecord:
-        chain, proof, refused = judged.chain, judged.proof, judged.refusal
+        proof, refused = judged.proof, judged.refusal
         trace = question.trace or (proof.trace if proof else None)
-        about = await attribution(question.token, self._recorded) if chain is None else attributed(chain)
         return CallRecord(
             call_id=time_ordered_id(now_ms, self._random),
             task_id=about.task_id,

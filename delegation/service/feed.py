@@ -22,6 +22,8 @@ from delegation.errors import StorageError
 from delegation.service.feed_pieces import Piece, StoredFeed
 from delegation.service.forgetting_clock import ForgettingClock
 from delegation.service.ids import Clock
+from delegation.service.recent_revocations import RecentRevocations
+from delegation.service.turns import Turns
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage
 from delegation.storage.records import RevocationRecord
@@ -32,12 +34,15 @@ _UNAVAILABLE: Final = "storage_unavailable"
 
 DEFAULT_HEARTBEAT_MS: Final = 2_000
 LEAST_GATHER_MS: Final = 5
-MOST_GATHER_MS: Final = 40
-GATHER_MS_EACH: Final = 0.4
-"""Between deltas there is this much time for each watcher, which is about what telling it costs: many
-completions a second must not wake everybody for each. The first after a pause is told at once."""
+MOST_GATHER_MS: Final = 250
+GATHER_MS_EACH: Final = 0.7
+"""Between deltas there is this much time for each watcher, four times what telling it costs: many completions a
+second must not wake everybody for each. The first after a pause is told at once."""
 
-_RECENT: Final = 20_000
+_SHARED_BEGINNINGS: Final = 16
+"""So many of the positions that were published last: whoever is at one of them gets a piece that many get. There is
+`GATHER_MS_EACH` between them for each watcher, so all have had their turns before theirs is no longer among them."""
+
 _LOADED_AT_ONCE: Final = 2_000
 _RETRY_SECONDS: Final = 0.5
 _SWEEP_BEATS: Final = 30
@@ -48,23 +53,30 @@ class RevocationFeed:
     """Follows the database's feed; tells what is revoked and who has to know."""
 
     def __init__(
-        self, storage: Storage, signer: Signer, *, now_ms: Clock, heartbeat_ms: int = DEFAULT_HEARTBEAT_MS
+        self,
+        storage: Storage,
+        signer: Signer,
+        *,
+        now_ms: Clock,
+        forgetting_ms: Clock | None = None,
+        heartbeat_ms: int = DEFAULT_HEARTBEAT_MS,
     ) -> None:
         self.state = RevocationState()
         self._storage = storage
         self._signer = signer
         self._now_ms = now_ms
-        self._forgetting_ms = ForgettingClock(now_ms)
+        self._forgetting_ms = forgetting_ms or ForgettingClock(now_ms)
         self._heartbeat_seconds = heartbeat_ms / 1000
         self._stored = StoredFeed(storage)
+        self._turns = Turns()
         self._loading = asyncio.Lock()
         self._loads = 0
         self._reading: asyncio.Task[None] | None = None
         self._known_ms = 0
         self._gone_back = False
-        self._recent: deque[tuple[int, Revocation]] = deque(maxlen=_RECENT)
-        self._recent_from = 0
+        self._recent = RecentRevocations()
         self._published = 0
+        self._published_lately: deque[int] = deque(maxlen=_SHARED_BEGINNINGS)
         self._signed: dict[tuple[int, int], tuple[int, SignedStatement]] = {}
         self._latest_ms = 0
         self._news = asyncio.Event()
@@ -103,8 +115,15 @@ class RevocationFeed:
         while self.position < position:
             await self._load()
 
-    async def watch(self, after_position: int) -> AsyncGenerator[SignedStatement]:
+    async def watch(self, after_position: int, *, caller_id: str = "") -> AsyncGenerator[SignedStatement]:
         """Yield signed pieces for one watcher, for ever: what it lacks, then deltas and heartbeats.
+
+        Those who need pieces of their own take turns, caller by caller: it is work, and nobody shall wait for all of
+        them.
+
+        Args:
+            after_position: what the watcher has.
+            caller_id: whose watcher it is.
 
         Raises:
             StorageError: the database cannot be read, or has gone back.
@@ -113,34 +132,54 @@ class RevocationFeed:
             self._lose()
         self._watchers += 1
         try:
-            async for statement in self._pieces(after_position):
+            async for statement in self._pieces(after_position, caller_id):
                 yield statement
         finally:
             self._watchers -= 1
 
-    async def _pieces(self, after_position: int) -> AsyncIterator[SignedStatement]:
+    async def _pieces(self, after_position: int, caller_id: str) -> AsyncIterator[SignedStatement]:
+        await self._reach(after_position)
         # Its first piece is signed anew: what it heard last may be younger than a piece made for others.
         position, told_ms = after_position, self._time()
         if position == 0 or position > self._published:
-            async for piece in self._stored.pieces(0, self._forgetting_ms()):
+            async for piece in self._stored.pieces(0, self._forgetting_ms(), lambda: self._turns.take(caller_id)):
                 position, told_ms = piece.to_position, self._time()
                 yield self._signed_piece(piece, told_ms, snapshot=True)
         elif position == self._published:
-            yield self._shared(self._heartbeat(position), not_before_ms=told_ms)
+            yield self._shared(position, position, not_before_ms=told_ms)
         while True:
             news = self._news
             while position < self._published:
-                if position >= self._recent_from:
-                    entry = self._missed(position)
-                    position = entry.to_position
-                    yield self._shared(entry, not_before_ms=told_ms)
+                if self._is_shared(position):
+                    upto = self._recent.piece_ends(position, self._published)
+                    yield self._shared(position, upto, not_before_ms=told_ms)
+                    position = upto
                     continue
-                async for piece in self._stored.pieces(position, self._forgetting_ms()):  # it was away for long
+                await self._turns.take(caller_id)
+                if self._recent.reach(position):
+                    piece = self._recent.piece(position, self._recent.piece_ends(position, self._published))
+                    position, told_ms = piece.to_position, self._time()
+                    yield self._signed_piece(piece, told_ms, snapshot=False)
+                    continue
+                # It was away for long.
+                async for piece in self._stored.pieces(
+                    position, self._forgetting_ms(), lambda: self._turns.take(caller_id)
+                ):
                     position, told_ms = piece.to_position, self._time()
                     yield self._signed_piece(piece, told_ms, snapshot=False)
             await news.wait()
             if position >= self._published:
-                yield self._shared(self._heartbeat(position), not_before_ms=told_ms)
+                yield self._shared(position, position, not_before_ms=told_ms)
+
+    async def _reach(self, position: int) -> None:
+        """Read the head once more for a watcher that begins, and publish what it knows already if it is there.
+
+        It may come from another replica, which has read the head a moment ago. An earlier time would look to it like a
+        rollback, and with a position that is not known here it would be told everything anew.
+        """
+        await self._load()
+        while self._published < position <= self.position:
+            await self._news.wait()
 
     # -- following ---------------------------------------------------------------------------------------
 
@@ -185,9 +224,7 @@ class RevocationFeed:
     def _take(self, entries: Iterable[RevocationRecord]) -> None:
         for record in entries:
             revocation = Revocation(RevocationKind(record.kind), record.id, record.expires_ms)
-            if len(self._recent) == _RECENT:
-                self._recent_from = self._recent[0][0]
-            self._recent.append((record.position, revocation))
+            self._recent.add(record.position, revocation)
             self.state.add((revocation,), record.position)
 
     async def _follow(self) -> None:
@@ -250,37 +287,30 @@ class RevocationFeed:
             self._announce()
 
     def _wake(self) -> None:
-        self._published = self.position
+        if self._published < self.position:
+            self._published_lately.append(self._published)
+            self._published = self.position
         news, self._news = self._news, asyncio.Event()
         news.set()
 
-    def _missed(self, after: int) -> FeedEntry:
-        """Give what a watcher lacks, from memory."""
-        upto = self._published
-        lacking: list[Revocation] = []
-        for position, revocation in reversed(self._recent):
-            if position <= after:
-                break
-            if position <= upto:
-                lacking.append(revocation)
-        lacking.reverse()
-        return FeedEntry(after, upto, self._time(), snapshot=False, more=False, revocations=tuple(lacking))
+    def _is_shared(self, position: int) -> bool:
+        """Tell whether many are at a position, so that what follows it is put together once for all of them."""
+        if not self._recent.reach(position):
+            return False
+        return position in self._published_lately or self._recent.begins_piece(position)
 
     def _signed_piece(self, piece: Piece, issued_at_ms: int, *, snapshot: bool) -> SignedStatement:
         more = snapshot and piece.more
         entry = FeedEntry(piece.from_position, piece.to_position, issued_at_ms, snapshot, more, ())
         return sign_feed_entry(entry, self._signer, piece.revocations)
 
-    def _heartbeat(self, position: int) -> FeedEntry:
-        return FeedEntry(position, position, self._time(), snapshot=False, more=False, revocations=())
-
-    def _shared(self, entry: FeedEntry, *, not_before_ms: int) -> SignedStatement:
-        """Sign a piece, or give the one that another watcher at the same position was just given."""
-        key = (entry.from_position, entry.to_position)
-        signed_ms, statement = self._signed.get(key, (0, None))
+    def _shared(self, position: int, upto: int, *, not_before_ms: int) -> SignedStatement:
+        """Sign a piece from memory, or give the one that another watcher at the same position was just given."""
+        signed_ms, statement = self._signed.get((position, upto), (0, None))
         if statement is None or signed_ms < not_before_ms:
-            statement = sign_feed_entry(entry, self._signer)
-            self._signed[key] = (entry.issued_at_ms, statement)
+            issued_at_ms = self._time()
+            statement = self._signed_piece(self._recent.piece(position, upto), issued_at_ms, snapshot=False)
+            self._signed[position, upto] = (issued_at_ms, statement)
         return statement
 
     def _time(self) -> int:

@@ -8,7 +8,7 @@ wait by asking from positions of his own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from delegation.core.codec import encode_revocations
@@ -41,6 +41,10 @@ class Piece(NamedTuple):
     revocations: bytes
 
 
+async def _at_once() -> None:
+    """Wait for nobody."""
+
+
 class StoredFeed:
     """The feed as the database has it."""
 
@@ -51,10 +55,22 @@ class StoredFeed:
         self._used: set[int] = set()
         self._reading: dict[int, asyncio.Task[Piece]] = {}
 
-    async def pieces(self, after: int, now_ms: int) -> AsyncIterator[Piece]:
-        """Give what follows a position and has not been forgotten by now. Raises `StorageError`."""
+    async def pieces(
+        self, after: int, now_ms: int, turn: Callable[[], Awaitable[None]] = _at_once
+    ) -> AsyncIterator[Piece]:
+        """Give what follows a position and has not been forgotten by now.
+
+        Args:
+            after: the position.
+            now_ms: the time.
+            turn: waited for before each piece.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
         shared, more = after % SHARED_FROM == 0, True
         while more:
+            await turn()
             piece = await (self._shared(after, now_ms) if shared else self._read(after, now_ms))
             after, more = piece.to_position, piece.more
             shared = shared or after % SHARED_FROM == 0

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import Final
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from typing import cast
 
 from delegation.core.chain import VerifiedChain
-from delegation.core.revocation import RevocationKind, refuse_revoked, split_revocation_key
+from delegation.core.revocation import RevocationKind, refuse_revoked, revocation_key
 from delegation.errors import Refused
 from delegation.storage.port import Fence, RevokedMeanwhileError
 
-_REMEMBERED_CHAINS: Final = 4096
+
+@dataclass(frozen=True, slots=True)
+class _Things(Container[tuple[str, bytes]]):
+    """Things by their `revocation_key`s: the database hardly ever asks about one, so nothing is made of them before."""
+
+    keys: frozenset[bytes]
+
+    def __contains__(self, thing: object) -> bool:
+        """Tell whether (kind, id) is one of them. Raises `ValueError` for a kind that this version does not know."""
+        kind, id_ = cast("tuple[str, bytes]", thing)
+        return revocation_key(RevocationKind(kind), id_) in self.keys
 
 
 def fence_of(chain: VerifiedChain, position: int) -> Fence:
     """Make the fence of a write that rests on a chain found unrevoked at a position of the feed."""
-    return Fence(position, _rests_on(chain.revocation_keys))
+    return Fence(position, _Things(chain.revocation_keys))
 
 
 def fence_of_all(chains: Iterable[VerifiedChain], position: int) -> Fence:
     """Make the fence of a write that rests on several chains."""
-    return Fence(position, _rests_on(frozenset().union(*(chain.revocation_keys for chain in chains))))
+    return Fence(position, _Things(frozenset().union(*[chain.revocation_keys for chain in chains])))
 
 
 def fence_of_keys(keys: frozenset[bytes], position: int) -> Fence:
     """Make the fence of a write that rests on things named by their `revocation_key`s."""
-    return Fence(position, _rests_on(keys))
+    return Fence(position, _Things(keys))
 
 
 def refusal_of(error: RevokedMeanwhileError) -> Refused:
@@ -34,8 +44,3 @@ def refusal_of(error: RevokedMeanwhileError) -> Refused:
     refused = refuse_revoked(RevocationKind(error.kind))
     assert isinstance(refused, Refused)  # noqa: S101 - it is made by `refusal`
     return refused
-
-
-@lru_cache(maxsize=_REMEMBERED_CHAINS)
-def _rests_on(keys: frozenset[bytes]) -> frozenset[tuple[str, bytes]]:
-    return frozenset((str(kind), id_) for kind, id_ in map(split_revocation_key, keys))

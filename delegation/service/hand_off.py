@@ -26,7 +26,14 @@ from delegation.service.owners import Owners
 from delegation.service.packing import digest_of, pack, unpack
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.signing.port import ServiceKeys
-from delegation.storage.port import Fence, Idempotency, IdempotencyKey, RevokedMeanwhileError, Storage
+from delegation.storage.port import (
+    Fence,
+    Idempotency,
+    IdempotencyKey,
+    OfferedError,
+    RevokedMeanwhileError,
+    Storage,
+)
 from delegation.storage.records import LinkRecord
 
 ANSWERS_KEPT_MS: Final = 24 * 60 * 60 * 1000
@@ -96,7 +103,10 @@ class HandOff:
             raise InvalidRequest(f"between 1 and {limits.BATCH_TOKENS} handoffs at a time, these are {len(tokens)}")
         key = IdempotencyKey(caller.id, _METHOD, idempotency_key, digest_of(*tokens)) if idempotency_key else None
         try:
-            return await self._hand_off(caller, tokens, key)
+            try:
+                return await self._hand_off(caller, tokens, key, ask_others=False)
+            except OfferedError:  # by an instance at another replica: asked about in the write, so nobody waits for it
+                return await self._hand_off(caller, tokens, key, ask_others=True)
         except Refused:
             # What would be refused by now may have been answered when it was asked first. A link is recorded once
             # whatever the key, so the key costs a look only here, and where a link turns out to be recorded before.
@@ -105,7 +115,7 @@ class HandOff:
             raise
 
     async def _hand_off(
-        self, caller: Caller, tokens: Sequence[bytes], key: IdempotencyKey | None
+        self, caller: Caller, tokens: Sequence[bytes], key: IdempotencyKey | None, *, ask_others: bool
     ) -> tuple[RecordedHandOff, ...]:
         now_ms = self._now_ms()
         position = self._feed.position
@@ -115,14 +125,15 @@ class HandOff:
             if len(tokens) > 1:
                 await asyncio.sleep(0)  # a batch of long chains takes a while: others get their turn
         new = await self._new_links(caller, chains, now_ms)
-        bindings = [await self._binding(caller, chain, now_ms) for chain in chains]
+        not_offered = [] if ask_others else self._offers.not_made_here(chain.leaf.holder_key for chain in chains)
+        bindings = [await self._binding(caller, chain, now_ms, ask_others=ask_others) for chain in chains]
         handoffs = [
             RecordedHandOff(chain.digest, new[chain.digest][1], binding)
             for chain, binding in zip(chains, bindings, strict=True)
         ]
         keep = Idempotency(key, _answer(handoffs), now_ms + ANSWERS_KEPT_MS) if key else None
         records = [record for record, _ in new.values()]
-        recorded = await self._record(chains, records, fence_of_all(chains, position), keep)
+        recorded = await self._record(chains, records, fence_of_all(chains, position), keep, not_offered)
         before = {link_id for link_id, record in recorded.items() if record is not new[link_id][0]}
         if key and keep and before:  # a repetition, it seems: then the answer is the one that was given
             earlier = await self._storage.earlier_response(key)
@@ -169,13 +180,15 @@ class HandOff:
     async def _is_recorded(self, link_id: bytes, new: _NewLinks) -> bool:
         return link_id in new or await self._recorded.find(link_id) is not None
 
-    async def _binding(self, caller: Caller, chain: VerifiedChain, now_ms: int) -> SignedStatement | None:
+    async def _binding(
+        self, caller: Caller, chain: VerifiedChain, now_ms: int, *, ask_others: bool
+    ) -> SignedStatement | None:
         leaf = chain.leaf
         delegator = chain.links[-2].link.holder_agent
         # An offer is for somebody the service knows: whoever merely calls itself so does not take it.
         if delegator != caller.id and not chain.bound(len(chain.links) - 2, now_ms):
             delegator = ""
-        if not await self._offers.take(chain.digest, leaf, delegator=delegator):
+        if not await self._offers.take(chain.digest, leaf, delegator=delegator, ask_others=ask_others):
             return None
         if not await self._owners.somebody_answers(leaf.holder_agent):
             return None  # the handoff stands; the service vouches for nobody whom nobody answers for
@@ -188,9 +201,10 @@ class HandOff:
         records: Sequence[LinkRecord],
         fence: Fence,
         keep: Idempotency | None,
+        not_offered: Sequence[bytes],
     ) -> dict[bytes, LinkRecord]:
         try:
-            recorded = await self._storage.add_handoffs(records, fence=fence, idempotency=keep)
+            recorded = await self._storage.add_handoffs(records, fence=fence, idempotency=keep, not_offered=not_offered)
         except RevokedMeanwhileError as error:
             raise refusal_of(error) from None
         subjects = {chain.task_id: chain.principal.subject for chain in chains}

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -214,13 +214,20 @@ class Offers:
                 return
             del self._kept[digest]
 
-    async def take(self, link_id: bytes, link: Link, *, delegator: str) -> bool:
+    def not_made_here(self, holder_keys: Iterable[bytes]) -> list[bytes]:
+        """Give the ids of such offers of keys as this process has not seen being made, and another may have."""
+        if self._elsewhere is None:
+            return []
+        return [digest for digest in map(offer_digest, holder_keys) if digest not in self._kept]
+
+    async def take(self, link_id: bytes, link: Link, *, delegator: str, ask_others: bool = True) -> bool:
         """Use up the offer of a link's holder key, if its key was offered.
 
         Args:
             link_id: the link that takes it; taking again for the same link changes nothing.
             link: what the link says.
             delegator: the agent that handed off.
+            ask_others: whether to look for an offer that this process has not seen being made.
 
         Returns:
             True if the key was offered, so that the service knows whose key it is; False if it is a key
@@ -231,7 +238,7 @@ class Offers:
         """
         digest = offer_digest(link.holder_key)
         kept = self._kept.get(digest)
-        offer = await self._find_elsewhere(digest) if kept is None else kept.record
+        offer = kept.record if kept else await self._find_elsewhere(digest) if ask_others else None
         if offer is None:
             return False
         if (offer if kept is None else kept).taken_by == link_id.hex():

@@ -1,11 +1,16 @@
-"""Is this process ready for work? It is while the database takes writes and the revocation feed is followed."""
+"""Is this process ready for work? It is while the database takes writes and the revocation feed is followed.
+
+Where there is no key to sign with it may still be ready for a part of it: who asks is told of which purposes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Collection
 from typing import Final
 
+from delegation.core.trust import KeyPurpose
 from delegation.errors import StorageError
 from delegation.service.feed import RevocationFeed
 from delegation.storage.port import Storage
@@ -15,11 +20,20 @@ PATIENCE_SECONDS: Final = 5.0
 
 
 class Readiness:
-    """Checks both, again and again."""
+    """Checks all of it, again and again.
 
-    def __init__(self, storage: Storage, feed: RevocationFeed) -> None:
+    Args:
+        storage: the database.
+        feed: the revocation feed as this process knows it.
+        lacking: tells the purposes for which there is no key that may sign.
+    """
+
+    def __init__(
+        self, storage: Storage, feed: RevocationFeed, lacking: Callable[[], Collection[KeyPurpose]] = tuple
+    ) -> None:
         self._storage = storage
         self._feed = feed
+        self._lacking = lacking
         self._behind: int | None = None
         self._known_at_s = time.monotonic()
 
@@ -27,8 +41,8 @@ class Readiness:
         """Tell how long ago the feed was last known to be whole, in seconds."""
         return time.monotonic() - self._known_at_s
 
-    async def __call__(self) -> None:
-        """Return if ready.
+    async def __call__(self) -> frozenset[KeyPurpose]:
+        """Return if ready, with the purposes for which nothing can be signed.
 
         Raises:
             StorageError: the database takes no write; it has gone back; or the feed is where it was at the last check
@@ -49,3 +63,4 @@ class Readiness:
             self._known_at_s = time.monotonic()
         if stuck and position < head:
             raise StorageError("storage_unavailable", f"the revocation feed is not followed beyond {position}")
+        return frozenset(self._lacking())

@@ -21,9 +21,10 @@ from delegation.core.keys import key_id
 from delegation.core.proof import proof_id
 from delegation.core.records import DecisionBatch, DecisionRecord
 from delegation.core.statement import SignedStatement
-from delegation.errors import InvalidRequest, Malformed, Reason, layer_of, refusal
+from delegation.errors import Conflict, InvalidRequest, Malformed, Reason, layer_of, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.attribution import Attribution
+from delegation.service.call_ids import with_free_ids
 from delegation.service.guard_keys import GuardKeys
 from delegation.service.ids import Clock
 from delegation.service.late_links import LateLinks
@@ -56,7 +57,7 @@ class RecordDecisions:
             PermissionDenied, PolicyDenied: the caller is no tool, speaks for other audiences, or the guard
                 key belongs to another.
             BadStatement: RECORDS_INVALID; not signed by that key, malformed, or with a gap.
-            Conflict: a call id is taken.
+            Conflict: two records name the same call.
         """
         caller.require_role(Role.TOOL)
         batch = open_batch(statement)
@@ -70,8 +71,13 @@ class RecordDecisions:
         about = await self._late_links.attribute(caller, records, tokens)
         now_ms = self._now_ms()
         calls, proofs = _calls(caller, batch, records, about, now_ms)
+        kept = _batch_record(caller, batch, statement, now_ms)
         try:
-            state = await self._storage.record_decisions(_batch_record(caller, batch, statement, now_ms), calls, proofs)
+            try:
+                state = await self._storage.record_decisions(kept, calls, proofs)
+            except Conflict:
+                free = await with_free_ids(self._storage, kept, calls)
+                state = await self._storage.record_decisions(kept, free, proofs)
         except OutOfSequenceError as error:
             raise refusal(
                 Reason.RECORDS_INVALID, detail=f"the guard's next record is number {error.expected.next_sequence}"

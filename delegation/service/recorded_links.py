@@ -38,11 +38,17 @@ class RecordedLinks:
         """Remember a link that was just recorded."""
         self._put(record.link_id, KnownLink(record.task_id, record.holder_agent, principal_subject, record.holder_key))
 
-    async def find(self, link_id: bytes) -> KnownLink | None:
-        """Return a recorded link, or None. Raises `StorageError`."""
+    def remembered(self, link_id: bytes) -> KnownLink | None:
+        """Return a recorded link if it is kept in memory; None says nothing."""
         known = self._known.get(link_id)
         if known is not None:
             self._known.move_to_end(link_id)
+        return known
+
+    async def find(self, link_id: bytes) -> KnownLink | None:
+        """Return a recorded link, or None. Raises `StorageError`."""
+        known = self.remembered(link_id)
+        if known is not None:
             return known
         chain = await self._storage.chain(link_id)
         if not chain:

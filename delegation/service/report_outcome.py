@@ -9,10 +9,11 @@ from delegation.core.codec import encode_statement
 from delegation.core.statement import SignedStatement
 from delegation.errors import Conflict, NotFound
 from delegation.identity.port import Caller, Role
+from delegation.service.call_ids import call_of
 from delegation.service.guard_keys import GuardKeys
 from delegation.service.ids import Clock
 from delegation.storage.port import NotRecordedError, Storage
-from delegation.storage.records import CallRecord, OutcomeRecord
+from delegation.storage.records import OutcomeRecord
 
 _NO_SUCH_CALL = "no such call is recorded, or it is another tool's"
 
@@ -41,14 +42,14 @@ class ReportOutcome:
         """
         caller.require_role(Role.TOOL)
         outcome = open_outcome(statement, guard_key)
-        call = await self._storage.call(outcome.call_id)
-        if call is None or not _its_own(call, caller, guard_key):
+        call = await call_of(self._storage, caller, guard_key, outcome.call_id)
+        if call is None:
             raise NotFound(_NO_SUCH_CALL)
         if not call.allowed:
             raise Conflict("the call was refused: nothing can have come of it")
         await self._guard_keys.require(caller, guard_key)  # last: it remembers whose key it is
         record = OutcomeRecord(
-            call_id=outcome.call_id,
+            call_id=call.call_id,
             status=str(outcome.status),
             impact=json.dumps(dict(outcome.impacts), sort_keys=True),
             reported_ms=self._now_ms(),
@@ -59,7 +60,3 @@ class ReportOutcome:
             await self._storage.report_outcome(record)
         except NotRecordedError:
             raise NotFound(_NO_SUCH_CALL) from None
-
-
-def _its_own(call: CallRecord, caller: Caller, guard_key: bytes) -> bool:
-    return call.caller == caller.id and call.guard_key in (None, guard_key)

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+BUNDLE_VERSION: Final = """
+    SELECT max(version) FROM documents WHERE kind = (
+        SELECT CASE WHEN coalesce(max(version), 1) = 1 THEN 'trust_bundle' ELSE 'trust_bundle.' || max(version) END
+        FROM documents WHERE kind = 'trust_root')
+"""
+"""Of the root key in use: each root has bundles of its own."""
+
+ROOT: Final = "SELECT content FROM documents WHERE kind = 'trust_root' ORDER BY version DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +23,7 @@ class DatabaseFacts:
         schema: the revision of its schema; empty if it has none yet.
         feed_position: the revocation feed's last position.
         bundle_version: the newest trust bundle that was served from it; 0 if none was.
+        root: the root key that it is served under; empty if none is known.
         newest_record_ms: when the newest of its records was made, by the clock of who made it; 0 if there is none.
         clock_ms: the database server's own clock; None if it has none.
     """
@@ -20,5 +31,6 @@ class DatabaseFacts:
     schema: str
     feed_position: int
     bundle_version: int
+    root: bytes
     newest_record_ms: int
     clock_ms: int | None

@@ -11,7 +11,7 @@ are not failures of the store but what it found; they leave the service as refus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -45,6 +45,10 @@ class NotRecordedError(WriteRefusedError):
     """The write refers to something that is not recorded."""
 
 
+class OfferedError(WriteRefusedError):
+    """A key was offered, and whoever writes takes it for one that was not."""
+
+
 class RevokedMeanwhileError(WriteRefusedError):
     """Something the decision rests on was revoked after the decision was prepared."""
 
@@ -75,7 +79,7 @@ class Fence:
     """
 
     position: int
-    rests_on: frozenset[tuple[str, bytes]]
+    rests_on: Container[tuple[str, bytes]]
     """(kind, id) of each thing, as in `RevocationRecord`."""
 
 
@@ -227,11 +231,13 @@ class Storage(Protocol):
         *,
         fence: Fence | None = None,
         idempotency: Idempotency | None = None,
+        not_offered: Sequence[bytes] = (),
     ) -> tuple[LinkRecord, ...]:
         """Record handoffs, all or none.
 
         Returns them as they are recorded: a link that was recorded before stays as it was,
-        with its first receipt. Raises `Conflict`, `RevokedMeanwhileError`.
+        with its first receipt. Raises `Conflict`, `RevokedMeanwhileError`; `OfferedError` if one of the offers of
+        which none should be kept, named by their digests in `not_offered`, is.
         """
 
     async def earlier_response(self, key: IdempotencyKey) -> bytes | None:

@@ -39,8 +39,6 @@ from delegation.storage.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from delegation.storage.port import CallFilter, TaskFilter
 
 _AT_MOST: Final = sa.bindparam("at_most", type_=sa.Integer)
@@ -117,9 +115,9 @@ def _chain() -> sa.Select[Any]:
 CHAIN: Final = _chain()
 
 
-def outcomes_of(call_ids: Sequence[bytes]) -> sa.Select[Any]:
-    """Select the outcomes of calls."""
-    return OUTCOMES.select().where(outcomes.c.call_id.in_(call_ids))
+def outcomes_of(calls_asked: int) -> sa.Select[Any]:
+    """Select the outcomes of so many calls, named `call_0`, `call_1` and so on."""
+    return OUTCOMES.select().where(outcomes.c.call_id.in_([sa.bindparam(f"call_{n}") for n in range(calls_asked)]))
 
 
 def tasks_page(which: TaskFilter, *, cursor: bytes | None, at_most: int) -> sa.Select[Any]:

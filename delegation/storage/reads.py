@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from delegation.core.session import TaskSession
@@ -61,7 +62,7 @@ _NEWEST_DOCUMENT: Final = Statement(queries.NEWEST_DOCUMENT)
 _HEAD: Final = Statement(queries.HEAD)
 _FEED: Final = Statement(queries.FEED, postgres=queries.FEED_BY_THE_DATABASES_CLOCK)
 
-_OUTCOMES_AT_ONCE: Final = 500
+_OUTCOMES_AT_ONCE: Final = 512
 
 
 class Snapshot(Protocol):
@@ -121,8 +122,10 @@ class Reads:
         def question(snapshot: Snapshot) -> dict[bytes, OutcomeRecord]:
             found: dict[bytes, OutcomeRecord] = {}
             for start in range(0, len(call_ids), _OUTCOMES_AT_ONCE):
-                some = call_ids[start : start + _OUTCOMES_AT_ONCE]
-                rows = snapshot.all(Statement(queries.outcomes_of(some)))
+                some = list(call_ids[start : start + _OUTCOMES_AT_ONCE])
+                asked = 1 << (len(some) - 1).bit_length()
+                some += some[-1:] * (asked - len(some))
+                rows = snapshot.all(_outcomes_of(asked), **{f"call_{n}": call_id for n, call_id in enumerate(some)})
                 found.update((record.call_id, record) for record in map(OUTCOMES.from_row, rows))
             return found
 
@@ -195,6 +198,12 @@ class Reads:
     async def _all(self, table: RecordTable[R], statement: Statement, **values: object) -> tuple[R, ...]:
         rows = await self._readers.read(lambda snapshot: snapshot.all(statement, **values))
         return tuple(map(table.from_row, rows))
+
+
+@cache
+def _outcomes_of(calls_asked: int) -> Statement:
+    """Give a statement for a power of two of calls: connections keep those they meet, some 50 KB each, and meet ten."""
+    return Statement(queries.outcomes_of(calls_asked))
 
 
 def _head(snapshot: Snapshot) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
@@ -42,7 +42,7 @@ class RecordTable(Generic[R]):
 
 
 def _table(record: type[R], table: sa.Table) -> RecordTable[R]:
-    names = [field.name for field in fields(record)]  # type: ignore[arg-type]
+    names = _names(record)
     columns = tuple(table.c[name] for name in names)
     flags = [place for place, column in enumerate(columns) if isinstance(column.type, sa.Boolean)]
 
@@ -53,6 +53,10 @@ def _table(record: type[R], table: sa.Table) -> RecordTable[R]:
         return record(*values)
 
     return RecordTable(table, columns, attrgetter(*names), from_row)
+
+
+def _names(record: type[Any]) -> Sequence[str]:
+    return [field.name for field in fields(record)] if is_dataclass(record) else record._fields
 
 
 TASKS: Final = _table(records.TaskRecord, schema.tasks)

@@ -6,9 +6,10 @@ object there costs more than the write itself.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _SQLITE = sqlite.dialect(paramstyle="qmark")
 _POSTGRES = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+_ROW: Final = re.compile(r"VALUES (\(\?(?:, \?)*\))")
+_ROW_OF_PARAMETERS: Final = re.compile(r"VALUES \([^()]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,42 @@ class Statement:
     def __init__(self, statement: sa.ClauseElement, *, postgres: sa.ClauseElement | None = None) -> None:
         self._statement = statement
         self._for_postgres = statement if postgres is None else postgres
+        self._of_rows: dict[int, str] = {}
 
     @cached_property
     def sqlite(self) -> Compiled:
         """Its text for SQLite."""
         return _compiled(self._statement, _SQLITE)
 
+    def sqlite_rows(self, count: int) -> str:
+        """Give an insertion's text for so many rows at once: one step for the database, whatever their number."""
+        text = self._of_rows.get(count)
+        if text is None:
+            row = _ROW.search(self.sqlite.text)
+            if row is None:
+                raise ValueError("not an insertion of a row")
+            rows = ", ".join([row.group(1)] * count)
+            text = self._of_rows[count] = self.sqlite.text[: row.start(1)] + rows + self.sqlite.text[row.end(1) :]
+        return text
+
     @cached_property
     def postgres(self) -> Compiled:
         """Its text for PostgreSQL."""
         return _compiled(self._for_postgres, _POSTGRES)
+
+    @cached_property
+    def postgres_columns(self) -> str:
+        """An insertion's text for any number of rows at once: takes an array of values for each column.
+
+        Without the numbers of its parameters, so that several can be put together: each is `$%d` here.
+        """
+        row = _ROW_OF_PARAMETERS.search(self.postgres.text)
+        table = getattr(self._statement, "table", None)
+        if row is None or table is None:
+            raise ValueError("not an insertion of a row")
+        arrays = ", ".join(f"$%d::{_array_of(table.c[name].type)}" for name in self.postgres.names)
+        before, after = self.postgres.text[: row.start()], self.postgres.text[row.end() :]
+        return f"{before}SELECT * FROM unnest({arrays}){after}"  # noqa: S608 - names of our own schema
 
     @cached_property
     def key_columns(self) -> int:
@@ -114,6 +144,10 @@ def insert_or_raise(table: sa.Table, column: str) -> Statement:
             index_elements=key, set_={column: sa.func.greatest(there.excluded[column], table.c[column])}
         ),
     )
+
+
+def _array_of(kind: sa.types.TypeEngine[Any]) -> str:
+    return _POSTGRES.type_compiler_instance.process(kind).partition(" COLLATE ")[0] + "[]"
 
 
 def _compiled(statement: sa.ClauseElement, dialect: Dialect) -> Compiled:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 _BUSY_CORES: Final = 0.75  # of one core: above it, holding a group costs less than another commit
 _BUSY_WINDOW_NS: Final = 20_000_000  # shorter windows measure the clock's ticks
-HOLD_FOR: Final = 5
+HOLD_FOR: Final = 8
 """Operations; waiting for more starves 16 callers in flight."""
 HOLD_S: Final = 0.003
+_ALONE_AFTER: Final = 8
+"""Groups of one in a row, after which nobody else is expected any more."""
 _GROUP_LIMIT: Final = 256  # operations, so that no group makes the next one wait long
 
 O = TypeVar("O")  # noqa: E741
@@ -65,7 +67,7 @@ class WriteQueue(Generic[O]):
         self._queue_limit = queue_limit
         self._meter = meter or BusyMeter()
         self._waiting: deque[tuple[O, asyncio.Future[object]]] = deque()
-        self._shared = False  # whether the last group held more than one: otherwise nobody is worth waiting for
+        self._company = 0  # how many more groups are worth holding: none, where each of late held just one operation
         self._stopping = False
         self._ended: str | None = "the database is not open"  # why nothing is taken; None while it is
         self._cause: BaseException | None = None
@@ -83,13 +85,13 @@ class WriteQueue(Generic[O]):
             raise StorageError("overloaded", f"{self._queue_limit} writes are waiting for the database")
 
     def _worth_holding(self) -> bool:
-        return self._shared and self._meter.busy()
+        return self._company > 0 and self._meter.busy()
 
     def _pop(self) -> Group[O]:
         taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _GROUP_LIMIT))]
         # Nobody waits for a cancelled one any more, so it may as well not have been asked.
         group = [waiting for waiting in taken if not waiting[1].cancelled()]
-        self._shared = len(group) > 1
+        self._company = _ALONE_AFTER if len(group) > 1 else max(0, self._company - 1)
         return group
 
     def _ended_error(self) -> StorageError:

@@ -75,9 +75,10 @@ class Writes:
         *,
         fence: Fence | None = None,
         idempotency: Idempotency | None = None,
+        not_offered: Sequence[bytes] = (),
     ) -> tuple[LinkRecord, ...]:
         """Record handoffs, all or none."""
-        return await self._write(AddHandoffs(links, fence, idempotency))
+        return await self._write(AddHandoffs(links, fence, idempotency, not_offered))
 
     async def complete_task(
         self, task_id: bytes, *, completed_ms: int, completed_by: str, revocation: RevocationRecord

@@ -13,8 +13,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, Protocol
 
+from delegation.core.named_tuple import NamedTuple
 from delegation.telemetry import names
 
 Kind = Literal["internal", "client", "server"]

@@ -29,6 +29,7 @@ _GAUGES: Final = {
     names.BUNDLE_LEFT: ("s", "Until the trust bundle in use expires"),
     names.BUNDLE_VERSION: ("{version}", "The version of the trust bundle in use"),
     names.READY: ("1", "Whether the service is ready for work: 1 or 0"),
+    names.KEYS_MISSING: ("{purpose}", "Purposes for which the service has no key to sign with"),
 }
 
 

@@ -11,12 +11,13 @@ import binascii
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from delegation.core import limits
 from delegation.core.attest import open_break_glass
 from delegation.core.break_glass import BreakGlass, effects_of, require_covers
 from delegation.core.codec import decode_statement, encode_statement
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import CatalogueTool, TrustBundle
 from delegation.errors import DelegationError, Malformed, Refused

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from delegation.core import limits
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import InvalidRequest, Reason, refusal
 
 CHAIN_METADATA: Final = "delegation-chain-bin"
@@ -34,7 +34,6 @@ MAX_HEADER_BYTES: Final = 6144
 _METADATA: Final = (CHAIN_METADATA, PROOF_METADATA, DIGEST_METADATA)
 _HEADERS: Final = (CHAIN_HEADER, PROOF_HEADER, DIGEST_HEADER)
 _MEMBERS: Final = (CHAIN_MEMBER, PROOF_MEMBER, DIGEST_MEMBER)
-_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
 _MAX_ENCODED_CHARACTERS: Final = limits.TOKEN_BYTES * 4 // 3 + 4
 
 
@@ -191,13 +190,13 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(text: object, name: str) -> bytes:
-    if not isinstance(text, str) or len(text) > _MAX_ENCODED_CHARACTERS or not _BASE64URL.fullmatch(text):
+    if not isinstance(text, str) or len(text) > _MAX_ENCODED_CHARACTERS:
         _malformed(f"{name} is not unpadded base64url")
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):
         _malformed(f"{name} is not unpadded base64url")
-    if _encode(data) != text:  # bits left over: two spellings of one value
+    if _encode(data) != text:  # other characters, padding, bits left over: another spelling of the same bytes
         _malformed(f"{name} is not unpadded base64url")
     return data
 

@@ -11,8 +11,12 @@ import grpc.aio
 from delegation.errors import DelegationError
 from delegation.wire.errors import error_of_call
 from delegation_sdk.addresses import grpc_target
+from delegation_sdk.certificate_files import CertificateFiles, Certificates
 from delegation_sdk.credentials import file_credentials, svid_credentials
 from delegation_sdk.profile import Profile
+from delegation_sdk.rotating_aio_channel import RotatingAioChannel
+from delegation_sdk.rotating_channel import Material, RotatingChannel
+from delegation_sdk.workload_api import Svid, SvidSource
 
 DEADLINE_S: Final = 10.0
 """No unary call waits longer."""
@@ -53,33 +57,43 @@ _OPTIONS: Final = (
 
 
 def open_channel(profile: Profile) -> grpc.Channel:
-    """Open a channel; it connects when first used. With the Workload API, it waits for the first SVID, and follows it.
+    """Open a channel; it connects when first used, and follows certificates as they rotate.
+
+    With the Workload API, it waits for the first SVID. Once it is closed, calls raise `ServiceUnavailable`.
 
     Raises:
         ConfigError: A file of the profile cannot be read, or the Workload API gives nothing.
     """
-    if profile.workload_api is None:
-        return grpc.secure_channel(_target(profile), file_credentials(profile), options=_options(profile))
-    from delegation_sdk.rotating_channel import RotatingChannel
-    from delegation_sdk.workload_api import Svid, SvidSource
 
-    def connect(svid: Svid) -> grpc.Channel:
-        return grpc.secure_channel(_target(profile), svid_credentials(profile, svid), options=_options(profile))
+    def connect(material: Certificates | Svid) -> grpc.Channel:
+        return grpc.secure_channel(_target(profile), _credentials(profile, material), options=_options(profile))
 
-    return RotatingChannel(SvidSource(profile.workload_api), connect)
+    return RotatingChannel(_material(profile), connect)
 
 
 def open_aio_channel(profile: Profile) -> grpc.aio.Channel:
     """Open a channel for asyncio; otherwise as `open_channel`."""
-    if profile.workload_api is None:
-        return grpc.aio.secure_channel(_target(profile), file_credentials(profile), options=_options(profile))
-    from delegation_sdk.rotating_aio_channel import RotatingAioChannel
-    from delegation_sdk.workload_api import Svid, SvidSource
 
-    def connect(svid: Svid) -> grpc.aio.Channel:
-        return grpc.aio.secure_channel(_target(profile), svid_credentials(profile, svid), options=_options(profile))
+    def connect(material: Certificates | Svid) -> grpc.aio.Channel:
+        return grpc.aio.secure_channel(_target(profile), _credentials(profile, material), options=_options(profile))
 
-    return RotatingAioChannel(SvidSource(profile.workload_api), connect)
+    return RotatingAioChannel(_material(profile), connect)
+
+
+def _material(profile: Profile) -> Material[Certificates | Svid]:
+    """Begin to follow what the client shows of itself."""
+    if profile.workload_api is not None:
+        return SvidSource(profile.workload_api)
+    with_certificate = profile.token is None
+    return CertificateFiles(
+        profile.ca, profile.certificate if with_certificate else None, profile.key if with_certificate else None
+    )
+
+
+def _credentials(profile: Profile, material: Certificates | Svid) -> grpc.ChannelCredentials:
+    if isinstance(material, Svid):
+        return svid_credentials(profile, material)
+    return file_credentials(profile, material)
 
 
 def error_of(failure: Any) -> DelegationError:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import grpc
 
 from delegation.errors import ConfigError, DelegationError
+from delegation_sdk.certificate_files import Certificates
 from delegation_sdk.profile import Profile
 from delegation_sdk.tokens import TokenSource
 from delegation_sdk.workload_api import Svid
 
 
-def file_credentials(profile: Profile) -> grpc.ChannelCredentials:
+def file_credentials(profile: Profile, files: Certificates) -> grpc.ChannelCredentials:
     """Make the credentials of a profile with certificate files or a token.
 
     Raises:
-        ConfigError: A file cannot be read.
+        ConfigError: The profile has neither.
     """
-    ca = None if profile.ca is None else _read(profile.ca)
     if profile.token is None:
-        return grpc.ssl_channel_credentials(ca, _read(profile.key), _read(profile.certificate))
-    inside_machine = ca is None and profile.target.startswith("unix:")
+        if files.certificate is None or files.key is None:
+            raise ConfigError("the profile has no certificate and key: set them, workload_api or token_file")
+        return grpc.ssl_channel_credentials(files.ca, files.key, files.certificate)
+    inside_machine = files.ca is None and profile.target.startswith("unix:")
     channel = (
         grpc.local_channel_credentials(grpc.LocalConnectionType.UDS)
         if inside_machine
-        else grpc.ssl_channel_credentials(ca)
+        else grpc.ssl_channel_credentials(files.ca)
     )
     return grpc.composite_channel_credentials(channel, grpc.metadata_call_credentials(_Bearer(profile.token)))
 
@@ -59,12 +60,3 @@ class _Bearer(grpc.AuthMetadataPlugin):
             callback((), ConfigError(f"the token source failed with {type(error).__name__}"))
         else:
             callback((("authorization", f"Bearer {token}"),), None)
-
-
-def _read(path: Path | None) -> bytes:
-    if path is None:
-        raise ConfigError("the profile has no certificate, key or CA: set them, workload_api or token_file")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}, which the profile names: {error.strerror}") from None

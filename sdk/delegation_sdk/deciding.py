@@ -31,11 +31,11 @@ from delegation.telemetry import Span
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
-from delegation_sdk.driving import Blocking, Deciding, Wait, Wanted
+from delegation_sdk.driving import Blocking, Deciding, NewerTrust, Wait
 from delegation_sdk.federated_feeds import FederatedFeeds
 from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.known_chains import KnownChains
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 from delegation_sdk.question import Question
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
@@ -119,7 +119,7 @@ class Decider:
             self._deny(question, refused, span)
             raise
         except Exception as error:  # noqa: BLE001 - deciding failed, which is a denial
-            warn("deciding a call failed for a defect: %s", type(error).__qualname__)
+            warn("deciding a call failed: %s", defect(error))
             failed = refusal(Reason.INTERNAL)
             self._deny(question, failed, span)
             raise failed from None
@@ -303,12 +303,12 @@ class Decider:
             raise
         return self._authorized(decision.call_id, chain, question.tool, used)
 
-    def _verified(self, question: Question, now_ms: int) -> Generator[Wanted, bool, VerifiedChain]:
+    def _verified(self, question: Question, now_ms: int) -> Generator[NewerTrust, bool, VerifiedChain]:
         """Verify the chain; if it is refused for a key that is not known here, once more by a newer bundle."""
         try:
             return self._verify(question, now_ms)
         except Refused as refused:
-            if not self._trust.may_lack(refused, question.carriage.token) or not (yield Wanted.NEWER_TRUST):
+            if not self._trust.may_lack(refused, question.carriage.token) or not (yield NewerTrust()):
                 raise
         return self._verify(question, now_ms)
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Generator
-from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Union
 
+from delegation.core.named_tuple import NamedTuple
 from delegation_sdk.authorized_call import AuthorizedCall
 
 if TYPE_CHECKING:
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
     from delegation.wire.authorization import CallToDecide, Decision
 
 
-class Wanted(Enum):
-    """What a decision may need besides the service's answer."""
-
-    NEWER_TRUST = "a newer trust bundle"
-    """The answer to it is whether there was one."""
+class NewerTrust(NamedTuple):
+    """A newer trust bundle is needed; the answer is whether there was one."""
 
 
 class Blocking(NamedTuple):
@@ -47,7 +44,7 @@ class Wait(NamedTuple):
 
 # Yields the question if the service must be asked, and is sent its decision; or that it needs a newer trust bundle, and
 # is sent whether there was one; or what may block; or that it waits. Returns the call.
-Deciding = Generator[Union["CallToDecide", Wanted, Blocking, Wait], Any, AuthorizedCall]
+Deciding = Generator[Union["CallToDecide", NewerTrust, Blocking, Wait], Any, AuthorizedCall]
 
 
 def drive(
@@ -55,8 +52,8 @@ def drive(
 ) -> AuthorizedCall:
     """Take a decision, asking the service if need be, and for a newer trust bundle. Raises `Refused`."""
 
-    def answer(wanted: CallToDecide | Wanted | Blocking | Wait) -> object:
-        if isinstance(wanted, Wanted):
+    def answer(wanted: CallToDecide | NewerTrust | Blocking | Wait) -> object:
+        if isinstance(wanted, NewerTrust):
             return catch_up().result()
         if isinstance(wanted, Wait):
             time.sleep(wanted.seconds)
@@ -84,8 +81,8 @@ async def drive_async(
     """Take a decision as `drive` does, without blocking the event loop. Raises `Refused`."""
     from asyncio import sleep, to_thread, wrap_future  # a guard without an event loop does not load it
 
-    async def answer(wanted: CallToDecide | Wanted | Blocking | Wait) -> object:
-        if isinstance(wanted, Wanted):
+    async def answer(wanted: CallToDecide | NewerTrust | Blocking | Wait) -> object:
+        if isinstance(wanted, NewerTrust):
             return await wrap_future(catch_up())
         if isinstance(wanted, Wait):
             await sleep(wanted.seconds)

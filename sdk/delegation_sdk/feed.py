@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from delegation.core import limits
 from delegation.core.attest import open_feed_entry
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.revocation import FeedEntry, RevocationState, require_not_ahead
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, KeyState
 from delegation.core.trusted_keys import StatementKeys
 from delegation.errors import ConfigError, DelegationError, Refused, ServiceUnavailable
 from delegation_sdk.backoff import Backoff
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 from delegation_sdk.sources import Sources
 
 if TYPE_CHECKING:
     from delegation_sdk.feed_cache import FeedCache
+
+CLOCKS_DIFFER_MS: Final = 5_000
+"""By how much the clock of the replica that a reader comes to may be behind that of the one it comes from."""
 
 SILENCE_S: Final = 8.0
 """A stream that says nothing for so long is dead: the service sends heartbeats far more often."""
@@ -105,7 +109,8 @@ class FeedWatcher:
         self._stream: FeedStream | None = None
         self._refreshed_ms = 0
         self._said = ""
-        self._signed_by = b""
+        self._rests_on: frozenset[bytes] = frozenset()  # the keys that signed what is known
+        self._snapshot_by: frozenset[bytes] = frozenset()
         self._backoff = Backoff(sources.random)
         self._known = threading.Event()
         self._closing = threading.Event()
@@ -153,7 +158,7 @@ class FeedWatcher:
                 entry = open_feed_entry(kept.statement, self._trust(), now_ms=now_ms)
                 require_not_ahead(entry, now_ms)
                 self._state.apply(entry, monotonic_ms=min(kept.monotonic_ms or 0, since_ms) if known else since_ms)
-                self._signed_by = kept.statement.key_id
+                self._note_signer(kept.statement, entry)
         except Refused as refused:
             warn("the kept revocation feed is taken up to a piece that is refused: %s", refused)
         if latest_ms > now_ms:
@@ -171,14 +176,14 @@ class FeedWatcher:
         while not self._closing.is_set():
             try:
                 self._refreshed_ms = self._sources.monotonic_ms()
-                self._refresh_trust()
+                self._refresh()
                 self._follow()
             except DelegationError as error:
                 if isinstance(error, Refused):  # an entry that does not fit: begin anew with a snapshot
                     self._begin_anew = True
                 self._say(str(error))
             except Exception as error:  # noqa: BLE001 - without this thread the guard would deny for ever
-                self._say(f"a defect, {type(error).__qualname__}")
+                self._say(defect(error))
                 self._begin_anew = True
             self._closing.wait(self._backoff.next_s())
 
@@ -187,6 +192,13 @@ class FeedWatcher:
         if why != self._said and not self._closing.is_set():
             warn("revocation feed interrupted, trying again: %s", why)
             self._said = why
+
+    def _refresh(self) -> None:
+        """Fetch the trust bundle. One that cannot be kept counts all the same: no reason to go without a feed."""
+        try:
+            self._refresh_trust()
+        except ConfigError as error:
+            self._say(str(error))
 
     def _refresh_if_due(self) -> None:
         if self._sources.monotonic_ms() - self._refreshed_ms >= _REFRESH_MS:
@@ -222,16 +234,30 @@ class FeedWatcher:
         except Refused:
             self._state.interrupt()
             raise
-        if statement.key_id != self._signed_by:
-            self._forget_if_forged()
-            self._signed_by = statement.key_id
+        self._forget_if_forged()
+        if self._is_echo(entry):
+            return
         self._state.apply(entry, monotonic_ms=self._sources.monotonic_ms())
+        self._note_signer(statement, entry)
         self._backoff.reset()
         self._said = ""
         self._keep(statement, entry)
         if not entry.more:
             self._begin_anew = False
             self._known.set()
+
+    def _is_echo(self, entry: FeedEntry) -> bool:
+        """Tell whether an entry has nothing to say but an earlier time: another replica's clock is a little behind.
+
+        It is passed over, and makes nothing younger.
+        """
+        state = self._state
+        adds_nothing = not entry.snapshot and entry.from_position == entry.to_position == state.position
+        return (
+            adds_nothing
+            and not state.is_interrupted
+            and state.issued_at_ms - CLOCKS_DIFFER_MS <= entry.issued_at_ms < state.issued_at_ms
+        )
 
     def _keep(self, statement: SignedStatement, entry: FeedEntry) -> None:
         if self._cache is None:
@@ -279,13 +305,25 @@ class FeedWatcher:
         except Refused:
             if self._trust().find(statement.key_id) is not None:
                 raise
-            self._refresh_trust()
+            self._refresh()
             entry = open_feed_entry(statement, self._trust(), now_ms=now_ms)
         require_not_ahead(entry, now_ms)
         return entry
 
+    def _note_signer(self, statement: SignedStatement, entry: FeedEntry) -> None:
+        """Remember whose word what is known rests on: a snapshot leaves nothing of what was known before it."""
+        signer = statement.key_id
+        if not entry.snapshot:
+            if signer not in self._rests_on:
+                self._rests_on |= {signer}
+            return
+        self._snapshot_by = self._snapshot_by | {signer} if entry.from_position else frozenset({signer})
+        if not entry.more:
+            self._rests_on = self._snapshot_by
+
     def _forget_if_forged(self) -> None:
-        """Forget everything if whoever signed it may have been a thief: what it left out, and how far it says it is."""
-        former = self._trust().find(self._signed_by)
-        if former is not None and former.state is KeyState.COMPROMISED:
+        """Forget everything if a signer of it may have been a thief: what he left out, and how far he said it is."""
+        signers = map(self._trust().find, self._rests_on | self._snapshot_by)
+        if any(signer is not None and signer.state is KeyState.COMPROMISED for signer in signers):
             self._state = RevocationState()
+            self._rests_on = self._snapshot_by = frozenset()

@@ -16,10 +16,11 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final
 
 from delegation.core import limits
 from delegation.core.codec import decode_statement, encode_statement
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.revocation import FeedEntry
 from delegation.core.statement import SignedStatement
 from delegation.errors import ConfigError, Malformed

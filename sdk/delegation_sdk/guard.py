@@ -10,7 +10,6 @@ import atexit
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar
 
@@ -37,6 +36,8 @@ from delegation_sdk.trust import TrustKeeper
 from delegation_sdk.trust_cache import TrustCache
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from delegation_sdk.break_glass import BreakGlassFile
     from delegation_sdk.feed_cache import FeedCache
     from delegation_sdk.guarded_tool import DeclaredTool
@@ -208,6 +209,7 @@ class Guard:
         finally:
             self._recorder.abandon()
             self._feed.close()
+            self._federated.close()
             if self._shared_replay is not None:
                 self._shared_replay.close()
             self._ports.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from delegation.core.named_tuple import NamedTuple
 from delegation_sdk.feed import FeedSource
 from delegation_sdk.recorder import RecordSink
 from delegation_sdk.shared_replay import SharedReplay

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.records import OutcomeStatus
 from delegation.core.trust import Effect
 from delegation.errors import ConfigError, Reason, refusal

@@ -8,12 +8,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final
 
 from delegation.core import limits
 from delegation.core.chain import VerifiedChain
+from delegation.core.named_tuple import NamedTuple
 
 Bindings = Mapping[tuple[bytes, str], int]
+_SWEPT_EVERY_MS: Final = 60_000
 
 
 class _Kept(NamedTuple):
@@ -42,6 +44,7 @@ class KnownChains:
         self._entries = entries
         self._size_bytes = size_bytes
         self._held_bytes = 0
+        self._swept_ms = 0
         self._lock = threading.Lock()
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
@@ -62,6 +65,8 @@ class KnownChains:
                     self._kept.move_to_end(digest)
                     return
                 self._drop(digest)
+            elif not 0 <= now_ms - self._swept_ms < _SWEPT_EVERY_MS:
+                self._sweep(now_ms)
             self._kept[digest] = new
             self._held_bytes += len(token)
             while len(self._kept) > self._entries or self._held_bytes > self._size_bytes:
@@ -86,6 +91,12 @@ class KnownChains:
         with self._lock:
             if digest in self._kept:
                 self._drop(digest)
+
+    def _sweep(self, now_ms: int) -> None:
+        """Drop what has expired: nobody asks for it again, and what is in use would be pushed out before it."""
+        self._swept_ms = now_ms
+        for digest in [digest for digest, kept in self._kept.items() if kept.expires_at_ms <= now_ms]:
+            self._drop(digest)
 
     def _drop(self, digest: bytes) -> None:
         self._held_bytes -= len(self._kept.pop(digest).token)

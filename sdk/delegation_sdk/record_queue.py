@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core import limits
 from delegation.core.attest import sign_batch
 from delegation.core.codec import encode_record
 from delegation.core.keys import Signer
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.records import GENESIS, DecisionRecord
 from delegation.core.statement import SignedStatement
 from delegation.errors import Reason, refusal
@@ -104,8 +105,8 @@ class RecordQueue:
         if self.pending >= self._capacity:
             raise refusal(Reason.RECORD_BACKLOG)
 
-    def append(self, record: DecisionRecord, token: bytes) -> None:
-        """Add a record, with the token it was decided on if that was verified.
+    def append(self, record: DecisionRecord, token: bytes) -> int:
+        """Add a record, with the token it was decided on if that was verified; tell how many there have been with it.
 
         Denials leave half of the room to permissions: anybody can cause one, and nobody shall stop others by it.
 
@@ -119,6 +120,7 @@ class RecordQueue:
                 raise refusal(Reason.RECORD_BACKLOG)
             self._waiting.append(_Waiting(encoded, record.chain_digest, token))
             self._pending += 1
+            return self.acknowledged + self._pending
 
     def take(self) -> Shipment | None:
         """Give the batch to be sent: the same one until it is acknowledged; None if nothing waits."""

@@ -8,24 +8,29 @@ gRPC here: a `RecordSink` is (see `recorder_grpc`).
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from itertools import groupby, takewhile
+from typing import Final, Protocol
 
 from delegation.core.attest import sign_outcome
 from delegation.core.codec import decode_outcome, encode_outcome
 from delegation.core.keys import Signer, SigningKey
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.statement import SignedStatement
 from delegation.errors import DelegationError, Malformed, Reason, Refused, ServiceUnavailable, refusal
 from delegation_sdk.backoff import Backoff
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 from delegation_sdk.record_queue import MAX_WAITING, RecordQueue
 from delegation_sdk.sources import Sources
 
 _LINGER_S: Final = 0.02
 _CLOSE_S: Final = 10.0
 _CLOSING_WAIT_S: Final = 0.2
+
+MAX_OPEN: Final = 16_384
+"""Permitted calls without an outcome of which it is remembered under which key they are recorded."""
 
 
 class RecordSink(Protocol):
@@ -39,7 +44,14 @@ class RecordSink(Protocol):
 
 
 class _Reported(NamedTuple):
-    after: int
+    """What came of a call.
+
+    Attributes:
+        number: Of the call's record among all of this guard; or of a later one, if that is not known.
+        outcome: What came of it.
+    """
+
+    number: int
     outcome: Outcome
 
 
@@ -57,6 +69,8 @@ class Recorder:
         self._sink = sink
         self._key = key
         self._queue = RecordQueue(key, capacity=capacity)
+        self._former: list[tuple[int, Signer]] = []  # keys that were gone on from, and the last number under each
+        self._open: OrderedDict[bytes, int] = OrderedDict()
         self._outcomes: deque[_Reported] = deque()
         self._random = sources.random
         self._backoff = Backoff(sources.random)
@@ -84,12 +98,17 @@ class Recorder:
         """Queue a record, with the token it was decided on if that was verified. Raises as `require_room`."""
         if self._closing.is_set():
             raise refusal(Reason.RECORD_BACKLOG, detail="this guard is closed")
-        self._queue.append(record, token)
+        number = self._queue.append(record, token)
+        if record.allowed:
+            self._open[record.call_id] = number
+            if len(self._open) > MAX_OPEN:
+                self._open.popitem(last=False)
         self._work.set()
 
     def report(self, outcome: Outcome) -> None:
         """Queue what came of a call; it is sent after the record of its decision."""
-        self._outcomes.append(_Reported(self._queue.appended, outcome))  # signed when it is sent: the tool waits here
+        number = self._open.pop(outcome.call_id, 0) or self._queue.appended
+        self._outcomes.append(_Reported(number, outcome))  # signed when it is sent: the tool waits here
         self._work.set()
 
     def close(self, timeout_s: float = _CLOSE_S) -> None:
@@ -125,7 +144,7 @@ class Recorder:
             except DelegationError as error:
                 self._try_again(str(error))
             except Exception as error:  # noqa: BLE001 - nothing may end this thread while records wait
-                self._try_again(f"a defect, {type(error).__qualname__}")
+                self._try_again(defect(error))
 
     def _try_again(self, why: str) -> None:
         if why != self._said and not self._abandoned.is_set():
@@ -148,11 +167,16 @@ class Recorder:
                 return  # what was in flight is signed anew, and sent the next time
             self._queue.acknowledge(next_sequence)
         acknowledged = self._queue.acknowledged
-        ready = [each for each in tuple(self._outcomes) if each.after <= acknowledged]
-        if ready:
-            self._sink.report([sign_outcome(_writable(each.outcome), self._key) for each in ready], self._key.public)
-            for _ in ready:
-                self._outcomes.popleft()
+        # Up to the first that has to wait: two tools that report at once may not be in the order of their calls.
+        ready = list(takewhile(lambda each: each.number <= acknowledged, tuple(self._outcomes)))
+        for key, reported in groupby(ready, self._key_of):
+            self._sink.report([sign_outcome(_writable(each.outcome), key) for each in reported], key.public)
+        for _ in ready:
+            self._outcomes.popleft()
+
+    def _key_of(self, reported: _Reported) -> Signer:
+        """Give the key under which a call is recorded: the service takes an outcome by no other."""
+        return next((key for last, key in self._former if reported.number <= last), self._key)
 
     def _begin_anew(self) -> bool:
         """Go on under a fresh key with what waits; tell whether that can help."""
@@ -160,6 +184,7 @@ class Recorder:
         if not self._queue.begin_anew(key):
             return False
         former, self._key = self._key, key
+        self._former.append((self._queue.acknowledged, former))
         warn(
             "the service has lost decision records that it had acknowledged to the guard key %s; going on as %s",
             former.key_id.hex(),

@@ -9,21 +9,20 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
-from delegation_sdk.rotating_channel import Generation, Generations, Svids
-from delegation_sdk.workload_api import Svid
+from delegation_sdk.rotating_channel import Generation, Generations, M, Material
 
 
 class RotatingAioChannel(grpc.aio.Channel):
-    """A channel for asyncio over the channels of SVIDs.
+    """A channel for asyncio over the channels of certificates.
 
     Args:
-        svids: Where SVIDs come from; closed with this.
+        material: Where certificates come from; closed with this.
         connect: Opens the channel of one.
     """
 
-    def __init__(self, svids: Svids, connect: Callable[[Svid], grpc.aio.Channel]) -> None:
+    def __init__(self, material: Material[M], connect: Callable[[M], grpc.aio.Channel]) -> None:
         self._closing: set[asyncio.Task[None]] = set()
-        self.generations: Generations[grpc.aio.Channel] = Generations(svids, connect, self._close_later)
+        self.generations: Generations[grpc.aio.Channel] = Generations(material, connect, self._close_later)
 
     def unary_unary(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         return _Method(self.generations, "unary_unary", args, kwargs)

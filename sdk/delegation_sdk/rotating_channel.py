@@ -1,7 +1,7 @@
-"""A channel whose certificate rotates: a new connection for each SVID, and no call fails for it.
+"""A channel whose certificate rotates: a new connection for each one, and no call fails for it.
 
-gRPC cannot change the certificate of a channel. So there is one channel for each SVID behind this one: a call that
-begins takes the newest, and an older one is closed when the last call on it has ended.
+gRPC cannot change the certificate of a channel. So there is one channel for each certificate behind this one: a call
+that begins takes the newest, and an older one is closed when the last call on it has ended.
 """
 
 from __future__ import annotations
@@ -12,60 +12,63 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import grpc
 
-from delegation.errors import DelegationError
-from delegation_sdk.workload_api import Svid
+from delegation.errors import DelegationError, ServiceUnavailable
 
+M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
 C = TypeVar("C")
 
 
-class Svids(Protocol):
-    """Where SVIDs come from."""
+class Material(Protocol[M_co]):
+    """Where certificates and their keys come from."""
 
     @property
-    def latest(self) -> Svid:
-        """The SVID that came last; another object for each."""
+    def latest(self) -> M_co:
+        """What came last; another object for each."""
 
     def close(self) -> None:
         """Follow no longer."""
 
 
 class Generation(Generic[C]):
-    """The channel of one SVID, and how many calls are on it.
+    """The channel of one certificate, and how many calls are on it.
 
     Args:
-        svid: The SVID.
+        made_of: The certificate with its key.
         channel: Its channel.
     """
 
-    def __init__(self, svid: Svid, channel: C) -> None:
-        self.svid = svid
+    def __init__(self, made_of: object, channel: C) -> None:
+        self.made_of = made_of
         self.channel = channel
         self.calls = 0
 
 
 class Generations(Generic[C]):
-    """The channels of all SVIDs that are in use, the newest last.
+    """The channels of all certificates that are in use, the newest last.
 
     Args:
-        svids: Where SVIDs come from; closed with this.
+        material: Where certificates come from; closed with this.
         connect: Opens the channel of one.
         let_go: Closes a channel that nobody calls on any more.
     """
 
-    def __init__(self, svids: Svids, connect: Callable[[Svid], C], let_go: Callable[[C], None]) -> None:
-        self._svids = svids
-        self._connect = connect
+    def __init__(self, material: Material[M], connect: Callable[[M], C], let_go: Callable[[C], None]) -> None:
+        self._material = material
+        self._connect: Callable[[Any], C] = connect
         self._let_go = let_go
         self._lock = threading.Lock()
-        first = svids.latest
+        self._closed = False
+        first = material.latest
         self._in_use = [Generation(first, connect(first))]
 
     def enter(self) -> Generation[C]:
-        """Begin a call on the newest channel; `leave` ends it."""
+        """Begin a call on the newest channel; `leave` ends it. Raises `ServiceUnavailable` after `close`."""
         idle: list[Generation[C]] = []
         with self._lock:
-            svid, newest = self._svids.latest, self._in_use[-1]
-            if svid is not newest.svid and (made := self._make(svid)) is not None:
+            self.require_open()
+            latest, newest = self._material.latest, self._in_use[-1]
+            if latest is not newest.made_of and (made := self._make(latest)) is not None:
                 newest = made
                 idle = [old for old in self._in_use if not old.calls]
                 self._in_use = [*(old for old in self._in_use if old.calls), newest]
@@ -74,10 +77,10 @@ class Generations(Generic[C]):
             self._let_go(old.channel)
         return newest
 
-    def _make(self, svid: Svid) -> Generation[C] | None:
-        """Open the channel of an SVID; None if it cannot be used: the one before it still can."""
+    def _make(self, latest: object) -> Generation[C] | None:
+        """Open the channel of a certificate; None if it cannot be used: the one before it still can."""
         try:
-            return Generation(svid, self._connect(svid))
+            return Generation(latest, self._connect(latest))
         except DelegationError:
             return None
 
@@ -92,27 +95,33 @@ class Generations(Generic[C]):
             self._let_go(generation.channel)
 
     def close(self) -> list[C]:
-        """Follow SVIDs no longer; give the channels, for closing."""
-        self._svids.close()
+        """Follow certificates no longer; give the channels, for closing."""
+        self._material.close()
         with self._lock:
+            self._closed = True
             return [generation.channel for generation in self._in_use]
+
+    def require_open(self) -> None:
+        """Require that this was not closed. Raises `ServiceUnavailable`."""
+        if self._closed:
+            raise ServiceUnavailable("the connection to the service was closed in this program")
 
     @property
     def newest(self) -> C:
-        """The channel that the next call takes, unless an SVID comes first."""
+        """The channel that the next call takes, unless another certificate comes first."""
         return self._in_use[-1].channel
 
 
 class RotatingChannel(grpc.Channel):
-    """A blocking channel over the channels of SVIDs.
+    """A blocking channel over the channels of certificates.
 
     Args:
-        svids: Where SVIDs come from; closed with this.
+        material: Where certificates come from; closed with this.
         connect: Opens the channel of one.
     """
 
-    def __init__(self, svids: Svids, connect: Callable[[Svid], grpc.Channel]) -> None:
-        self.generations: Generations[grpc.Channel] = Generations(svids, connect, _close_later)
+    def __init__(self, material: Material[M], connect: Callable[[M], grpc.Channel]) -> None:
+        self.generations: Generations[grpc.Channel] = Generations(material, connect, _close_later)
 
     def subscribe(self, callback: Any, try_to_connect: bool | None = False) -> None:  # noqa: FBT001, FBT002, D102
         self.generations.newest.subscribe(callback, try_to_connect=bool(try_to_connect))
@@ -158,6 +167,9 @@ class _Method:
         generation = self._generations.enter()
         try:
             return self._on(generation)(*args, **kwargs)
+        except ValueError:  # of gRPC, if it was closed meanwhile
+            self._generations.require_open()
+            raise
         finally:
             self._generations.leave(generation)
 
@@ -165,6 +177,9 @@ class _Method:
         generation = self._generations.enter()
         try:
             return self._on(generation).with_call(*args, **kwargs)
+        except ValueError:
+            self._generations.require_open()
+            raise
         finally:
             self._generations.leave(generation)
 
@@ -187,8 +202,10 @@ class _Method:
 
         try:
             call = begin()
-        except BaseException:
+        except BaseException as error:
             leave()
+            if isinstance(error, ValueError):
+                self._generations.require_open()
             raise
         if not call.add_callback(leave):  # it has ended already
             leave()

@@ -6,10 +6,11 @@ One guard remembers in its own process (`replay`). Several instances of one audi
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from delegation.core.break_glass import BreakGlass
 from delegation.core.call import Proof
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.proof import proof_id
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
+
+from delegation.core.named_tuple import NamedTuple
 
 _RANDOM_TAIL_BYTES: Final = 10
 

@@ -15,6 +15,8 @@ from delegation_sdk.channel import DEADLINE_S, error_of
 from delegation_sdk.flows.rpc import Duplex, Rpc
 
 _EOF: Final = grpc.aio.EOF  # type: ignore[attr-defined]
+_CLOSED: Final = grpc.aio.UsageError
+"""What gRPC raises for a call on a channel that another task has just closed."""
 
 
 class AioTransport:
@@ -41,6 +43,8 @@ class AioTransport:
                 return await call(rpc.request, timeout=self._deadline_s, metadata=tuple(telemetry.outgoing().items()))
             except grpc.RpcError as error:
                 raise error_of(error) from None
+            except _CLOSED:
+                raise ServiceUnavailable("the connection to the service was closed in this program") from None
 
     def duplex(self, rpc: Duplex) -> AioStream:
         """Open a stream."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from delegation.core.attest import open_bundle, open_catalogue
 from delegation.core.chain import VerifiedChain
 from delegation.core.codec import parse_token
 from delegation.core.federation import FollowedFeeds, not_followed
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.revocation import RevocationState
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, TrustBundle
 from delegation.core.verify import Verifier
 from delegation.errors import DelegationError, Reason, Refused, ServiceUnavailable, refusal
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust_cache import CachedTrust, TrustCache
+from delegation_sdk.unknown_catalogue import UnknownCatalogue
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -49,7 +51,7 @@ class _Trusted(NamedTuple):
 
     Attributes:
         bundle: The trust bundle.
-        catalogue: Its catalogue; an empty one, by which no tool is local, if it is not known.
+        catalogue: Its catalogue; one by which no tool is local and nothing gets looser, if it is not known.
         verifier: Goes by the bundle.
         is_whole: Whether the catalogue is known.
         came_with: What came in its place, if it is not.
@@ -62,13 +64,17 @@ class _Trusted(NamedTuple):
     came_with: bytes = b""
 
     @classmethod
-    def of(cls, bundle: TrustBundle, catalogue: bytes) -> Self:
-        """Take a bundle with the catalogue that came with it. Its keys count even if that is another one."""
+    def of(cls, bundle: TrustBundle, catalogue: bytes, former: Catalogue) -> Self:
+        """Take a bundle with the catalogue that came with it. Its keys count even if that is another one.
+
+        The former catalogue then still tells which tools want a young feed: that must not be loosened so.
+        """
         try:
             return cls(bundle, open_catalogue(catalogue, bundle), Verifier(bundle), is_whole=True)
         except Refused as error:
             warn("the catalogue that came with the trust bundle is not its own, no tool counts as local: %s", error)
-            return cls(bundle, Catalogue(), Verifier(bundle), is_whole=False, came_with=catalogue)
+            unknown = UnknownCatalogue.after(former, catalogue)
+            return cls(bundle, unknown, Verifier(bundle), is_whole=False, came_with=catalogue)
 
 
 class TrustKeeper:
@@ -116,7 +122,7 @@ class TrustKeeper:
         cached = self._cache.load() if self._cache else None
         if cached is not None:
             bundle = open_bundle(cached.bundle, self._root, now_ms=0)  # an expired one, too, is never gone back behind
-            self._trusted = _Trusted.of(bundle, cached.catalogue)
+            self._trusted = _Trusted.of(bundle, cached.catalogue, Catalogue())
         try:
             self.refresh()
         except ServiceUnavailable:
@@ -186,7 +192,7 @@ class TrustKeeper:
         except DelegationError as error:
             warn("trust bundle not refreshed: %s", error)
         except Exception as error:  # noqa: BLE001 - whoever waits has to be told
-            warn("trust bundle not refreshed: a defect, %s", type(error).__qualname__)
+            warn("trust bundle not refreshed: %s", defect(error))
         asked.set_result(self._trusted is not before)
 
     def _take(self, documents: TrustDocuments) -> None:
@@ -198,7 +204,7 @@ class TrustKeeper:
                 return
         elif bundle.version == version:  # of two that the root has signed, neither is the newer one
             raise refusal(Reason.BUNDLE_ROLLBACK, detail="another bundle of this version is known")
-        self._trusted = _Trusted.of(bundle, documents.catalogue)
+        self._trusted = _Trusted.of(bundle, documents.catalogue, known.catalogue if known else Catalogue())
         self._unwritten = CachedTrust(documents.bundle, documents.catalogue)
 
     def _known(self) -> _Trusted:

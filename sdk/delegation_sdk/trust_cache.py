@@ -6,13 +6,16 @@ What is read is as unverified as what is fetched: the keeper checks both against
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from delegation.core import limits
 from delegation.core.codec import decode_statement, encode_statement
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.statement import SignedStatement
 from delegation.errors import ConfigError, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE: Final = "trust-bundle"
 _LENGTH_BYTES: Final = 4
@@ -60,16 +63,32 @@ class TrustCache:
         Raises:
             ConfigError: It cannot be written.
         """
-        import tempfile  # loads much that tools without a cache do not need
+        # They load much that tools without a cache do not need.
+        import tempfile
+        from pathlib import Path
 
         statement = encode_statement(trust.bundle)
         content = len(statement).to_bytes(_LENGTH_BYTES, "big") + statement + trust.catalogue
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=f".{FILE}.", delete=False) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self._path)
+                try:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    Path(file.name).replace(self._path)
+                except OSError:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+            _sync(self._path.parent)
         except OSError as error:
             raise ConfigError(f"cannot write {self._path}: {error.strerror}; check its permissions") from None
+
+
+def _sync(directory: Path) -> None:
+    """Make the names in a directory durable: after a power loss the former bundle must not be back."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

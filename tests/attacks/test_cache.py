@@ -238,6 +238,19 @@ def test_the_cache_forgets_what_has_expired():
     assert len(cache) == 0
 
 
+def test_what_has_expired_goes_though_nobody_asks_for_it_again():
+    cache: PrefixCache[int] = PrefixCache()
+    for key in (b"a", b"b"):
+        cache.put(key, 1, NOW_MS + 1_000)
+    cache.put(b"c", 1, NOW_MS + 61_000)
+    for late_ms, left in ((0, 3), (59_999, 3), (60_000, 1), (121_000, 0)):
+        assert cache.get(b"new", NOW_MS + late_ms) is None
+        assert len(cache) == left
+    cache.put(b"d", 1, NOW_MS - 1_000)
+    assert cache.get(b"new", NOW_MS) is None  # the clock was set back
+    assert len(cache) == 0
+
+
 def test_threads_may_share_the_cache():
     cache: PrefixCache[int] = PrefixCache(entries=3, size_bytes=64)
     failures: list[BaseException] = []

@@ -10,8 +10,8 @@ import pytest
 
 from delegation.core.attest import open_offer, sign_offer
 from delegation.core.scope import any_call
-from delegation.core.statement import Offer
-from delegation.errors import BadStatement, PermissionDenied, Reason, RequestFailed
+from delegation.core.statement import Offer, SignedStatement, StatementKind
+from delegation.errors import BadStatement, InvalidRequest, PermissionDenied, Reason, RequestFailed
 from delegation.v1 import trust_service_pb2 as pb
 from delegation.wire import trust as wire
 from delegation.wire.errors import error_of_call
@@ -68,6 +68,15 @@ def instance():
     yield start
     for each in open_instances:
         each.close()
+
+
+def test_messages_larger_than_an_offer_do_not_wait_in_the_services_memory(eve):
+    large = SignedStatement(StatementKind.OFFER, bytes(16), bytes(20_000), bytes(64))
+    said = [wire.Ready(EVE), *[wire.OfferAnswer(1, large)] * 3]
+    call = eve.trust.AnswerOffer(map(wire.from_instance_message, said), timeout=20)
+    with pytest.raises(grpc.RpcError) as ended:
+        list(call)
+    assert isinstance(error_of_call(ended.value), InvalidRequest)
 
 
 def offered(caller, agent, delegator):

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import uvloop
 from bench_feed import COMPLETE, GUARDS, WATCH
-from chains import scope_at
+from chains import in_turn, scope_at
 from measure import MeasurementFailedError, percentile
 from processes import Service, running_service
 from report import Row
@@ -45,17 +45,22 @@ _AT_ONCE: Final = 200
 
 def rows(*, quick: bool = False) -> list[Row]:
     """Measure it."""
-    guards, rate, seconds = (4, 50, 1) if quick else (GUARDS, RATE, SECONDS)
     with running_service() as service:
-        with service.channel() as channel, ThreadPoolExecutor(_GRANTING) as pool:
-            caller = Caller(channel)
-            root = Profile.load(service.profile).trust_root
-            trust = open_bundle(caller.trust_documents().bundle, root, now_ms=time.time_ns() // 1_000_000)
-            scope = scope_at(0).capabilities
-            tasks = list(pool.map(lambda _: caller.grant(*scope), range(rate * seconds)))
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            run = _Run(trust, tasks, rate)
-            runner.run(run.go(service, guards))
+        return heard([service], seconds=SECONDS, quick=quick)
+
+
+def heard(services: Sequence[Service], *, seconds: int, quick: bool) -> list[Row]:
+    """Measure one service, or replicas between which guards and completions are divided."""
+    guards, rate, seconds = (4, 50, 1) if quick else (GUARDS, RATE, seconds)
+    with services[0].channel() as channel, ThreadPoolExecutor(_GRANTING) as pool:
+        caller = Caller(channel)
+        root = Profile.load(services[0].profile).trust_root
+        trust = open_bundle(caller.trust_documents().bundle, root, now_ms=time.time_ns() // 1_000_000)
+        scope = scope_at(0).capabilities
+        tasks = list(pool.map(lambda _: caller.grant(*scope), range(rate * seconds)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        run = _Run(trust, tasks, rate)
+        runner.run(run.go(services, guards))
     name = f"{rate} completions a second with {guards} guards"
     return [
         Row(f"{name}: until each guard knows, p99", percentile(run.known_ms, 99), "ms", _BAR_MS),
@@ -86,14 +91,16 @@ class _Run:
             )
         )
 
-    async def go(self, service: Service, guards: int) -> None:
+    async def go(self, services: Sequence[Service], guards: int) -> None:
         """Run all of it."""
         async with AsyncExitStack() as stack:
             watching = []
-            for _ in range(guards):
-                channel = await stack.enter_async_context(service.aio_channel())
+            for number in range(guards):
+                channel = await stack.enter_async_context(in_turn(services, number).aio_channel())
                 watching.append(asyncio.create_task(self._watch(channel)))
-            channels = [await stack.enter_async_context(service.aio_channel()) for _ in range(_CHANNELS)]
+            channels = [
+                await stack.enter_async_context(in_turn(services, number).aio_channel()) for number in range(_CHANNELS)
+            ]
             complete = cycle([channel.unary_unary(COMPLETE) for channel in channels])
             await asyncio.sleep(1)  # all guards have their snapshot
             began = time.perf_counter()
@@ -122,8 +129,9 @@ class _Run:
             entry: FeedEntry = self._opened(message)
             state.apply(entry, monotonic_ms=time.monotonic_ns() // 1_000_000)
             now = time.perf_counter()
-            self.known_ms += [(now - self._sent[each.id]) * 1000 for each in entry.revocations]
-            known += len(entry.revocations)
+            sent = [self._sent[each.id] for each in entry.revocations if each.id in self._sent]  # else of another run
+            self.known_ms += [(now - each) * 1000 for each in sent]
+            known += len(sent)
             if known >= len(self._task_ids):
                 stream.cancel()
                 return

@@ -10,11 +10,13 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from itertools import cycle
 from typing import Any, Final
 
 import uvloop
-from chains import scope_at
+from chains import in_turn, scope_at
 from measure import ROUNDS, MeasurementFailedError, percentile
 from processes import Service, running_service
 from report import Row
@@ -56,22 +58,30 @@ print(taken / 2**20, (time.perf_counter_ns() - began) / 1000 / len(asked))
 
 def rows(*, quick: bool = False) -> list[Row]:
     """Measure it."""
-    guards, completions = (4, 3) if quick else (GUARDS, ROUNDS)
     with running_service() as service:
-        with service.channel() as channel:
-            caller = Caller(channel)
-            root = Profile.load(service.profile).trust_root
-            trust = open_bundle(caller.trust_documents().bundle, root, now_ms=time.time_ns() // 1_000_000)
-            tasks = [caller.grant(*scope_at(0).capabilities) for _ in range(completions)]
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            acknowledged_ms, reached_ms = runner.run(_completed(service, trust, tasks, guards))
+        found = heard([service], quick=quick)
     mebibytes, look_up_us = _many_revoked(10_000 if quick else _MANY)
+    return [
+        *found,
+        Row("memory of 1 M live revoked ids", mebibytes, "MiB", 128),
+        Row("looking up one id among 1 M", look_up_us, "µs", 1),
+    ]
+
+
+def heard(services: Sequence[Service], *, quick: bool) -> list[Row]:
+    """Measure how fast guards hear; they, and those who complete tasks, take turns with the replicas."""
+    guards, completions = (4, 3) if quick else (GUARDS, ROUNDS)
+    with services[0].channel() as channel:
+        caller = Caller(channel)
+        root = Profile.load(services[0].profile).trust_root
+        trust = open_bundle(caller.trust_documents().bundle, root, now_ms=time.time_ns() // 1_000_000)
+        tasks = [caller.grant(*scope_at(0).capabilities) for _ in range(completions)]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        acknowledged_ms, reached_ms = runner.run(_completed(services, trust, tasks, guards))
     return [
         Row(f"completion until {guards} guards know it, p99", percentile(reached_ms, 99), "ms", _BAR_MS),
         Row(f"completion until {guards} guards know it, p50", percentile(reached_ms, 50), "ms"),
         Row("CompleteTask until it is acknowledged, p50", percentile(acknowledged_ms, 50), "ms"),
-        Row("memory of 1 M live revoked ids", mebibytes, "MiB", 128),
-        Row("looking up one id among 1 M", look_up_us, "µs", 1),
     ]
 
 
@@ -124,16 +134,17 @@ class _Guard:
 
 
 async def _completed(
-    service: Service, trust: TrustBundle, tasks: list[Holding], guards: int
+    services: Sequence[Service], trust: TrustBundle, tasks: list[Holding], guards: int
 ) -> tuple[list[float], list[float]]:
     """Complete tasks one after another; give milliseconds until each was acknowledged, and known to each guard."""
     acknowledged_ms: list[float] = []
     reached_ms: list[float] = []
     async with AsyncExitStack() as stack:
-        complete: Any = (await stack.enter_async_context(service.aio_channel())).unary_unary(COMPLETE)
+        channels = [await stack.enter_async_context(service.aio_channel()) for service in services]
+        complete: Any = cycle([channel.unary_unary(COMPLETE) for channel in channels])
         watching: list[_Guard] = []
-        for _ in range(guards):
-            guard = _Guard(await stack.enter_async_context(service.aio_channel()), trust)
+        for number in range(guards):
+            guard = _Guard(await stack.enter_async_context(in_turn(services, number).aio_channel()), trust)
             stack.callback(guard.close)
             watching.append(guard)
         await _all(guard.until_known(None) for guard in watching)
@@ -143,7 +154,7 @@ async def _completed(
             knowing = [asyncio.ensure_future(guard.until_known(task.task_id)) for guard in watching]
             await asyncio.sleep(0)
             began = time.perf_counter()
-            await complete(request, timeout=_PATIENCE_S)
+            await next(complete)(request, timeout=_PATIENCE_S)
             acknowledged_ms.append((time.perf_counter() - began) * 1000)
             reached_ms += [(known_at - began) * 1000 for known_at in await _all(knowing)]
     return acknowledged_ms, reached_ms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -91,11 +92,19 @@ class Echo:
 
 
 @contextlib.contextmanager
-def running_service(database: str | None = None) -> Iterator[Service]:
-    """Run `delegation serve --dev` on an empty SQLite database, or on the PostgreSQL database of a URL."""
+def running_service(database: str | None = None, *, beside: Service | None = None) -> Iterator[Service]:
+    """Run `delegation serve --dev`.
+
+    Args:
+        database: the URL of a PostgreSQL database; by default an empty SQLite file.
+        beside: who serves the same database already: this is one more replica, with copies of its keys.
+    """
     SCRATCH.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=SCRATCH) as directory:
         state = Path(directory)
+        if beside is not None:
+            for kept in ("ca", "keys"):
+                shutil.copytree(beside.state / kept, state / kept)
         (state / "tools.toml").write_text(_CATALOGUE)
         url = f'[database]\nurl = "{database}"\n' if database else ""
         (state / "service.toml").write_text('catalogue = "tools.toml"\n' + url)

@@ -32,19 +32,21 @@ GROUPS: Final = {
     "guard": ("bench_guard", "Guard, deciding in process"),
     "imports": ("bench_imports", "Importing"),
     "service": ("bench_service", "Service"),
-    "postgres": ("bench_postgres", "Service on PostgreSQL"),
+    "postgres": ("bench_postgres", "Service on PostgreSQL, one replica and two"),
     "feed": ("bench_feed", "Revocation feed"),
     "completions": ("bench_completions", "Many completions"),
     "mcp": ("bench_mcp", "MCP over stdio"),
     "growth": ("bench_growth", "Growth, from 10,000 to 1,000,000 recorded calls"),
+    "growth-postgres": ("bench_growth_postgres", "Growth on PostgreSQL"),
 }
-SLOW: Final = {"growth"}
-"""Takes many minutes: only when named."""
+SLOW: Final = {"growth", "growth-postgres"}
+"""Takes many minutes: only when named, and in a section of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, and give the exit status: 0 unless a measurement failed."""
     options = _options(argv)
+    report.Row.takes_anything = options.quick
     began = time.monotonic()
     measured: list[tuple[str, list[report.Row]]] = []
     failed: list[str] = []
@@ -65,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{report.summary(rows)}; {time.monotonic() - began:.0f} s; {options.output}")
     if options.markdown:
         tables = [page.machine(), *(report.markdown(title, rows) for title, rows in measured)]
-        page.put(options.markdown, "measured", "\n\n".join(tables))
+        section = "growth" if SLOW.issuperset(options.groups or GROUPS) else "measured"
+        page.put(options.markdown, section, "\n\n".join(tables))
     for line in failed:
         print(f"measurement failed: {line}", file=sys.stderr)
     return 1 if failed else 0

@@ -29,7 +29,8 @@ def test_a_page_without_the_section_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "section"), [("README.md", "peers"), ("docs/benchmarks.md", "peers"), ("docs/benchmarks.md", "measured")]
+    ("name", "section"),
+    [("README.md", "peers"), *(("docs/benchmarks.md", section) for section in ("peers", "measured", "growth"))],
 )
 def test_pages_have_the_sections_that_are_measured(name, section):
     text = (ROOT / name).read_text(encoding="utf-8")

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for note in result.notes:
             print(f"  {note}")
         print(f"  {result.tally}  ({time.monotonic() - began:.0f} s)", flush=True)
-        if not result.tally.good:
+        if not result.good:
             bad.append(name)
     print(f"FAILED: {', '.join(bad)}" if bad else "nothing lost, nothing twice")
     return 1 if bad else 0

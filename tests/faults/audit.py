@@ -32,7 +32,7 @@ def found(caller: Caller, *, while_it_is_remembered: bool = True) -> Counter[Wri
         if task.completed_at_ms is not None:
             completed.add(task.task_id)
         seen.update(Write(Kind.HAND_OFF, link.link_id) for link in caller.task(task.task_id)[1] if link.parent_link_id)
-    seen.update(map(_write_of_call, _calls(caller)))
+    seen.update(map(_write_of_call, recorded_calls(caller)))
     if not while_it_is_remembered:
         return seen + Counter(Write(Kind.COMPLETE, task_id) for task_id in completed)
     revoked = Counter(Write(_REVOKED[each.kind], each.id) for each in _revocations(caller))
@@ -57,7 +57,8 @@ def _tasks(caller: Caller) -> Iterator[Any]:
             return
 
 
-def _calls(caller: Caller) -> Iterator[Any]:
+def recorded_calls(caller: Caller) -> Iterator[Any]:
+    """Give every decision that is recorded."""
     cursor = None
     while True:
         calls, cursor = caller.calls(page=PageRequest(_PAGE, cursor))

@@ -22,6 +22,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from certificates import now
 from delegation.app import create_root_key, create_service_keys, sign_bundle_file
+from delegation.errors import ServiceUnavailable
 from delegation.identity.dev_ca import DevelopmentCa
 from delegation.server.catalogue_file import load_catalogue
 from delegation.signing.sealed_file import SealedFiles
@@ -79,7 +80,10 @@ class InsistentCaller(Caller):
 
     def ask_stream(self, method: Any, messages: Sequence[Any]) -> list[Any]:
         """Do the same with a stream of requests."""
-        return self.ask(lambda sent, **options: list(method(iter(sent), **options)), messages)
+        answers: list[Any] = self.ask(lambda sent, **options: list(method(iter(sent), **options)), messages)
+        if len(answers) < len(messages):  # a replica that goes away ends streams before it has read all of them
+            raise ServiceUnavailable("a stream ended before everything in it was answered")
+        return answers
 
 
 class Replica:
@@ -218,12 +222,13 @@ class Estate:
                 return False
             return bool(answer.status == HealthCheckResponse.SERVING)
 
-    def profile(self) -> Path:
-        """Write the profile of who may do everything, to the first replica, for the SDK."""
-        path = self.directory / "profile.toml"
+    def profile(self, *ports: int) -> Path:
+        """Write the profile of who may do everything, for the SDK: to all replicas, or to these ports."""
+        ports = ports or tuple(replica.port for replica in self.replicas)
+        path = self.directory / f"profile-{'-'.join(map(str, ports))}.toml"
         root = (self.directory / "root" / "root.pub").read_text().strip()
-        target = f"127.0.0.1:{self.replicas[0].port}"
-        files = 'ca = "ca/ca.pem"\ncertificate = "client.pem"\nkey = "client.key"'
+        target = ",".join(f"127.0.0.1:{port}" for port in ports)
+        files = 'ca = "ca/ca.pem"\ncertificate = "client.pem"\nkey = "client.key"\nserver_name = "localhost"'
         path.write_text(f'target = "{target}"\n{files}\ntrust_root = "{root}"\n')
         return path
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from faults.estate import Estate, estate
+from faults.guarded import guarded_tools
+from faults.guards import LEAST_CUT_S, ages_of, judged_with, recovered
+from faults.guards_judged import Cut
 from faults.load import Load
 from faults.scenario import NotHereError, Result, Scale, judged, summary
 from support.fault_proxy import fault_proxy
@@ -79,35 +82,43 @@ def restarted_database(directory: Path, scale: Scale) -> Result:
 
 
 def cut_network(directory: Path, scale: Scale) -> Result:
-    """Cut one replica off the database, then both; each time for a while, in the middle of everything."""
-    notes = []
+    """Cut one replica off the database, then both; each time for a while, in the middle of everything.
+
+    Guards that ask them go on in the first case; in the second they hear of nobody how things stand.
+    """
+    notes, cut_s = [], max(scale.seconds, LEAST_CUT_S)
+    ages = ages_of(cut_s)
     with running_postgres(fsync=True) as cluster:
         url = cluster.new_database()
         with (
             fault_proxy("127.0.0.1", cluster.port) as one,
             fault_proxy("127.0.0.1", cluster.port) as other,
-            estate(directory, database=f'url = "{url}"') as made,
+            estate(directory, database=f'url = "{url}"', catalogue=ages.catalogue) as made,
         ):
             for proxy in (one, other):
                 made.replica(database=f'url = "{_by_way_of(url, proxy.port)}"').start()
-            with Load(made.connecting()) as load:
-                for name, cut in (("one replica", [one]), ("both replicas", [one, other])):
+            with guarded_tools(made.profile(), made.profile()) as tools, Load(made.connecting()) as load:
+                for name, cut_off in (("one replica", [one]), ("both replicas", [one, other])):
+                    for each in tools:
+                        each.until_all_run(time.monotonic())
                     load.book.more_than(len(load.book) + scale.writes, timeout_s=60)
                     before = len(load.book)
-                    for proxy in cut:
+                    for proxy in cut_off:
                         proxy.cut()
-                    time.sleep(scale.seconds)
-                    meanwhile = len(load.book) - before
-                    for proxy in cut:
+                    began_s = time.monotonic()
+                    time.sleep(cut_s)
+                    meanwhile, cut = len(load.book) - before, Cut(began_s, time.monotonic())
+                    for proxy in cut_off:
                         proxy.heal()
-                    healed, written = time.monotonic(), len(load.book)
+                    written = len(load.book)
                     load.book.more_than(written + scale.writes, timeout_s=60)
                     notes.append(
-                        f"{name} cut off for {scale.seconds:.0f} s: {meanwhile} writes acknowledged meanwhile;"
-                        f" {scale.writes} more within {time.monotonic() - healed:.1f} s of its return"
+                        f"{name} cut off for {cut_s:.0f} s: {meanwhile} writes acknowledged meanwhile;"
+                        f" {scale.writes} more within {time.monotonic() - cut.to_s:.1f} s of its return"
                     )
+                    notes += recovered(tools, cut)
                 assert all(replica.alive for replica in made.replicas), "a replica ended for want of the network"
-                return judged(made, load, *notes)
+                return judged_with(tools, made, load, ages, cut, *notes)
 
 
 def _ways_to_stop(scale: Scale) -> list[str]:

@@ -34,10 +34,16 @@ TINY = Scale(kills=2, seconds=2.0, writes=10)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a scenario: the tally, and what else was to be seen."""
+    """What came of a scenario: the tally, what else was to be seen, and how much happened that must never."""
 
     tally: Tally
     notes: Sequence[str] = field(default_factory=tuple)
+    wrong: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was lost or entered twice, and nothing happened that must never."""
+        return self.tally.good and not self.wrong
 
 
 Scenario = Callable[[Path, Scale], Result]

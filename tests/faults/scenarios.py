@@ -6,6 +6,7 @@ from typing import Final
 
 from faults.clock import skewed_clock
 from faults.disk import full_disk
+from faults.guards import cut_off_guards
 from faults.kills import killed_again_and_again
 from faults.replicas import cut_network, killed_integrator, killed_replicas, restarted_database
 from faults.scenario import Scenario
@@ -18,4 +19,5 @@ SCENARIOS: Final[dict[str, tuple[Scenario, str]]] = {
     "integrator": (killed_integrator, "kill -9 of the replica that moves the feed"),
     "database": (restarted_database, "PostgreSQL stops, crashes, and comes back under two replicas"),
     "network": (cut_network, "one replica, then both, are cut off PostgreSQL"),
+    "guards": (cut_off_guards, "guarded tools are cut off the service"),
 }

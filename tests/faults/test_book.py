@@ -62,6 +62,7 @@ REPEATS = """
         (SELECT max(position) FROM revocations GROUP BY kind);
     UPDATE again SET position = position + 1000000;
     INSERT INTO revocations SELECT * FROM again;
+    UPDATE feed_head SET position = position + 1000000;
     CREATE TEMPORARY TABLE decided AS SELECT * FROM calls WHERE guard_key IS NULL LIMIT 1;
     UPDATE decided SET call_id = randomblob(16);
     INSERT INTO calls SELECT * FROM decided;

@@ -8,11 +8,11 @@ from faults.scenario import TINY, NotHereError
 from faults.scenarios import SCENARIOS
 
 
-@pytest.mark.parametrize("name", ["kills", "disk"])
+@pytest.mark.parametrize("name", ["kills", "disk", "guards"])
 def test_nothing_is_lost_and_nothing_is_entered_twice(name, tmp_path):
     scenario, _ = SCENARIOS[name]
     try:
         result = scenario(tmp_path, TINY)
     except NotHereError as error:
         pytest.skip(str(error))
-    assert result.tally.good, str(result.tally)
+    assert result.good, f"{result.tally}; {'; '.join(result.notes)}"

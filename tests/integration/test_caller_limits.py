@@ -18,7 +18,9 @@ from delegation.v1 import trust_service_pb2 as trust_pb
 from delegation.wire import authorization
 from delegation.wire.errors import error_of_call
 from support.caller import Caller, new_key, nonce
+from support.load import until
 from support.server import running_server
+from support.unread import unread_stream
 
 READ = any_call("files", "read")
 NOISY, QUIET = "agent/noisy", "agent/quiet"
@@ -53,6 +55,16 @@ class Gate:
 
     def open(self):
         self.server.loop.call_soon_threadsafe(self._open.set)
+
+
+def test_an_answer_that_nobody_takes_counts_until_its_connection_ends(tmp_path):
+    with serving(tmp_path) as (server, _, quiet):
+        shares = server.application._server._door._shares._shares
+        with unread_stream(server.target, server.profile(NOISY), "/delegation.v1.TrustService/GetTrustBundle"):
+            (noisy,) = (share for caller_id, share in shares.items() if caller_id.endswith(NOISY))
+            until(lambda: (noisy.calls, noisy.untaken) == (0, 1))
+            quiet.trust_documents()
+        until(lambda: noisy.idle)
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_writes_are_timed_by_kind(measured):
         (names.CERTIFICATE_LEFT, 24 * 3600, 31 * 24 * 3600),
         (names.BUNDLE_LEFT, 24 * 3600, 91 * 24 * 3600),
         (names.BUNDLE_VERSION, 1, 1),
+        (names.KEYS_MISSING, 0, 0),
         (names.READY, 0, 1),
     ],
 )

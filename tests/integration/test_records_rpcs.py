@@ -16,6 +16,7 @@ from delegation.errors import (
     PolicyDenied,
     Reason,
 )
+from delegation.service.call_ids import set_aside_for
 from delegation.v1 import authorization_service_pb2 as pb
 from support.caller import GuardRecords, decided, new_key, nonce
 
@@ -131,6 +132,29 @@ def test_a_decision_about_an_unknown_chain_is_recorded_with_its_digest(files_too
     files_tool.record_decisions(guard.batch(record))
     call = files_tool.explain(record.call_id).call
     assert (call.task_id, call.leaf_link_id) == (None, record.chain_digest)
+
+
+@pytest.mark.parametrize("foreseen", [False, True], ids=["the call's own", "also the one set aside"])
+def test_an_id_that_another_tool_was_faster_to_use_keeps_no_call_out(
+    as_, files_tool, *, operator, guard, child, foreseen
+):
+    told = decided(child, "files", "read", {})
+    taken = [told.call_id, set_aside_for(guard.key.public, told.call_id)][: 1 + foreseen]
+    theirs = [decided(None, "billing", "refund", {}, reason="chain_missing", call_id=each) for each in taken]
+    as_("tool/billing").record_decisions(GuardRecords(new_key()).batch(*theirs))
+
+    batch = guard.batch(told, decided(child, "files", "read", {}))
+    assert files_tool.record_decisions(batch) == files_tool.record_decisions(batch) == 3
+    assert [call.tool for call in operator.calls(task_id=child.task_id)[0]] == ["read", "read"]
+    assert files_tool.record_decisions(guard.batch(decided(child, "files", "read", {}))) == 4
+    if not foreseen:
+        files_tool.report(guard.outcome(told.call_id), guard.key.public)
+
+
+def test_one_call_in_two_records_of_a_batch_is_refused(files_tool, guard, child):
+    record = decided(child, "files", "read", {})
+    with pytest.raises(Conflict):
+        files_tool.record_decisions(guard.batch(record, record))
 
 
 @pytest.mark.spec("T-6")

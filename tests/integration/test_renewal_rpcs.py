@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from delegation.core.constraints import under
@@ -130,6 +133,29 @@ def test_only_the_agent_that_holds_the_grant_gets_another_one(planner, as_, file
     with pytest.raises(NotFound):
         replaced(as_("agent/elsewhere"), child)
     assert refused(files_tool, task) is None, "and nothing was revoked"
+
+
+@pytest.mark.spec("T-30")
+@pytest.mark.parametrize("tampered", ["holder_agent", "grant_link_id"])
+def test_whoever_can_write_to_the_database_gets_nobody_elses_grant(tmp_path, tampered):
+    with (
+        running_server(tmp_path) as server,
+        Caller.of(server, "agent/planner") as planner,
+        Caller.of(server, "agent/eve") as eve,
+        closing(sqlite3.connect(tmp_path / "delegation.sqlite3", isolation_level=None)) as database,
+    ):
+        victims, own = planner.grant(READ), eve.grant(NARROWER)
+        if tampered == "holder_agent":
+            wanted = victims
+            database.execute(
+                "UPDATE tasks SET holder_agent = ? WHERE task_id = ?", (spiffe_id("agent/eve"), victims.task_id)
+            )
+        else:
+            wanted = own
+            grant = (victims.leaf.link_id, own.task_id)
+            database.execute("UPDATE tasks SET grant_link_id = ? WHERE task_id = ?", grant)
+        with pytest.raises(NotFound):
+            reissue(eve, wanted)
 
 
 @EITHER

@@ -42,6 +42,7 @@ from delegation.v1 import trust_service_pb2 as pb
 from delegation.wire.errors import error_of_call
 from support.caller import Caller, nonce
 from support.server import TRUST_DOMAIN, dev_config, identity, running_application, running_server, spiffe_id
+from support.unread import unread_stream
 
 READ = any_call("files", "read")
 PASSPHRASE = b"correct horse"
@@ -211,6 +212,23 @@ def test_a_server_that_goes_away_ends_its_watchers_and_tells_them_to_come_again(
         stopping.join(10)
         assert isinstance(error_of_call(ended.value), ServiceUnavailable)
         assert not stopping.is_alive()
+
+
+@pytest.mark.parametrize("method", ["grpc.health.v1.Health/Watch", "delegation.v1.TrustService/WatchRevocations"])
+def test_who_reads_nothing_changes_nobodys_health_and_keeps_no_server_from_going_away(tmp_path, method):
+    with (
+        running_server(tmp_path) as server,
+        unread_stream(server.target, server.profile("agent/loud"), f"/{method}"),
+        server.channel("agent/plain") as channel,
+        ThreadPoolExecutor() as pool,
+    ):
+        watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        told = (answer.status for answer in watching)
+        assert next(told) == health_pb2.HealthCheckResponse.SERVING
+        lifecycle = server.application._server
+        server.run(lifecycle._health.tell(lifecycle._services, ready=False))
+        assert next(told) == health_pb2.HealthCheckResponse.NOT_SERVING
+        pool.submit(server.run, lifecycle.drain()).result(30)
 
 
 def test_what_was_begun_is_answered_before_the_server_goes(tmp_path):

@@ -1,19 +1,29 @@
-"""Does anything grow? The last third of a run is compared with the third before it; the first is for warming up."""
+"""Does anything grow? Whatever still rises in the second half of a run does, and by how much is said.
+
+Caches fill to their bounds and stay there; a leak goes on. So the first half is there for filling, and the second one
+is judged: by its trend, which no single sample moves, and by the step from its first third to its last, which finds
+what grows in stairs. Neither knows of any cache: one that takes longer to fill than half of the run is reported, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import median, quantiles
 
 from soak.watched import Watched
 
-MEMORY_FACTOR = 1.05
-MEMORY_SLACK_MIB = 4.0
-HANDLES_SLACK = 4
-P99_FACTOR = 1.5
-P99_SLACK_S = 0.005
-LEAST_SAMPLES = 6
+MEMORY_FACTOR = 0.01
+MEMORY_SLACK_MIB = 2.0
+"""Of an hour that is 4 to 5 MiB in half an hour: some 20 bytes of each answer."""
+HANDLES_SLACK = 3.0
+P99_FACTOR = 0.5
+P99_SLACK_MS = 5.0
+LEAST_SAMPLES = 12
+LONG_ENOUGH_S = 3600.0
+"""A shorter run does not tell what fills from what leaks. At the rates of a soak most caches are full after a quarter
+of an hour; see "Memory" in docs/operations.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +56,42 @@ def p99_s(took_s: Sequence[float]) -> float:
 
 
 def growth(samples: Sequence[Sample]) -> list[str]:
-    """Name everything that grew, with its figures; nothing, if nothing did."""
-    third = len(samples) // 3
-    if len(samples) < LEAST_SAMPLES:
+    """Name everything that still rises in the second half, with its figures; nothing, if nothing does."""
+    half = samples[len(samples) // 2 :]
+    if len(half) < LEAST_SAMPLES:
         return [f"only {len(samples)} samples: too few to judge by"]
-    before, after = samples[third : 2 * third], samples[-third:]
     grown = []
     for name in ("service", "tool"):
-        grown += _process(name, [getattr(s, name) for s in before], [getattr(s, name) for s in after])
-    slow, slower = ([each for sample in part for each in sample.took_s] for part in (before, after))
-    if p99_s(slower) > P99_FACTOR * p99_s(slow) + P99_SLACK_S:
-        grown.append(f"p99 of answers: {1000 * p99_s(slow):.1f} -> {1000 * p99_s(slower):.1f} ms")
-    if not slower:
+        seen: list[Watched] = [getattr(sample, name) for sample in half]
+        memory, handles = [each.memory_mib for each in seen], [float(each.handles) for each in seen]
+        grown += _risen(f"memory of {name}", "MiB", half, memory, lambda now: MEMORY_FACTOR * now + MEMORY_SLACK_MIB)
+        grown += _risen(f"file handles of {name}", "", half, handles, lambda _: HANDLES_SLACK)
+    p99_ms = [sample.p99_ms for sample in half]
+    grown += _risen("p99 of answers", "ms", half, p99_ms, lambda now: P99_FACTOR * now + P99_SLACK_MS)
+    if not any(sample.took_s for sample in half[-len(half) // 3 :]):
         grown.append("no answers at the end")
     return grown
 
 
-def _process(name: str, before: Sequence[Watched], after: Sequence[Watched]) -> list[str]:
-    grown = []
-    was, now = (median(each.memory_mib for each in part) for part in (before, after))
-    if now > MEMORY_FACTOR * was + MEMORY_SLACK_MIB:
-        grown.append(f"memory of {name}: {was:.1f} -> {now:.1f} MiB")
-    had, has = (median(each.handles for each in part) for part in (before, after))
-    if has > had + HANDLES_SLACK:
-        grown.append(f"file handles of {name}: {had:.0f} -> {has:.0f}")
-    return grown
+def rise(at_s: Sequence[float], values: Sequence[float]) -> float:
+    """Say by how much values rise from the first moment to the last; negative if they fall.
+
+    It is the larger of two: their trend, by the median of the slopes of all pairs (Theil and Sen), times the whole
+    time; and the median of the last third, less that of the first.
+    """
+    pairs = combinations(zip(at_s, values, strict=True), 2)
+    slope = median((late - early) / (after - before) for (before, early), (after, late) in pairs)
+    third = len(values) // 3
+    return max(slope * (at_s[-1] - at_s[0]), median(values[-third:]) - median(values[:third]))
+
+
+def _risen(
+    what: str, unit: str, half: Sequence[Sample], values: Sequence[float], allowed: Callable[[float], float]
+) -> list[str]:
+    """Say what rises by more than is allowed at its usual value."""
+    usual = median(values)
+    by = rise([sample.at_s for sample in half], values)
+    if by <= allowed(usual):
+        return []
+    minutes = (half[-1].at_s - half[0].at_s) / 60
+    return [f"{what}: by {by:.1f} {unit}".rstrip() + f" in the last {minutes:.0f} min, at {usual:.1f}"]

@@ -1,7 +1,7 @@
 """Agents and guards, as long as they are let: `tool.py PROFILE`. Prints how long each decision took, in microseconds.
 
-Each round is a task: handed off, called in process and online, refused once, and completed or left to expire. It
-ends when its standard input does.
+Each round is a task: handed off, called in process and online, refused once, and completed or left to expire. What came
+of a call is reported. It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def _round(client: Client, guard: Guard, *, completes: bool) -> None:
         holder, name = ((reader, "read"), (task, "write"))[number % 5 == 0]
         call = holder.call("files", name, {"path": f"/srv/{number}"})
         began = time.perf_counter()
-        guard.authorize(call.carriage, name, call.arguments)
+        authorized = guard.authorize(call.carriage, name, call.arguments)
         took.append(time.perf_counter() - began)
+        authorized.report()
         time.sleep(_PAUSE_S)
     _require_refused(guard, reader)
     if completes:

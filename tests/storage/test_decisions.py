@@ -121,7 +121,7 @@ async def test_a_call_id_is_taken_once(storage):
     await storage.decide(call)
     other = a_call()
     results = await asyncio.gather(
-        storage.decide(replace(call, tool="another")), storage.decide(other), return_exceptions=True
+        storage.decide(call._replace(tool="another")), storage.decide(other), return_exceptions=True
     )
     assert isinstance(results[0], Conflict)
     assert results[1] == other

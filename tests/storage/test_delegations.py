@@ -139,6 +139,27 @@ async def test_completing_a_task_ends_it_and_says_so_in_the_feed(storage):
     assert feed.entries == (replace(revocation, position=position),)
 
 
+async def test_of_many_completions_at_once_each_ends_its_own_task_once(storage):
+    """Some twice, some of tasks that are over or that nobody knows: they are written together, and answered apart."""
+    tasks = [(await granted(storage))[0] for _ in range(12)]
+    over = await complete(storage, tasks[0])
+    asked = [*tasks, *tasks[4:8], a_task()]
+    *positions, unknown = await asyncio.gather(*(complete(storage, task) for task in asked), return_exceptions=True)
+    assert isinstance(unknown, NotRecordedError)
+    assert positions[0] == over == 1
+    assert sorted(positions[1:12]) == list(range(2, 13))
+    assert positions[12:] == positions[4:8]
+    entered = {entry.id: entry.position for entry in (await storage.feed(0, 100)).entries}
+    assert [entered[task.task_id] for task in tasks] == positions[:12]
+    completed = [await storage.task(task.task_id) for task in tasks]
+    assert all(task is not None and task.completed_ms == NOW_MS for task in completed)
+
+
+async def complete(storage, task):
+    revocation = a_revocation("task", task.task_id)
+    return await storage.complete_task(task.task_id, completed_ms=NOW_MS, completed_by=READER, revocation=revocation)
+
+
 async def test_completing_again_changes_nothing(storage):
     task, _ = await granted(storage)
     revocation = a_revocation("task", task.task_id)

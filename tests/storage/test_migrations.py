@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import asdict
 
 import pytest
 import sqlalchemy as sa
@@ -86,7 +87,7 @@ async def test_every_earlier_schema_is_brought_to_the_present_one_with_what_is_i
 
 
 def _row(record):
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return record._asdict() if isinstance(record, tuple) else asdict(record)
 
 
 @pytest.mark.parametrize("revision", EARLIER)

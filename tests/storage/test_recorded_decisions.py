@@ -92,7 +92,7 @@ async def test_a_batch_with_a_call_id_that_is_taken_is_refused_whole(storage):
     known = a_call()
     await storage.decide(known)
     batch, calls = a_batch(RecorderState(GUARD), 3)
-    calls[2] = replace(calls[2], call_id=known.call_id)
+    calls[2] = calls[2]._replace(call_id=known.call_id)
     with pytest.raises(Conflict):
         await storage.record_decisions(batch, calls)
     assert await storage.recorder(GUARD) == RecorderState(GUARD)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from delegation.errors import Conflict
-from delegation.storage.port import PROOF_KEPT_MS, NotRecordedError
+from delegation.storage.port import PROOF_KEPT_MS, NotRecordedError, OfferedError
 from delegation.storage.records import AgentRecord, DocumentRecord, OfferRecord
 from storage.made import NOW_MS, PLANNER, READER, a_call, a_link, a_revocation, a_task, an_idempotency, digest, proof_of
 
@@ -23,6 +23,25 @@ def an_offer(name, **fields):
         "signed": b"signed offer",
     }
     return OfferRecord(**made | fields)
+
+
+async def test_of_handoffs_to_keys_that_nobody_should_have_offered_one_that_was_is_refused(storage):
+    task, offer = a_task(), an_offer("offered elsewhere")
+    grant = a_link(task)
+    await storage.add_grant(task, grant)
+    await storage.add_offer(offer)
+    children = [a_link(task, grant) for _ in range(8)]
+    digests = [offer.offer_digest if place == 3 else digest(child.holder_key) for place, child in enumerate(children)]
+    handed = await asyncio.gather(
+        *(
+            storage.add_handoffs([child], not_offered=[digest_], idempotency=an_idempotency(digest_.hex()))
+            for child, digest_ in zip(children, digests, strict=True)
+        ),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in handed] == [OfferedError if place == 3 else tuple for place in range(8)]
+    assert len(await storage.links_of_task(task.task_id)) == 8
+    assert await storage.earlier_response(an_idempotency(offer.offer_digest.hex()).key) is None
 
 
 async def test_an_agent_is_registered_and_replaced(storage):

@@ -141,6 +141,48 @@ async def test_nothing_is_decided_at_one_after_a_revocation_was_acknowledged_at_
             assert await asyncio.gather(*deciding) == [0] * 4
 
 
+@pytest.mark.parametrize("others", [0, 7])
+async def test_what_a_replica_saw_last_permits_nothing_after_a_revocation_at_the_other(replicas, others):
+    """A replica that goes on deciding does not ask first how far the feed is: it finds out when it inserts."""
+    key = ("task", b"t" * 16)
+    await replicas[1].decide(a_call(), proof=proof_of(a_call()), fence=a_fence(0, key))
+    assert await replicas[0].revoke([a_revocation(*key)]) == 1
+    call, beside = a_call(), [a_call() for _ in range(others)]
+    deciding = [replicas[1].decide(each, proof=proof_of(each), fence=a_fence(0)) for each in beside]
+    deciding.append(replicas[1].decide(call, proof=proof_of(call), fence=a_fence(0, key)))
+    *entered, refused = await asyncio.gather(*deciding, return_exceptions=True)
+    assert isinstance(refused, RevokedMeanwhileError)
+    assert entered == beside
+    assert await replicas[1].call(call.call_id) is None
+    assert await replicas[1].decide(call, proof=proof_of(call), fence=a_fence(1, key)) == call
+
+
+async def test_who_has_seen_more_of_the_feed_than_the_replica_wrote_last_is_not_refused(replicas):
+    await replicas[1].decide(a_call(), fence=a_fence(0))
+    await replicas[0].revoke([a_revocation()])
+    call, late = a_call(), a_call()
+    fences = [a_fence(1), a_fence(0)]
+    decided = [
+        replicas[1].decide(each, proof=proof_of(each), fence=fence)
+        for each, fence in zip((call, late), fences, strict=True)
+    ]
+    assert await asyncio.gather(*decided) == [call, late]
+    with pytest.raises(StorageError, match="behind"):
+        await replicas[1].decide(a_call(), fence=a_fence(2))
+
+
+@pytest.mark.spec("P-8")
+async def test_a_proof_that_one_replica_has_forgotten_is_not_taken_by_the_other(replicas):
+    old, new = a_call(decided_ms=NOW_MS), a_call(decided_ms=NOW_MS + 600_000)
+    for call in (old, new):
+        await replicas[1].decide(call, proof=proof_of(call))
+    assert await replicas[0].purge_expired(NOW_MS + 300_000) == 1
+    again = a_call(decided_ms=NOW_MS)
+    with pytest.raises(ReplayedProofError):
+        await replicas[1].decide(again, proof=proof_of(again, proof_id=old.proof_nonce))
+    assert await replicas[1].decide(again) == again
+
+
 async def test_a_revocation_waits_for_decisions_that_rest_on_what_it_revokes(url, replicas):
     """Otherwise a permission could be entered, and answered, after the revocation had been acknowledged."""
     slow = await asyncpg.connect(url)
@@ -275,7 +317,7 @@ async def test_upkeep_by_both_at_once_forgets_each_thing_once(replicas):
 
 
 async def test_a_statement_that_takes_too_long_is_given_up_with_an_error(url):
-    storage = PostgresStorage(PostgresServer(url, statement_timeout_ms=200))
+    storage = PostgresStorage(PostgresServer(url, statement_timeout_ms=1_000))
     await storage.open()
     blocking = await asyncpg.connect(url)
     await blocking.execute("BEGIN; LOCK TABLE calls")

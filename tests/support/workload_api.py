@@ -10,6 +10,7 @@ One server serves one workload, since each has its own socket in a test.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import queue
 import threading
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from spiffe._proto import workload_pb2 as pb
 from spiffe._proto import workload_pb2_grpc as pb_grpc
 
-from certificates import TestCa
+from certificates import TestCa, now
 
 
 class TrustDomain:
@@ -124,7 +125,7 @@ class WorkloadApi(pb_grpc.SpiffeWorkloadAPIServicer):
 
     def _issue(self) -> tuple[Any, Any]:
         spiffe_id = f"spiffe://{self.domain.name}/{self.path}"
-        issued = self.domain.cas[0].issue(spiffe_id, dns=self._dns)
+        issued = self.domain.cas[0].issue(spiffe_id, dns=self._dns, since=now() - dt.timedelta(seconds=30))
         chain = x509.load_pem_x509_certificates(issued.certificate)
         key = ser.load_pem_private_key(issued.key, None)
         svid = pb.X509SVID(

@@ -9,8 +9,10 @@ from delegation.app.doctor.database import check_database, judge_skew
 from delegation.app.doctor.extras import check_extras
 from delegation.app.doctor.files import check_database_file, check_directories, check_room
 from delegation.app.doctor.finding import Finding, Level, from_error, ok, problem, warning
+from delegation.app.doctor.issuers import check_issuers
 from delegation.app.doctor.listening import check_listening
 from delegation.app.doctor.trust import check_keys, check_tls, lasting
+from delegation.app.doctor.workload_api import check_workload_api
 from delegation.app.key_files import system_ms
 from delegation.errors import ConfigError, StorageError
 from delegation.server.config import ServerConfig
@@ -54,4 +56,6 @@ def examine(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> I
     else:
         yield from check_keys(config, facts, now_ms)
         yield from check_tls(config, now_ms)
+    yield from check_workload_api(config, now_ms)
+    yield from check_issuers(config)
     yield from check_listening(config)

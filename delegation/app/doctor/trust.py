@@ -9,7 +9,8 @@ from typing import Final
 from cryptography import x509
 
 from delegation.app.doctor.finding import Finding, from_error, ok, problem, warning
-from delegation.app.key_files import read_root_public
+from delegation.app.doctor.signing_keys import check_signing_keys
+from delegation.app.key_files import ROOT_PUBLIC_FILE, read_root_public
 from delegation.app.key_store import open_key_store
 from delegation.app.trust_reload import ReloadingTrust
 from delegation.errors import ConfigError
@@ -36,6 +37,12 @@ def check_keys(config: ServerConfig, facts: DatabaseFacts | None, now_ms: Callab
         yield from_error("keys", error)
         return
     yield ok("keys", "the service's keys open, and the trust bundle lists them")
+    if facts is not None and facts.root and facts.root != root:
+        found = f"{ROOT_PUBLIC_FILE} is another root key than the one that the database was served under"
+        advice = "put the former one back; if you have made a new root, run `delegation db accept-root`"
+        yield problem("root_key", found, advice)
+        return
+    yield from check_signing_keys(bundle, store, now_ms=now_ms())
     left_ms = bundle.expires_at_ms - now_ms()
     found = f"version {bundle.version}, good for another {lasting(left_ms)}"
     if facts is not None and facts.bundle_version > bundle.version:

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 
 from delegation.core import limits
 from delegation.core.chain import TraceIds
+from delegation.core.named_tuple import made
 from delegation.core.names import check_name
 from delegation.errors import Reason, refusal
 
@@ -165,7 +166,7 @@ def trace_of(trace_id: bytes, span_id: bytes) -> TraceIds | None:
         or span_id == _NO_SPAN
     ):
         invalid("trace and span id are not those of a W3C trace context")
-    return TraceIds(trace_id, span_id)
+    return made(TraceIds, (trace_id, span_id))
 
 
 def trace_fields(trace: TraceIds | None) -> dict[str, Any]:

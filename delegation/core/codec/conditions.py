@@ -31,12 +31,13 @@ def _condition(message: pb.Condition) -> Condition:
             raise refusal(Reason.CONDITION_UNSUPPORTED, detail="a condition of an unknown kind")
 
 
-def condition_to_message(condition: Condition) -> pb.Condition:
-    """Give the message of a condition."""
+def write_condition(message: pb.Condition, condition: Condition) -> None:
+    """Write a condition into an empty message."""
     match condition:
         case CallCount(maximum):
-            return pb.Condition(call_count=pb.CallCount(maximum=maximum))
+            message.call_count.maximum = maximum
         case Budget(argument, maximum):
-            return pb.Condition(budget=pb.Budget(argument=argument, maximum=maximum))
+            message.budget.argument, message.budget.maximum = argument, maximum
         case ApprovalRequirement(approvers, threshold):
-            return pb.Condition(approval=pb.ApprovalRequirement(approvers=approvers, threshold=threshold))
+            message.approval.approvers.extend(approvers)
+            message.approval.threshold = threshold

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from delegation.core import limits
@@ -37,6 +38,7 @@ from delegation.core.constraints import (
 from delegation.core.constraints.decimals import parse_decimal
 from delegation.core.constraints.segments import DEFAULT_SEPARATOR
 from delegation.core.constraints.strings import check_string
+from delegation.core.named_tuple import made
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
 
@@ -91,20 +93,18 @@ def _composite(message: pb.Value) -> Exact:
 
 
 def _set(message: pb.ScalarSet) -> OneOf:
-    texts, integers, decimals = message.strings[:], message.integers[:], message.decimals[:]
+    texts = message.strings[:]
+    if len(message.ListFields()) == 1 and 0 < len(texts) <= limits.SET_VALUES:  # nothing but strings
+        return made(OneOf, (_strings(texts), _NONE, _NONE))
+    integers, decimals = message.integers[:], message.decimals[:]
     if len(texts) + len(integers) + len(decimals) > limits.SET_VALUES:
         raise refusal(Reason.TOO_MANY_VALUES)
-    strings: frozenset[str] = frozenset(texts)
-    if len(strings) != len(texts) or sorted(texts) != texts:
-        invalid(_UNSORTED)
-    _check_strings(texts)
+    strings = _strings(texts)
     numbers: list[int | Decimal] = []
     if integers:
         numbers += _ascending(list(map(_integer, integers)))
     if decimals:
         numbers += _ascending(list(map(_fraction, decimals)))
-    if strings and not numbers and not (message.has_true or message.has_false or message.has_null):
-        return OneOf(strings)
     others = [value for given, value in _flags(message) if given]
     return OneOf(strings, frozenset(numbers), frozenset(others)).checked()
 
@@ -113,6 +113,7 @@ def _flags(message: pb.ScalarSet) -> tuple[tuple[bool, bool | None], ...]:
     return (message.has_true, True), (message.has_false, False), (message.has_null, None)
 
 
+_NONE: Final[frozenset[Any]] = frozenset()
 _UNSORTED: Final = "a set is not sorted and unique"
 
 
@@ -122,18 +123,44 @@ def _ascending(values: list[Any]) -> list[Any]:
     return values
 
 
-def _check_strings(strings: list[str]) -> None:
+_SHARED_VALUES: Final = 16
+_SHARED_CHARACTERS: Final = 512
+_SHARED_SETS: Final = 256
+"""Half a megabyte of text at most, whatever a holder signs."""
+
+
+def _strings(texts: list[str]) -> frozenset[str]:
+    # Siblings have the same sets: what is remembered of thousands of chains would be so many copies of each.
+    if len(texts) <= _SHARED_VALUES and sum(map(len, texts)) <= _SHARED_CHARACTERS:
+        return _shared(tuple(texts))
+    return _unshared(texts)
+
+
+@lru_cache(maxsize=_SHARED_SETS)
+def _shared(texts: tuple[str, ...]) -> frozenset[str]:
+    return _unshared(list(texts))
+
+
+def _unshared(texts: list[str]) -> frozenset[str]:
+    strings = frozenset(texts)
+    if len(strings) != len(texts) or sorted(texts) != texts:
+        invalid(_UNSORTED)
     # One look at all of them spares a look at each: a character has at most four bytes.
-    if len("".join(strings)) > limits.TEXT_BYTES // 4:
-        for text in strings:
+    if len("".join(texts)) > limits.TEXT_BYTES // 4:
+        for text in texts:
             check_string(text)
+    return strings
 
 
 def _integer_range(message: pb.IntegerRange) -> IntegerRange:
-    low = message.minimum if message.HasField("minimum") else None
-    high = message.maximum if message.HasField("maximum") else None
+    low: int | None = message.minimum
+    high: int | None = message.maximum
+    if low == 0 and not message.HasField("minimum"):
+        low = None
+    if high == 0 and not message.HasField("maximum"):
+        high = None
     if low is not None and high is not None and -_SAFE <= low <= high <= _SAFE:
-        return IntegerRange(low, high)
+        return made(IntegerRange, (low, high))
     return IntegerRange.of(low, high)
 
 

@@ -1,10 +1,10 @@
-"""Constraints -> messages."""
+"""Constraints -> messages, each written where it belongs: a message that is made apart is copied at every level."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from delegation.core.codec.values import value_to_message
 from delegation.core.constraints import (
@@ -37,94 +37,117 @@ from delegation.core.constraints.segments import DEFAULT_SEPARATOR
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
 
-WriteArgument = Callable[[str, Argument], pb.Argument]
+if TYPE_CHECKING:
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
+
+WriteArguments = Callable[["RepeatedCompositeFieldContainer[pb.Argument]", Mapping[str, Argument]], None]
 
 
-def constraint_to_message(constraint: Constraint, argument: WriteArgument) -> pb.Constraint:
-    """Give the message of a constraint; `argument` writes the fields of an object constraint.
+def write_constraint(message: pb.Constraint, constraint: Constraint, arguments: WriteArguments) -> None:
+    """Write a constraint into an empty message; `arguments` writes the fields of an object constraint.
 
     Raises:
         Malformed: CONSTRAINT_UNSUPPORTED for what is not of the family.
     """
     write = _WRITE.get(type(constraint))
     if write is not None:
-        return write(constraint)
+        write(message, constraint)
+        return
     match constraint:
         case Each(member):
-            return pb.Constraint(each=constraint_to_message(member, argument))
+            write_constraint(message.each, member, arguments)
         case Fields(fields=fields):
-            named = [argument(name, fields[name]) for name in sorted(fields)]
-            return pb.Constraint(fields=pb.Fields(fields=named))
+            message.fields.SetInParent()
+            arguments(message.fields.fields, fields)
         case Negation(inner):
-            return pb.Constraint(negation=constraint_to_message(inner, argument))
+            write_constraint(message.negation, inner, arguments)
         case AllOf(constraints):
-            return pb.Constraint(all_of=_several(constraints, argument))
+            _several(message.all_of, constraints, arguments)
         case AnyOf(constraints):
-            return pb.Constraint(any_of=_several(constraints, argument))
+            _several(message.any_of, constraints, arguments)
         case _:
             raise refusal(Reason.CONSTRAINT_UNSUPPORTED, detail=type(constraint).__name__)
 
 
-def _several(constraints: tuple[Constraint, ...], argument: WriteArgument) -> pb.ConstraintList:
-    return pb.ConstraintList(constraints=[constraint_to_message(each, argument) for each in constraints])
+def _several(message: pb.ConstraintList, constraints: tuple[Constraint, ...], arguments: WriteArguments) -> None:
+    message.SetInParent()
+    for constraint in constraints:
+        write_constraint(message.constraints.add(), constraint, arguments)
 
 
-def _exact(value: object) -> pb.Constraint:
-    match value:
+def _exact(message: pb.Constraint, exact: Exact) -> None:
+    match exact.value:
         case None:
-            return pb.Constraint(exact_null=True)
-        case bool():
-            return pb.Constraint(exact_boolean=value)
-        case str():
-            return pb.Constraint(exact_string=value)
-        case int():
-            return pb.Constraint(exact_integer=value)
-        case Decimal():
-            return pb.Constraint(exact_decimal=format_decimal(value))
-        case _:
-            return pb.Constraint(exact_composite=value_to_message(value))
+            message.exact_null = True
+        case bool(flag):
+            message.exact_boolean = flag
+        case str(text):
+            message.exact_string = text
+        case int(number):
+            message.exact_integer = number
+        case Decimal() as number:
+            message.exact_decimal = format_decimal(number)
+        case value:
+            message.exact_composite.CopyFrom(value_to_message(value))
 
 
-def _set(members: OneOf) -> pb.ScalarSet:
-    return pb.ScalarSet(
-        strings=sorted(members.strings),
-        integers=sorted(n for n in members.numbers if isinstance(n, int)),
-        decimals=[format_decimal(n) for n in sorted(n for n in members.numbers if isinstance(n, Decimal))],
-        has_true=True in members.others,
-        has_false=False in members.others,
-        has_null=None in members.others,
-    )
+def _set(message: pb.ScalarSet, members: OneOf) -> None:
+    message.SetInParent()
+    message.strings.extend(sorted(members.strings))
+    if members.numbers:
+        message.integers.extend(sorted(n for n in members.numbers if isinstance(n, int)))
+        message.decimals.extend(format_decimal(n) for n in sorted(n for n in members.numbers if isinstance(n, Decimal)))
+    if members.others:
+        message.has_true = True in members.others
+        message.has_false = False in members.others
+        message.has_null = None in members.others
 
 
-def _decimal_range(bounds: DecimalRange) -> pb.DecimalRange:
-    return pb.DecimalRange(
-        minimum="" if bounds.minimum is None else format_decimal(bounds.minimum),
-        maximum="" if bounds.maximum is None else format_decimal(bounds.maximum),
-        minimum_exclusive=bounds.minimum_exclusive,
-        maximum_exclusive=bounds.maximum_exclusive,
-    )
+def _bounds(message: pb.IntegerRange | pb.LengthRange, bounds: IntegerRange | Length) -> None:
+    message.SetInParent()
+    if bounds.minimum is not None:
+        message.minimum = bounds.minimum
+    if bounds.maximum is not None:
+        message.maximum = bounds.maximum
 
 
-def _segment_glob(glob: SegmentGlob) -> pb.SegmentGlob:
-    written = "" if glob.separator == DEFAULT_SEPARATOR else glob.separator
-    return pb.SegmentGlob(pattern=glob.pattern, separator=written)
+def _decimal_range(message: pb.DecimalRange, bounds: DecimalRange) -> None:
+    message.SetInParent()
+    if bounds.minimum is not None:
+        message.minimum = format_decimal(bounds.minimum)
+    if bounds.maximum is not None:
+        message.maximum = format_decimal(bounds.maximum)
+    message.minimum_exclusive = bounds.minimum_exclusive
+    message.maximum_exclusive = bounds.maximum_exclusive
 
 
-_WRITE: Final[dict[type, Callable[[Any], pb.Constraint]]] = {
-    Anything: lambda _: pb.Constraint(anything=True),
-    Exact: lambda exact: _exact(exact.value),
-    OneOf: lambda one_of: pb.Constraint(one_of=_set(one_of)),
-    NotOneOf: lambda none_of: pb.Constraint(not_one_of=_set(none_of.excluded)),
-    IntegerRange: lambda bounds: pb.Constraint(integer_range=pb.IntegerRange(**bounds._asdict())),
-    DecimalRange: lambda bounds: pb.Constraint(decimal_range=_decimal_range(bounds)),
-    DecimalText: lambda text: pb.Constraint(decimal_text=_decimal_range(text.bounds)),
-    Length: lambda bounds: pb.Constraint(length=pb.LengthRange(**bounds._asdict())),
-    Prefix: lambda prefix: pb.Constraint(prefix=prefix.text),
-    SegmentGlob: lambda glob: pb.Constraint(segment_glob=_segment_glob(glob)),
-    SubPath: lambda path: pb.Constraint(sub_path=path.root),
-    Url: lambda url: pb.Constraint(url=pb.UrlPattern(**url._asdict())),
-    Cidr: lambda cidr: pb.Constraint(cidr=cidr.network),
-    ListSubset: lambda subset: pb.Constraint(list_subset=_set(subset.members)),
-    ListContains: lambda contains: pb.Constraint(list_contains=_set(contains.members)),
-    Regex: lambda regex: pb.Constraint(regex=regex.expression),
+def _segment_glob(message: pb.SegmentGlob, glob: SegmentGlob) -> None:
+    message.SetInParent()
+    message.pattern = glob.pattern
+    if glob.separator != DEFAULT_SEPARATOR:
+        message.separator = glob.separator
+
+
+def _text(field: str) -> Callable[[pb.Constraint, Any], None]:
+    """Give the writer of a kind that is one text."""
+    return lambda message, kind: setattr(message, field, kind[0])
+
+
+_WRITE: Final[dict[type, Callable[[pb.Constraint, Any], None]]] = {
+    Anything: lambda message, _: setattr(message, "anything", True),
+    Exact: _exact,
+    OneOf: lambda message, one_of: _set(message.one_of, one_of),
+    NotOneOf: lambda message, none_of: _set(message.not_one_of, none_of.excluded),
+    IntegerRange: lambda message, bounds: _bounds(message.integer_range, bounds),
+    DecimalRange: lambda message, bounds: _decimal_range(message.decimal_range, bounds),
+    DecimalText: lambda message, text: _decimal_range(message.decimal_text, text.bounds),
+    Length: lambda message, bounds: _bounds(message.length, bounds),
+    Prefix: _text("prefix"),
+    SegmentGlob: lambda message, glob: _segment_glob(message.segment_glob, glob),
+    SubPath: _text("sub_path"),
+    Url: lambda message, url: message.url.CopyFrom(pb.UrlPattern(**url._asdict())),
+    Cidr: _text("cidr"),
+    ListSubset: lambda message, subset: _set(message.list_subset, subset.members),
+    ListContains: lambda message, contains: _set(message.list_contains, contains.members),
+    Regex: _text("regex"),
 }

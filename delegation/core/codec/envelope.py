@@ -7,12 +7,13 @@ library, which also tells where each link ends: the verifier's cache is keyed by
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core import limits
 from delegation.core.chain import Frame, SignedLink, UnverifiedChain
 from delegation.core.codec.canonical import encode
 from delegation.core.codec.statements import decode_statement, statement_to_message
+from delegation.core.named_tuple import NamedTuple, made
 from delegation.core.statement import SignedStatement, StatementKind
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
@@ -126,7 +127,7 @@ def _frame(token: bytes, start: int, end: int, index: int) -> Frame:
     if start < end and token[start] == _LINK and _end(token, start + 1) == payload_end:
         payload_start = _skip_varint(token, start + 1)
         if payload_start < payload_end and token[payload_end:signature] == _SIGNATURE:
-            return Frame(token[payload_start:payload_end], token[signature:end], end)
+            return made(Frame, (token[payload_start:payload_end], token[signature:end], end))
     raise refusal(Reason.MALFORMED, link_index=index)
 
 
@@ -147,10 +148,10 @@ def join_token(links: Sequence[SignedLink | Frame], statements: Iterable[SignedS
     """
     if len(links) > limits.LINKS:
         raise refusal(Reason.TOO_MANY_LINKS, link_index=limits.LINKS)
-    chain = pb.Chain(
-        links=[pb.SignedLink(payload=link.payload, signature=link.signature) for link in links],
-        statements=[statement_to_message(statement) for statement in statements],
-    )
+    chain = pb.Chain()
+    for link in links:
+        chain.links.add(payload=link.payload, signature=link.signature)
+    chain.statements.extend(map(statement_to_message, statements))
     token = encode(chain)
     if len(token) > limits.TOKEN_BYTES:
         raise refusal(Reason.TOKEN_TOO_LARGE)

@@ -20,8 +20,9 @@ from delegation.core.codec.canonical import (
     trace_fields,
     trace_of,
 )
-from delegation.core.codec.scopes import scope_from_message, scope_to_message
+from delegation.core.codec.scopes import scope_from_message, write_scope
 from delegation.core.keys import check_public_key
+from delegation.core.named_tuple import made
 from delegation.core.names import check_name
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
@@ -95,19 +96,22 @@ def decode_link(message: pb.Link, payload: bytes, *, canonical: bool = False) ->
     check_agent(holder_agent)
     if purpose:
         check_text(purpose, "a purpose", limits.PURPOSE_BYTES)
-    return Link(
-        version,
-        nonce,
-        issued_at_ms,
-        not_before_ms,
-        expires_at_ms,
-        holder_key,
-        holder_agent,
-        message.remaining_depth,
-        scope_from_message(message.scope),
-        purpose,
-        trace_of(message.trace_id, message.span_id),
-        _grant(message.grant) if message.HasField("grant") else None,
+    return made(
+        Link,
+        (
+            version,
+            nonce,
+            issued_at_ms,
+            not_before_ms,
+            expires_at_ms,
+            holder_key,
+            holder_agent,
+            message.remaining_depth,
+            scope_from_message(message.scope),
+            purpose,
+            trace_of(message.trace_id, message.span_id),
+            _grant(message.grant) if message.HasField("grant") else None,
+        ),
     )
 
 
@@ -170,10 +174,10 @@ def encode_link(link: Link) -> bytes:
         holder_key=link.holder_key,
         holder_agent=link.holder_agent,
         remaining_depth=link.remaining_depth,
-        scope=scope_to_message(link.scope),
         purpose=link.purpose,
         **trace_fields(link.trace),
     )
+    write_scope(message.scope, link.scope)
     if link.grant is not None:
         claims = link.grant
         message.grant.CopyFrom(

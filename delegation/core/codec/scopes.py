@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from delegation.core import limits
 from delegation.core.codec.canonical import encode, encoder, invalid, strict
-from delegation.core.codec.conditions import condition_to_message, conditions_from_messages
+from delegation.core.codec.conditions import conditions_from_messages, write_condition
 from delegation.core.codec.constraints import constraint_from_message
-from delegation.core.codec.constraints_write import constraint_to_message
+from delegation.core.codec.constraints_write import write_constraint
 from delegation.core.conditions import in_order
 from delegation.core.constraints import Argument
+from delegation.core.named_tuple import made
 from delegation.core.names import check_name
 from delegation.core.scope import SERVICE_AUDIENCE, Capability, Scope
 from delegation.errors import Reason, refusal
 from delegation.v1 import chain_pb2 as pb
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 _TOP: Final = limits.NESTING
 
@@ -42,9 +47,8 @@ def scope_from_message(message: pb.Scope) -> Scope:
                 invalid("any arguments, and some")
             arguments = None
         conditions = item.conditions
-        by_pair[pair] = Capability(
-            audience, tool, arguments, conditions_from_messages(conditions[:]) if conditions else ()
-        )
+        further = conditions_from_messages(conditions[:]) if conditions else ()
+        by_pair[pair] = made(Capability, (audience, tool, arguments, further))
         last = pair
     return Scope.of_sorted(by_pair)
 
@@ -66,7 +70,7 @@ def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str
         if name <= last:
             invalid("arguments are not sorted, unique and named")
         constraint = constraint_from_message(message.constraint, depth, arguments_from_messages)
-        arguments[name] = Argument(constraint, message.optional)
+        arguments[name] = made(Argument, (constraint, message.optional))
         last = name
     # One look at all names spares a look at each: a character has at most four bytes.
     names = "".join(arguments)
@@ -79,26 +83,30 @@ def arguments_from_messages(messages: list[pb.Argument], depth: int) -> dict[str
 @encoder
 def scope_to_message(scope: Scope) -> pb.Scope:
     """Give the message of a scope."""
-    return pb.Scope(capabilities=[_capability_message(capability) for capability in scope.capabilities])
+    message = pb.Scope()
+    write_scope(message, scope)
+    return message
 
 
-def _capability_message(capability: Capability) -> pb.Capability:
-    return pb.Capability(
-        audience=_check_audience(capability.audience),
-        tool=check_name(capability.tool, "a tool"),
-        any_arguments=capability.arguments is None,
-        arguments=[argument_to_message(name, a) for name, a in sorted((capability.arguments or {}).items())],
-        conditions=[condition_to_message(condition) for condition in in_order(capability.conditions)],
-    )
+def write_scope(message: pb.Scope, scope: Scope) -> None:
+    """Write a scope into an empty message."""
+    message.SetInParent()
+    for capability in scope.capabilities:
+        written = message.capabilities.add(
+            audience=_check_audience(capability.audience),
+            tool=check_name(capability.tool, "a tool"),
+            any_arguments=capability.arguments is None,
+        )
+        if capability.arguments is not None:
+            _write_arguments(written.arguments, capability.arguments)
+        for condition in in_order(capability.conditions):
+            write_condition(written.conditions.add(), condition)
 
 
-def argument_to_message(name: str, argument: Argument) -> pb.Argument:
-    """Give the message of a named argument or field."""
-    return pb.Argument(
-        name=check_name(name, "an argument's name"),
-        optional=argument.optional,
-        constraint=constraint_to_message(argument.constraint, argument_to_message),
-    )
+def _write_arguments(messages: RepeatedCompositeFieldContainer[pb.Argument], arguments: Mapping[str, Argument]) -> None:
+    for name, argument in sorted(arguments.items()):
+        message = messages.add(name=check_name(name, "an argument's name"), optional=argument.optional)
+        write_constraint(message.constraint, argument.constraint, _write_arguments)
 
 
 @encoder

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import ADDRESSES, Domain
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.words import ROOM
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 _V4, _V6 = 4, 6

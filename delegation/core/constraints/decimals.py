@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import cache
 from typing import Final
 
 from delegation.core import limits
 from delegation.errors import Reason, refusal
 
-_NORMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII)
-_TEXT: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"  # compiled when the first decimal text is met
+_NORMAL: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?"
+_TEXT: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Compile when the first decimal is met, and not look it up as `re` does: a token may have thousands."""
+    return re.compile(text, re.ASCII)
+
+
 _EXACT: Final = Context(prec=limits.DECIMAL_CHARACTERS, traps=[Inexact, InvalidOperation])
 _TOO_LONG: Final = 10**limits.DECIMAL_CHARACTERS
 Number = int | Decimal
@@ -22,14 +31,14 @@ def parse_decimal(text: str) -> Number:
     Raises:
         Malformed: FIELD_INVALID for anything else.
     """
-    if len(text) > limits.DECIMAL_CHARACTERS or text == "-0" or not _NORMAL.fullmatch(text):
+    if len(text) > limits.DECIMAL_CHARACTERS or text == "-0" or not _pattern(_NORMAL).fullmatch(text):
         raise refusal(Reason.FIELD_INVALID, detail="a number is not in decimal normal form")
     return Decimal(text) if "." in text else int(text)
 
 
 def number_of_text(text: str) -> Decimal | None:
     """Give the number of a decimal text, such as "10.00"; None if it is none."""
-    if len(text) > limits.DECIMAL_CHARACTERS or not re.fullmatch(_TEXT, text, re.ASCII):
+    if len(text) > limits.DECIMAL_CHARACTERS or not _pattern(_TEXT).fullmatch(text):
         return None
     number = Decimal(text)
     return None if number.is_zero() and text[0] == "-" else number

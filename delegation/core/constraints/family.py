@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from delegation.core import limits
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import Domain
 from delegation.core.constraints.words import ROOM
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 STEP_CHARACTERS: Final = 64

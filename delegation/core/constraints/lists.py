@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import LISTS, Domain
 from delegation.core.constraints.family import Constraint, Steps, typed
 from delegation.core.constraints.sets import OneOf
 from delegation.core.constraints.words import ROOM
+from delegation.core.named_tuple import NamedTuple
 
 
 @typed

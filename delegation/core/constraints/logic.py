@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from delegation.core import limits
 from delegation.core.arguments import Value
@@ -19,6 +19,7 @@ from delegation.core.constraints.sets import OneOf
 from delegation.core.constraints.strings import Length, Prefix
 from delegation.core.constraints.urls import Url
 from delegation.core.constraints.words import ROOM, joined
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 _NEGATABLE: Final = (

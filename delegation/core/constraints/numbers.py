@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from delegation.core import limits
 from delegation.core.arguments import Value
@@ -11,6 +11,7 @@ from delegation.core.constraints.decimals import Number, check_finite, format_de
 from delegation.core.constraints.domains import DECIMAL_TEXT, INTEGERS, NUMBERS, Domain
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.words import ROOM
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 _SAFE: Final = limits.SAFE_INTEGER

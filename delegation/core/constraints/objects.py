@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import OBJECTS, Domain
 from delegation.core.constraints.family import Argument, Steps, typed
 from delegation.core.constraints.words import ROOM, clipped, joined
+from delegation.core.named_tuple import NamedTuple
 
 
 @typed

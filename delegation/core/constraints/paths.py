@@ -7,13 +7,14 @@ read two different paths. Symbolic links are the tool's business; the documentat
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import PATHS, Domain
 from delegation.core.constraints.family import STEP_CHARACTERS, Steps, typed
 from delegation.core.constraints.strings import check_string
 from delegation.core.constraints.words import ROOM, clipped
+from delegation.core.named_tuple import NamedTuple, made
 from delegation.errors import Reason, refusal
 
 ESCAPE: Final = "%[0-9A-Fa-f]{2}"
@@ -64,7 +65,7 @@ class SubPath(NamedTuple):
         """
         if not is_normal_path(root):
             raise refusal(Reason.FIELD_INVALID, detail="not an absolute path in normal form")
-        return cls(check_string(root))
+        return made(cls, (check_string(root),))
 
     @property
     def domain(self) -> Domain:

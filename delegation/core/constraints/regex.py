@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import STRINGS, Domain
 from delegation.core.constraints.family import STEP_CHARACTERS, Steps, typed
-from delegation.core.constraints.regex_grammar import weight_of
 from delegation.core.constraints.words import ROOM, in_words
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 MAX_MEM: Final = 1 << 20
@@ -38,6 +38,8 @@ class Regex(NamedTuple):
         Raises:
             Malformed: CONSTRAINT_UNSUPPORTED without RE2 (S-9); FIELD_INVALID (S-21).
         """
+        from delegation.core.constraints.regex_grammar import weight_of  # most tools never see a regular expression
+
         _re2()
         return cls(expression, weight_of(expression))
 

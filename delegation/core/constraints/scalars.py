@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import (
@@ -18,6 +18,7 @@ from delegation.core.constraints.domains import (
 )
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.words import ROOM, in_words
+from delegation.core.named_tuple import NamedTuple
 
 Scalar = None | bool | int | str | Decimal
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from itertools import takewhile
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import Domain, segments_by
@@ -14,6 +14,7 @@ from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.paths import CONTROL, ESCAPE
 from delegation.core.constraints.strings import check_string
 from delegation.core.constraints.words import ROOM, in_words
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 DEFAULT_SEPARATOR: Final = "/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import Self
 
 from delegation.core import limits
 from delegation.core.arguments import Value
@@ -14,6 +14,7 @@ from delegation.core.constraints.domains import NOTHING, NUMBERS, STRINGS, Domai
 from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.scalars import Scalar, domain_of
 from delegation.core.constraints.words import ROOM, in_words, joined
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 

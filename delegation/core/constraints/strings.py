@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from delegation.core import limits
 from delegation.core.arguments import Value
 from delegation.core.constraints.domains import LISTS, STRINGS, Domain
 from delegation.core.constraints.family import STEP_CHARACTERS, Steps, typed
 from delegation.core.constraints.words import ROOM, in_words
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 _LONGEST: Final = 2**32 - 1

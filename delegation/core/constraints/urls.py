@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from delegation.core import limits
 from delegation.core.arguments import Value
@@ -17,6 +17,7 @@ from delegation.core.constraints.family import Steps, typed
 from delegation.core.constraints.paths import lies_in
 from delegation.core.constraints.strings import check_string
 from delegation.core.constraints.words import ROOM, clipped
+from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 # Patterns, compiled when the first URL is met. No triplet of a path stands for what a tool might unescape into

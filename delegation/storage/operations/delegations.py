@@ -8,10 +8,25 @@ from typing import TYPE_CHECKING, ClassVar
 import sqlalchemy as sa
 
 from delegation.storage import queries
-from delegation.storage.operations.feed import enter
-from delegation.storage.operations.operation import Insertion, InsertOperation, Lock, Operation, Row, Transaction
+from delegation.storage.operations.feed import enter, enter_all
+from delegation.storage.operations.operation import (
+    Insertion,
+    InsertOperation,
+    Lock,
+    Operation,
+    Row,
+    SharedOperation,
+    Transaction,
+)
 from delegation.storage.operations.sessions import Wanted
-from delegation.storage.port import REVOCATION_KEPT_MS, Fence, Idempotency, IdempotencyKey, NotRecordedError
+from delegation.storage.port import (
+    REVOCATION_KEPT_MS,
+    Fence,
+    Idempotency,
+    IdempotencyKey,
+    NotRecordedError,
+    WriteRefusedError,
+)
 from delegation.storage.rows import LINKS, TASKS, kept_response
 from delegation.storage.schema import links, responses, revocations, tasks
 from delegation.storage.statements import Statement
@@ -27,7 +42,9 @@ _LINK = Statement(LINKS.select().where(links.c.link_id == sa.bindparam("link_id"
 _ADD_RESPONSE = Statement(sa.insert(responses))
 _RESPONSE = Statement(queries.RESPONSE)
 _TASK_END = Statement(
-    sa.select(tasks.c.completed_ms, tasks.c.expires_ms).where(tasks.c.task_id == sa.bindparam("task_id"))
+    sa.select(tasks.c.task_id, tasks.c.completed_ms, tasks.c.expires_ms).where(
+        tasks.c.task_id == sa.bindparam("task_id")
+    )
 )
 _END_TASK = Statement(
     sa.update(tasks)
@@ -105,15 +122,18 @@ class AddHandoffs(InsertOperation["tuple[LinkRecord, ...]"]):
     links: Sequence[LinkRecord]
     fence: Fence | None
     idempotency: Idempotency | None
+    not_offered: Sequence[bytes] = ()
 
     def plan(self, transaction: Transaction) -> Insertion[tuple[LinkRecord, ...]]:
         """All links, and the response, are new."""
+        transaction.require_not_offered(self.not_offered)
         transaction.check(self.fence)
         rows = [(_ADD_LINK, LINKS.to_row(link)) for link in self.links]
         return Insertion(tuple(self.links), rows + _response_rows(self.idempotency))
 
     def apply(self, transaction: Transaction) -> tuple[LinkRecord, ...]:
         """Add what is missing; keep what is there."""
+        transaction.require_not_offered(self.not_offered)
         transaction.check(self.fence)
         kept = self.idempotency and _earlier(transaction, self.idempotency.key)
         if kept is None:
@@ -131,7 +151,7 @@ def _as_recorded(transaction: Transaction, link: LinkRecord) -> LinkRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class CompleteTask(Operation[int]):
+class CompleteTask(SharedOperation[int]):
     """See `Storage.complete_task`."""
 
     lock: ClassVar[Lock] = Lock.EXCLUSIVE
@@ -140,23 +160,41 @@ class CompleteTask(Operation[int]):
     completed_by: str
     revocation: RevocationRecord
 
-    def apply(self, transaction: Transaction) -> int:
-        """End the task once; its revocation says where."""
-        row = transaction.one(_TASK_END, task_id=self.task_id)
-        if row is None:
-            raise NotRecordedError("no such task")
-        if row[0] is not None:
-            ended = transaction.one(_ENDED_AT, kind=str(self.revocation.kind), id=self.revocation.id)
-            # A forgotten entry lies somewhere before the head.
-            return int(ended[0]) if ended is not None and ended[0] is not None else transaction.head()
-        transaction.change(
-            _END_TASK,
-            of_task=self.task_id,
-            completed_ms=self.completed_ms,
-            completed_by=self.completed_by,
-        )
-        until_ms = max(self.revocation.expires_ms, row[1] + REVOCATION_KEPT_MS)
-        return enter(transaction, replace(self.revocation, expires_ms=until_ms))
+    @classmethod
+    def apply_all(
+        cls, transaction: Transaction, operations: Sequence[CompleteTask]
+    ) -> Sequence[int | WriteRefusedError]:
+        """End each task once; its revocation says where."""
+        known = {
+            row[0]: row[1:] for row in transaction.each(_TASK_END, [{"task_id": each.task_id} for each in operations])
+        }
+        new: dict[bytes, CompleteTask] = {}
+        for each in operations:
+            if each.task_id in known and known[each.task_id][0] is None:
+                new.setdefault(each.task_id, each)
+        positions: dict[bytes, int] = {}
+        if new:
+            transaction.change_each(_END_TASK, [_end_of(each) for each in new.values()])
+            entries = [_lasting(each.revocation, known[task_id][1]) for task_id, each in new.items()]
+            positions = dict(zip(new, enter_all(transaction, entries), strict=True))
+        for each in operations:
+            if each.task_id in known and each.task_id not in positions:
+                positions[each.task_id] = _ended_at(transaction, each.revocation)
+        return [positions.get(each.task_id, NotRecordedError("no such task")) for each in operations]
+
+
+def _end_of(asked: CompleteTask) -> dict[str, object]:
+    return {"of_task": asked.task_id, "completed_ms": asked.completed_ms, "completed_by": asked.completed_by}
+
+
+def _lasting(revocation: RevocationRecord, expires_ms: int) -> RevocationRecord:
+    return replace(revocation, expires_ms=max(revocation.expires_ms, expires_ms + REVOCATION_KEPT_MS))
+
+
+def _ended_at(transaction: Transaction, revocation: RevocationRecord) -> int:
+    ended = transaction.one(_ENDED_AT, kind=str(revocation.kind), id=revocation.id)
+    # A forgotten entry lies somewhere before the head.
+    return int(ended[0]) if ended is not None and ended[0] is not None else transaction.head()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _TASK: Final = "task"
 _TASK_EXPIRES = Statement(sa.select(tasks.c.expires_ms).where(tasks.c.task_id == sa.bindparam("task_id")))
 _ADD = Statement(REVOCATIONS.insert())
 _STANDING = Statement(
-    sa.select(revocations.c.position, revocations.c.expires_ms)
+    sa.select(revocations.c.kind, revocations.c.id, revocations.c.position, revocations.c.expires_ms)
     .where(revocations.c.kind == sa.bindparam("kind"), revocations.c.id == sa.bindparam("id"))
     .order_by(revocations.c.position.desc())
     .limit(1)
@@ -34,12 +34,24 @@ _STANDING = Statement(
 
 def enter(transaction: Transaction, revocation: RevocationRecord) -> int:
     """Enter a revocation unless one that lasts as long stands; return the position of what stands."""
-    standing = transaction.one(_STANDING, kind=str(revocation.kind), id=revocation.id)
-    if standing is not None and standing[1] >= revocation.expires_ms:
-        return int(standing[0])
-    position = transaction.next_position()
-    transaction.insert(_ADD, [REVOCATIONS.to_row(replace(revocation, position=position))])
+    (position,) = enter_all(transaction, [revocation])
     return position
+
+
+def enter_all(transaction: Transaction, entries: Sequence[RevocationRecord]) -> list[int]:
+    """Do so with revocations of different things, in their order."""
+    things: list[dict[str, object]] = [{"kind": str(entry.kind), "id": entry.id} for entry in entries]
+    positions: dict[tuple[str, bytes], int] = {}
+    lasting: dict[tuple[str, bytes], int] = {}
+    for kind, id_, position, expires_ms in transaction.each(_STANDING, things):
+        positions[kind, id_], lasting[kind, id_] = position, expires_ms
+    new = [entry for entry in entries if lasting.get((str(entry.kind), entry.id), -1) < entry.expires_ms]
+    if new:
+        first = transaction.move_head(len(new)) - len(new) + 1
+        numbered = [replace(entry, position=position) for position, entry in enumerate(new, first)]
+        transaction.insert(_ADD, map(REVOCATIONS.to_row, numbered))
+        positions |= {(str(entry.kind), entry.id): entry.position for entry in numbered}
+    return [positions[str(entry.kind), entry.id] for entry in entries]
 
 
 @dataclass(frozen=True, slots=True)

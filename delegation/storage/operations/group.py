@@ -1,8 +1,8 @@
 """One group of operations in one transaction, each with its own answer.
 
-Operations that only insert are tried together, a statement a table; others follow, each behind a
-savepoint. If anything stands against the common insert it is undone, and every operation of the
-group runs behind a savepoint of its own: none spoils another's.
+Operations that only insert are tried together, a statement a table, and so are those that share their
+statements; others follow, each behind a savepoint. If anything stands against that it is undone, and
+every operation of the group runs behind a savepoint of its own: none spoils another's.
 """
 
 from __future__ import annotations
@@ -11,17 +11,23 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from delegation.errors import Conflict, DelegationError, StorageError
-from delegation.storage.operations.operation import InsertOperation, Operation, Row, Transaction
+from delegation.storage.operations.operation import InsertOperation, Operation, Row, SharedOperation, Transaction
 from delegation.storage.port import WriteRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from delegation.storage.statements import Statement
 
 
 class GroupTransaction(Transaction):
     """A transaction that a group shares."""
+
+    def insert_all(self, inserts: Mapping[Statement, Sequence[Row]]) -> bool:
+        """Insert for a group that is tried together; tell whether that stands."""
+        for statement, rows in inserts.items():
+            self.insert(statement, rows)
+        return True
 
     @abstractmethod
     def save(self) -> None:
@@ -53,17 +59,33 @@ def together(transaction: GroupTransaction, operations: Sequence[Operation[Any]]
         for place, operation in enumerate(operations):
             if isinstance(operation, InsertOperation):
                 results[place] = _planned(transaction, operation, inserts)
-        for statement, rows in inserts.items():
-            transaction.insert(statement, rows)
-        transaction.sessions.write()
+        stands = transaction.insert_all(inserts)
+        if stands:
+            transaction.sessions.write()
+            results |= _shared(transaction, operations)
     except Exception as error:
         if transaction.fails_all(error):
             raise
+        return None
+    if not stands:
         return None
     return [
         results[place] if place in results else alone(transaction, operation)
         for place, operation in enumerate(operations)
     ]
+
+
+def _shared(transaction: GroupTransaction, operations: Sequence[Operation[Any]]) -> dict[int, object]:
+    """Make the writes of which several are made at once; return their results by place."""
+    places: dict[type[SharedOperation[Any]], list[int]] = {}
+    for place, operation in enumerate(operations):
+        if isinstance(operation, SharedOperation):
+            places.setdefault(type(operation), []).append(place)
+    results: dict[int, object] = {}
+    for kind, of_kind in places.items():
+        some = kind.apply_all(transaction, [operations[place] for place in of_kind])
+        results.update(zip(of_kind, some, strict=True))
+    return results
 
 
 def each_alone(transaction: GroupTransaction, operations: Sequence[Operation[Any]]) -> list[object]:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from delegation.errors import StorageError
 from delegation.storage import schema
 from delegation.storage.operations.sessions import Sessions, Wanted
-from delegation.storage.port import Fence, RevokedMeanwhileError
+from delegation.storage.port import Fence, OfferedError, RevokedMeanwhileError, WriteRefusedError
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ _MOVE_HORIZON: Final = Statement(
     sa.update(schema.horizons).where(schema.horizons.c.of == "proofs").values(until_ms=sa.bindparam("until"))
 )
 
+_OFFERED: Final = Statement(
+    sa.select(schema.offers.c.offer_digest).where(schema.offers.c.offer_digest == sa.bindparam("offer_digest"))
+)
+
 
 class Lock(enum.IntEnum):
     """What a transaction keeps others from, until it ends."""
@@ -61,7 +65,7 @@ class Lock(enum.IntEnum):
     """Nobody else holds either lock."""
 
 
-class _Marks(NamedTuple):
+class Marks(NamedTuple):
     """How far things are, as a transaction has read it."""
 
     head: int
@@ -72,7 +76,7 @@ class Transaction(ABC):
     """What an operation sees of the open transaction."""
 
     def __init__(self) -> None:
-        self._marks: _Marks | None = None
+        self._marks: Marks | None = None
         self._newer: dict[int, list[Row]] = {}
         self.sessions = Sessions(self)
 
@@ -85,7 +89,7 @@ class Transaction(ABC):
         """Return the first row."""
 
     @abstractmethod
-    def each(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
+    def rows_of(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
         """Return the rows of several keys, for a statement of `of_keys`; PostgreSQL may return others, too."""
 
     @abstractmethod
@@ -95,6 +99,16 @@ class Transaction(ABC):
     @abstractmethod
     def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
         """Insert rows, each in the order of the statement's parameters."""
+
+    def each(self, statement: Statement, values: Sequence[dict[str, object]]) -> list[Row]:
+        """Ask the same of many; return the rows of all that have one."""
+        found = [self.one(statement, **each) for each in values]
+        return [row for row in found if row is not None]
+
+    def change_each(self, statement: Statement, values: Sequence[dict[str, object]]) -> None:
+        """Run the same update or delete for many."""
+        for each in values:
+            self.change(statement, **each)
 
     def judged_now_ms(self, now_ms: int) -> int:
         """Return the time to judge by whether something is over: never later than the database's own, if it has one.
@@ -111,20 +125,16 @@ class Transaction(ABC):
         """Return the time up to which used proofs may have been forgotten."""
         return self._read_marks().horizon_ms
 
-    def _read_marks(self) -> _Marks:
+    def _read_marks(self) -> Marks:
         if self._marks is None:
             row = self.one(_MARKS)
             if row is None or None in row:
                 raise StorageError("storage_unavailable", "the database has lost its feed's head or its horizon")
-            self._marks = _Marks(*row)
+            self._marks = Marks(*row)
         return self._marks
 
-    def next_position(self) -> int:
-        """Give out the feed's next position: by compare-and-set, whatever the locks are worth."""
-        return self.move_head(1)
-
     def move_head(self, by: int) -> int:
-        """Move the feed's head; return where it is then."""
+        """Move the feed's head, by compare-and-set, whatever the locks are worth; return where it is then."""
         marks = self._read_marks()
         head = marks.head + by
         if self.change(_MOVE_HEAD, before=marks.head, head=head) != 1:
@@ -144,6 +154,12 @@ class Transaction(ABC):
         for kind, revoked_id, position in self._newer[fence.position]:
             if (kind, revoked_id) in fence.rests_on:
                 raise RevokedMeanwhileError(kind, revoked_id, position)
+
+    def require_not_offered(self, offers: Sequence[bytes]) -> None:
+        """Raise `OfferedError` if one of these offers is kept."""
+        for digest in offers:
+            if self.one(_OFFERED, offer_digest=digest) is not None:
+                raise OfferedError("the key was offered")
 
     def move_horizon(self, until_ms: int) -> None:
         """Note that used proofs are forgotten up to a time."""
@@ -171,6 +187,25 @@ class Operation(ABC, Generic[T]):
     @abstractmethod
     def apply(self, transaction: Transaction) -> T:
         """Make the write and return its result; whatever is raised undoes it. May be run again after that."""
+
+
+class SharedOperation(Operation[T]):
+    """A write of which a group makes several for hardly more than the price of one."""
+
+    @classmethod
+    @abstractmethod
+    def apply_all(cls, transaction: Transaction, operations: Sequence[Any]) -> Sequence[T | WriteRefusedError]:
+        """Make the writes, all of this class; return each one's result or what refuses it.
+
+        Whatever is raised undoes all.
+        """
+
+    def apply(self, transaction: Transaction) -> T:
+        """Make this one."""
+        (result,) = self.apply_all(transaction, [self])
+        if isinstance(result, WriteRefusedError):
+            raise result
+        return result
 
 
 class Insertion(NamedTuple, Generic[T]):

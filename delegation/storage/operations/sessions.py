@@ -142,16 +142,16 @@ class Sessions:
         keys.difference_update(self._used)
         if keys:
             tasks, of_task = zip(*sorted(keys), strict=True)
-            rows = self._transaction.each(_USED, task_id=tasks, key=of_task)
+            rows = self._transaction.rows_of(_USED, task_id=tasks, key=of_task)
             self._used.update({(bytes(task), bytes(key)): used for task, key, used in rows})
         agents = sorted({agent for want in unread for agent in want.agents}.difference(self._labels))
         if agents:
             self._labels.update({agent: {} for agent in agents})
-            for agent, label, until_ms in self._transaction.each(_LABELS, agent=agents):
+            for agent, label, until_ms in self._transaction.rows_of(_LABELS, agent=agents):
                 self._labels[agent][label] = until_ms
 
     def _read_reservations(self, calls: Sequence[bytes]) -> None:
-        for call_id, task_id, entries, is_released in self._transaction.each(_RESERVED, call_id=calls):
+        for call_id, task_id, entries, is_released in self._transaction.rows_of(_RESERVED, call_id=calls):
             if not is_released:
                 said = [(bytes.fromhex(key), amount) for key, amount in json.loads(entries)]
                 self._reserved[bytes(call_id)] = (bytes(task_id), said)
@@ -161,13 +161,13 @@ class Sessions:
         tasks = sorted(of_reserved.union(begun).difference(self._states))
         if not tasks:
             return
-        self._take(self._transaction.each(_STATES, task_id=tasks))
+        self._take(self._transaction.rows_of(_STATES, task_id=tasks))
         missing = [task_id for task_id in tasks if task_id not in self._states and task_id in begun]
         if missing:  # another may begin them, too: whoever comes second waits for the first, and reads what it wrote
             empty = TaskSession()
             rows = [(task, empty.text(), empty.version, begun[task] + REVOCATION_KEPT_MS) for task in missing]
             self._transaction.insert(_BEGIN, rows)
-            self._take(self._transaction.each(_STATES, task_id=missing))
+            self._take(self._transaction.rows_of(_STATES, task_id=missing))
 
     def _take(self, rows: Iterable[Row]) -> None:
         for task_id, text, version, expires_ms in rows:

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from delegation.storage.facts import DatabaseFacts
+from delegation.storage.facts import BUNDLE_VERSION, ROOT, DatabaseFacts
 from delegation.storage.postgres.connection import DRIVER_ERRORS, Connection, PostgresServer, cannot_connect, connect
 
 
@@ -20,9 +20,8 @@ async def read_facts(server: PostgresServer) -> DatabaseFacts:
         return DatabaseFacts(
             schema=str(await _one(connection, "SELECT version_num FROM alembic_version") or ""),
             feed_position=int(await _one(connection, "SELECT position FROM feed_head") or 0),
-            bundle_version=int(
-                await _one(connection, "SELECT max(version) FROM documents WHERE kind = 'trust_bundle'") or 0
-            ),
+            bundle_version=int(await _one(connection, BUNDLE_VERSION) or 0),
+            root=bytes(await _one(connection, ROOT) or b""),
             newest_record_ms=0,  # there is a clock to ask
             clock_ms=int(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp()) * 1000")),
         )

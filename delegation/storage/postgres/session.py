@@ -10,28 +10,24 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
-
-from delegation.storage.operations.group import GroupTransaction, each_alone, together
+from delegation.storage.operations.group import each_alone, together
 from delegation.storage.operations.operation import Lock, lock_of
 from delegation.storage.postgres.connection import (
-    CLOCK_MS,
     DRIVER_ERRORS,
     Connection,
     PostgresServer,
     cannot_connect,
     connect,
     lost,
-    of_the_database,
     unavailable,
 )
-from delegation.storage.postgres.snapshot import PostgresSnapshot, in_greenlet, wait_for
+from delegation.storage.postgres.snapshot import in_greenlet
+from delegation.storage.postgres.transaction import PostgresTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from delegation.storage.operations.operation import Operation, Row
-    from delegation.storage.statements import Statement
+    from delegation.storage.operations.operation import Marks, Operation
 
 FEED_CHANNEL: Final = "delegation_feed"
 """Where replicas are told that the feed has moved. What it says is read from the database."""
@@ -59,60 +55,6 @@ _TOOK_TOO_LONG: Final = "57014"
 _STOOD_IN_THE_WAY: Final = ("40001", "40P01")  # serialization failure, deadlock: the other one went through
 
 
-class PostgresTransaction(PostgresSnapshot, GroupTransaction):
-    """A transaction in PostgreSQL, used in a greenlet."""
-
-    def __init__(self, connection: Connection) -> None:
-        PostgresSnapshot.__init__(self, connection)
-        GroupTransaction.__init__(self)
-        self.moved_feed = False
-
-    def each(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
-        """Return the rows of several keys, and of other combinations of theirs."""
-        return self.all(statement, **{name: list(values) for name, values in keys.items()})
-
-    def change(self, statement: Statement, **values: object) -> int:
-        """Run an update or delete; return how many rows it changed."""
-        ready = statement.postgres
-        status: str = wait_for(self._connection.execute(ready.text, *ready.bind(values)))
-        return int(status.rpartition(" ")[2])
-
-    def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
-        """Insert rows. In the order of their keys: two replicas that insert the same must not wait for each other."""
-        width = statement.key_columns
-        wait_for(self._connection.executemany(statement.postgres.text, sorted(rows, key=lambda row: row[:width])))
-
-    def judged_now_ms(self, now_ms: int) -> int:
-        """Return the earlier of a replica's time and the database's."""
-        row = wait_for(self._connection.fetchrow(f"SELECT {CLOCK_MS}"))
-        return min(now_ms, int(row[0]))
-
-    def move_head(self, by: int) -> int:
-        """Move the feed's head, and have the other replicas told."""
-        self.moved_feed = True
-        return super().move_head(by)
-
-    def save(self) -> None:
-        """Set a savepoint."""
-        wait_for(self._connection.execute("SAVEPOINT alone"))
-
-    def release(self) -> None:
-        """Keep what was written since the savepoint."""
-        wait_for(self._connection.execute("RELEASE SAVEPOINT alone"))
-
-    def undo(self) -> None:
-        """Undo what was written since the savepoint."""
-        wait_for(self._connection.execute("ROLLBACK TO SAVEPOINT alone; RELEASE SAVEPOINT alone"))
-
-    def fails_all(self, error: Exception) -> bool:
-        """Tell an error of the database itself from one that a single write brought upon itself."""
-        return of_the_database(error)
-
-    def is_conflict(self, error: Exception) -> bool:
-        """Tell whether a unique key was taken."""
-        return isinstance(error, asyncpg.UniqueViolationError)
-
-
 class PostgresSession:
     """Runs groups of operations on one connection, which it makes anew when it is lost."""
 
@@ -120,6 +62,7 @@ class PostgresSession:
         self._server = server
         self._connection: Connection | None = None
         self._commit_sent = False
+        self._marks: Marks | None = None  # as they were after the last commit
 
     async def open(self) -> None:
         """Make the connection. Raises `StorageError`."""
@@ -163,16 +106,21 @@ class PostgresSession:
         connection = self._connection
         begin = _BEGIN[lock_of(operations)]
         await connection.execute(begin)
-        transaction = PostgresTransaction(connection)
+        transaction = PostgresTransaction(connection, assumed=self._marks)
         results = await in_greenlet(together, transaction, operations)
+        if transaction.misled:
+            await connection.execute(f"ROLLBACK; {begin}")
+            transaction = PostgresTransaction(connection, assumed=None)
+            results = await in_greenlet(together, transaction, operations)
         if results is None:
             await connection.execute(f"ROLLBACK; {begin}")
-            transaction = PostgresTransaction(connection)
+            transaction = PostgresTransaction(connection, assumed=None)
             results = await in_greenlet(each_alone, transaction, operations)
         if transaction.moved_feed:
             await connection.execute(f"NOTIFY {FEED_CHANNEL}")
         self._commit_sent = True
         await connection.execute("COMMIT")
+        self._marks = transaction.marks
         return results
 
     async def _end_stuck(self) -> None:
@@ -188,6 +136,7 @@ class PostgresSession:
 
     async def _abandon(self, error: Exception) -> None:
         """Undo the transaction; give the connection up if that is not certain."""
+        self._marks = None
         connection = self._connection
         if connection is None:
             return

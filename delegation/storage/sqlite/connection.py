@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 _BUSY_TIMEOUT_MS: Final = 5000
 _RETRY_S: Final = 0.01
-_CACHE_KIB: Final = 32 * 1024
+_WRITER_CACHE_KIB: Final = 32 * 1024
+_READER_CACHE_KIB: Final = 8 * 1024
+"""Of each reader. It holds one question's pages: what it has read before is void as soon as somebody writes."""
+
 _CHECKPOINT_PAGES: Final = 2000  # 8 MiB: one commit in some hundreds pays for copying the log back
 _JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024  # a longer write-ahead log is cut back when it is done with
 
@@ -44,7 +47,7 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
         _use_write_ahead_log(connection)
         # FULL syncs the log at every commit: what was acknowledged survives a power loss.
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB if writes else _READER_CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_LIMIT_BYTES}")
         connection.execute(f"PRAGMA query_only={int(not writes)}")

@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from delegation.errors import StorageError
-from delegation.storage.facts import DatabaseFacts
+from delegation.storage.facts import BUNDLE_VERSION, ROOT, DatabaseFacts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,8 @@ def read_facts(path: Path) -> DatabaseFacts:
             return DatabaseFacts(
                 schema=str(_one(looked, "SELECT version_num FROM alembic_version") or ""),
                 feed_position=int(_one(looked, "SELECT position FROM feed_head") or 0),
-                bundle_version=int(_one(looked, "SELECT max(version) FROM documents WHERE kind = 'trust_bundle'") or 0),
+                bundle_version=int(_one(looked, BUNDLE_VERSION) or 0),
+                root=bytes(_one(looked, ROOT) or b""),
                 newest_record_ms=int(_one(looked, _NEWEST) or 0),
                 clock_ms=None,
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
 from delegation.storage.operations.group import GroupTransaction, each_alone, together
 from delegation.storage.sqlite.connection import unavailable
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from delegation.storage.operations.operation import Operation, Row
     from delegation.storage.statements import Statement
+
+_SIZES: Final = (64, *range(16, 0, -1))
+"""Rows of one statement: each number is another text, which the connection keeps ready."""
 
 
 class SqliteTransaction(GroupTransaction):
@@ -33,7 +37,7 @@ class SqliteTransaction(GroupTransaction):
         row: Row | None = self._connection.execute(ready.text, ready.bind(values)).fetchone()
         return row
 
-    def each(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
+    def rows_of(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
         """Return the rows of several keys."""
         text, bind = statement.sqlite.text, statement.sqlite.bind
         rows: list[Row] = []
@@ -47,8 +51,16 @@ class SqliteTransaction(GroupTransaction):
         return self._connection.execute(ready.text, ready.bind(values)).rowcount
 
     def insert(self, statement: Statement, rows: Iterable[Row]) -> None:
-        """Insert rows, each in the order of the statement's parameters."""
-        self._connection.executemany(statement.sqlite.text, rows)
+        """Insert rows, each in the order of the statement's parameters.
+
+        Many in one statement: for each statement the driver lets go of the interpreter, and while other threads are
+        busy it has to wait to get it back.
+        """
+        waiting = list(rows)
+        while waiting:
+            count = next(size for size in _SIZES if size <= len(waiting))
+            some, waiting = waiting[:count], waiting[count:]
+            self._connection.execute(statement.sqlite_rows(count), tuple(chain.from_iterable(some)))
 
     def save(self) -> None:
         """Set a savepoint."""

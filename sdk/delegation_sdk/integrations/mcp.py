@@ -25,7 +25,7 @@ from delegation_sdk.advice import advice
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.guard import Guard
 from delegation_sdk.guarded_tool import reporting
-from delegation_sdk.log import warn
+from delegation_sdk.log import defect, warn
 
 IDENTIFIER: Final = "io.github.delegation-chain/guard"
 
@@ -67,7 +67,7 @@ class GuardExtension(Extension):
         except Refused as refused:
             return denied(refused)
         except Exception as error:  # noqa: BLE001 - its text would go to the client, and failing is a denial
-            warn("deciding a call failed for a defect: %s", type(error).__qualname__)
+            warn("deciding a call failed: %s", defect(error))
             return denied(refusal(Reason.INTERNAL))
         with context.serving(call), reporting(self._guard, call):
             result = await call_next(_without_delegation(ctx))

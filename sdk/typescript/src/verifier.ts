@@ -4,7 +4,7 @@
 import { authorizeCall, type Call } from "./authorize.js";
 import { deciding, Refused } from "./errors.js";
 import { checkProof, type NonceMemory } from "./proofs.js";
-import type { RevocationFeed } from "./revocation.js";
+import type { RevocationFeed, Revocations } from "./revocation.js";
 import type { Trust } from "./trust.js";
 import { verifyToken, type VerifiedChain } from "./verify.js";
 
@@ -19,6 +19,8 @@ export interface VerifierOptions {
   readonly audience: string;
   readonly trust: Trust;
   readonly feed: RevocationFeed;
+  /** T-28: feeds of other trust domains by their names, each taken under its own bundle; of others nothing passes. */
+  readonly federatedFeeds?: ReadonlyMap<string, RevocationFeed>;
   readonly nonces: NonceMemory;
 }
 
@@ -37,9 +39,9 @@ export class Verifier {
   verify(token: Uint8Array, at: Moment): VerifiedChain {
     return deciding(() => {
       if (token.length === 0) throw new Refused("chain_missing", "there is no chain");
-      const { trust, feed } = this.#options;
-      const revocations = feed.isFresh(at) ? feed.revoked : undefined;
-      return verifyToken(token, { nowMs: at.nowMs, trust, revocations });
+      const { trust, feed, federatedFeeds } = this.#options;
+      const revokedBy = (trustDomain: string) => whileFresh(federatedFeeds?.get(trustDomain), at);
+      return verifyToken(token, { nowMs: at.nowMs, trust, revocations: whileFresh(feed, at), revokedBy });
     });
   }
 
@@ -68,4 +70,8 @@ export class Verifier {
     this.authorize(chain, call);
     return chain;
   }
+}
+
+function whileFresh(feed: RevocationFeed | undefined, at: Moment): Revocations | undefined {
+  return feed?.isFresh(at) === true ? feed.revoked : undefined;
 }

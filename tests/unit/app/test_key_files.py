@@ -143,6 +143,28 @@ def test_in_place_of_the_newer_of_two_keys_another_without_an_end_is_made(keys, 
     assert list(ends.values()) == [0]
 
 
+@pytest.mark.parametrize(
+    ("unmade", "told"),
+    [(ConfigError("the token is away"), ConfigError), (OSError("full"), ConfigError), (KeyboardInterrupt(), None)],
+    ids=["says why", "a defect", "given up on"],
+)
+def test_a_key_is_given_up_though_none_can_be_made_in_its_place(keys, root, unmade, told):
+    class Away(SealedFiles):
+        def create(self, purpose):
+            raise unmade
+
+    (former,) = of(sign(keys, root), GRANT)
+    away = {**given(keys, root, NOW_MS + 1), "store": Away(keys, lambda: PASSPHRASE)}
+    with pytest.raises(told or type(unmade), match="delegation keys rotate grant" if told else None):
+        give_up_key(keys, former.key_id, **away)
+    bundle = open_bundle(read_bundle(keys), read_root_public(keys), now_ms=NOW_MS)
+    assert bundle.version == 2
+    assert [key.key_id for key in of(bundle, GRANT, state=KeyState.COMPROMISED)] == [former.key_id]
+    assert not of(bundle, GRANT)
+    (new,) = of(rotate_key(keys, GRANT, **given(keys, root, NOW_MS + 2)), GRANT)
+    assert new.not_after_ms == 0
+
+
 def test_a_key_that_is_not_listed_cannot_be_given_up(keys, root):
     sign(keys, root)
     with pytest.raises(InvalidRequest, match="no key"):

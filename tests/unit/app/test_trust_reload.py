@@ -237,6 +237,29 @@ async def test_a_compromise_counts_whatever_lies_beside_it(home, tmp_path, *, st
         assert replica.signs_with(GRANT) != former
 
 
+def _nested() -> bytes:
+    return b"tool = " + b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"[[tool]\n", b"[[tool]]\ncolour = 'red'\n", b"# \xff\n", _nested()],
+    ids=["is missing", "is half edited", "has an unknown word", "is no text", "is nested by the thousand"],
+)
+async def test_a_compromise_counts_though_the_catalogue_file(home, storage, operator, clock, content):
+    replica = Replica(home, clock)
+    await replica.trust.start(storage)
+    former = replica.signs_with(GRANT)
+    replica.catalogue.unlink()
+    if content is not None:
+        replica.catalogue.write_bytes(content)
+    give_up_key(home / "keys", former, **operator(home / "keys"))
+    await replica.trust.look(storage)
+    assert replica.trust.in_use.verifier.trust.version == 2
+    assert replica.signs_with(GRANT) != former
+    assert len(replica.trust.in_use.trust.catalogue.tools) == 1, "the bundle names the one that was in use"
+
+
 @pytest.mark.parametrize("store", ["hangs", "fails"])
 async def test_a_compromise_counts_whatever_the_store_of_keys_does(
     home, storage, operator, clock, monkeypatch, *, store

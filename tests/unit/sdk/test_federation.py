@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from delegation.core.attest import sign_bundle
@@ -120,6 +122,14 @@ def test_a_partners_agent_reads_within_the_ceiling(made, theirs):
     helper = theirs.hand_off(f"spiffe://{PARTNER}/agent/helper")
     authorized = call(guard, helper)
     assert authorized.chain.agents == (THEIR_AGENT, f"spiffe://{PARTNER}/agent/helper")
+
+
+def test_a_guard_that_is_closed_follows_nobodys_feed(made, theirs):
+    before = set(threading.enumerate())
+    guard = made()
+    until(guard, theirs, "allowed", meanwhile="feed_stale")
+    guard.close()
+    assert not [each for each in set(threading.enumerate()) - before if each.name == "delegation-feed"]
 
 
 @pytest.mark.spec("T-28")

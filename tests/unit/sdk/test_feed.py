@@ -12,8 +12,8 @@ from delegation.core.attest import sign_feed_entry
 from delegation.core.keys import SigningKey
 from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, revocation_key
 from delegation.core.trust import KeyPurpose, KeyState, TrustBundle, TrustedKey
-from delegation.errors import Refused, ServiceUnavailable
-from delegation_sdk.feed import FeedWatcher
+from delegation.errors import ConfigError, Refused, ServiceUnavailable
+from delegation_sdk.feed import CLOCKS_DIFFER_MS, FeedWatcher
 
 TASK = bytes(16)
 
@@ -209,6 +209,41 @@ def test_heartbeats_keep_it_young(watcher, feed, clock):
     fresh(watcher, clock)
 
 
+@pytest.mark.spec("R-6")
+def test_a_heartbeat_of_a_replica_whose_clock_is_a_little_behind_is_passed_over_and_makes_nothing_younger(
+    watcher, feed, clock
+):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True), ServiceUnavailable("gone"))
+    told_ms = clock.now_ms
+    _, stream = feed.next_opening()
+    clock.now_ms = told_ms - CLOCKS_DIFFER_MS
+    stream.say(feed.entry(since=3, until=3))
+    clock.now_ms = told_ms + 1
+    stream.say(feed.entry(since=3, until=4))
+    wait_for_position(watcher, 4)
+    assert watcher.state.issued_at_ms == told_ms + 1
+    assert feed.opened.empty()
+    fresh(watcher, clock)
+
+    clock.now_ms -= CLOCKS_DIFFER_MS + 1
+    stream.say(feed.entry(since=4, until=4))
+    after, _ = feed.next_opening()  # that is a rollback: it begins anew, elsewhere
+    assert after == 0
+    with pytest.raises(Refused, match="feed_stale"):
+        fresh(watcher, clock)
+
+
+@pytest.mark.spec("R-6")
+def test_what_adds_something_is_never_passed_over(watcher, feed, clock):
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=3, snapshot=True))
+    clock.now_ms -= 1
+    stream.say(feed.entry(since=3, until=4, revoked=[TASK]))
+    assert feed.next_opening()[0] == 0
+    assert watcher.state.is_interrupted
+
+
 def test_the_watcher_outlives_a_defect(watcher, feed):
     _, stream = feed.next_opening()
     stream.say(ValueError("a defect"))
@@ -268,6 +303,38 @@ def test_what_a_compromised_key_has_signed_is_forgotten_with_its_position(watche
     wait_for_position(watcher, 3)
     with pytest.raises(Refused, match="task_ended"):
         watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
+
+
+@pytest.mark.spec("R-13")
+@pytest.mark.parametrize("position", [3, 1_000_000], ids=["that left something out", "that said too much"])
+def test_a_thief_is_not_believed_because_an_honest_piece_came_after_his(watcher, feed, clock, position):
+    honest = SigningKey(bytes(31) + b"\x07")
+    stolen = feed.keys[0]
+    feed.keys = (stolen, TrustedKey(KeyPurpose.STATEMENT, honest.public, 1))
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=position, snapshot=True))
+    wait_until_fresh(watcher, clock)
+    stream.say(feed.entry(since=3, until=3, key=honest))
+    if position != 3:
+        _, stream = feed.next_opening()
+    gone = stolen._replace(state=KeyState.COMPROMISED, compromised_at_ms=1)
+    feed.keys = (gone, feed.keys[1])
+    stream.say(feed.entry(since=3, until=3, key=honest))
+    after, stream = feed.next_opening()
+    assert after == 0
+    stream.say(feed.entry(since=0, until=3, snapshot=True, revoked=[TASK], key=honest))
+    wait_for_position(watcher, 3)
+    with pytest.raises(Refused, match="task_ended"):
+        watcher.state.check(frozenset({revocation_key(RevocationKind.TASK, TASK)}))
+
+
+def test_a_bundle_that_cannot_be_kept_is_no_reason_to_go_without_a_feed(watcher, feed, clock):
+    feed.trust_failures = [ConfigError("the disk is full")] * 3
+    _, stream = feed.next_opening()
+    stream.say(ServiceUnavailable("gone"))
+    _, stream = feed.next_opening()
+    stream.say(feed.entry(since=0, until=1, snapshot=True))
+    wait_until_fresh(watcher, clock)
 
 
 @pytest.mark.spec("R-14")

@@ -269,6 +269,28 @@ def test_a_piece_that_somebody_else_has_signed_is_left_out(authority, cache, clo
         decide(guard, task, "read")
 
 
+@pytest.mark.spec("R-11", "R-14")
+@pytest.mark.usefixtures("stopped")
+@pytest.mark.parametrize(("ahead_ms", "counts"), [(60_000, True), (60_001, False)])
+def test_a_kept_piece_by_a_clock_that_is_far_ahead_makes_nothing_fresh(
+    authority, cache, clock, task, *, ahead_ms, counts
+):
+    path = cache / FILE
+    content = path.read_bytes()
+    kept_ms, monotonic_ms = clock.now_ms, clock.monotonic_ms
+    clock.pass_ms(61_000)  # by the monotonic clock the kept feed is too old, were it not for what is put after it
+    boot = HEAD.unpack(content[len(MAGIC) :][: HEAD.size])[1]
+    ahead = entry(0, 0, at_ms=clock.now_ms + ahead_ms)
+    piece = encode_statement(sign_feed_entry(ahead, authority._service._statement_key))
+    path.write_bytes(content + HEAD.pack(len(piece), boot, kept_ms + 61_000, monotonic_ms + 61_000) + piece)
+    guard = authority.guard_for("files", cache_dir=cache)
+    if counts:
+        decide(guard, task, "read")
+    else:
+        with pytest.raises(Revoked, match="feed_stale"):
+            decide(guard, task, "read")
+
+
 @pytest.mark.spec("R-11")
 @pytest.mark.usefixtures("stopped")
 def test_a_changed_byte_makes_it_count_for_nothing(authority, cache):

@@ -48,6 +48,16 @@ def test_a_chain_is_found_until_it_expires_and_is_then_dropped():
     assert chains.find(chain(1).digest, 1_999) is None, "not even if the clock is set back"
 
 
+def test_what_has_expired_goes_though_nobody_asks_for_it_again():
+    chains = KnownChains()
+    for number in range(5):
+        chains.keep(chain(number, expires_at_ms=2_000), NOW_MS)
+    chains.keep(chain(9, expires_at_ms=900_000), 59_999)
+    assert len(chains) == 6
+    chains.keep(chain(10, expires_at_ms=900_000), 60_000)
+    assert len(chains) == 2
+
+
 @pytest.mark.spec("H-9")
 def test_what_was_not_used_for_longest_goes_first():
     chains = KnownChains(entries=3)

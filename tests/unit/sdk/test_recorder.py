@@ -164,6 +164,26 @@ def test_an_outcome_follows_its_decision(recorder, sink):
     assert [each.call_id for each in sink.outcomes] == [record(1).call_id]
 
 
+def test_outcomes_that_are_reported_in_another_order_than_their_calls_arrive_each_once(key):
+    class Held(Sink):
+        def record(self, batch, tokens):
+            next_sequence = super().record(batch, tokens)
+            assert go.wait(30)
+            return next_sequence
+
+    sink, go = Held(), threading.Event()
+    recorder = Recorder(sink, key, sources=Sources.system())
+    recorder.append(record(1), b"")
+    recorder.start()
+    assert sink.asked.acquire(timeout=30)
+    recorder.append(record(2), b"")
+    for number in (3, 2, 1):  # call 3 was decided by the service
+        recorder.report(Outcome(record(number).call_id, OutcomeStatus.OK, 1_800_000_000_000))
+    go.set()
+    recorder.close()
+    assert [each.call_id for each in sink.outcomes] == [record(number).call_id for number in (3, 2, 1)]
+
+
 def test_closing_says_what_could_not_be_delivered(recorder, sink):
     sink.failures = [ServiceUnavailable("gone")] * 1000
     recorder.append(record(1), b"")
@@ -208,6 +228,7 @@ class Forgetful:
         self.stands: dict[bytes, tuple[int, bytes]] = {}
         self.taken: list[bytes] = []
         self.tokens: list[bytes] = []
+        self.outcomes: list[tuple[bytes, bytes]] = []
 
     def record(self, batch, tokens):
         opened = open_batch(batch)
@@ -219,7 +240,7 @@ class Forgetful:
         return opened.next_sequence
 
     def report(self, outcomes, guard_key):
-        pass
+        self.outcomes += [(open_outcome(each, guard_key).call_id, guard_key) for each in outcomes]
 
     def forget(self):
         self.stands.clear()
@@ -236,11 +257,27 @@ def test_what_waits_when_the_service_has_lost_what_it_acknowledged_is_delivered_
     service.forget()
     for number in (2, 3):
         recorder.append(record(number), b"token")
-    recorder.report(Outcome(record(3).call_id, OutcomeStatus.OK, 0, ()))
+    recorder.report(Outcome(record(3).call_id, OutcomeStatus.OK, 1_800_000_000_000))
     recorder.close()
     assert service.taken == [record(number).call_id for number in (2, 3)]
     assert service.tokens == [b"token"]  # the chain is sent again: it may be lost as well
     assert key.public not in service.stands
+
+
+def test_what_comes_of_a_call_is_signed_with_the_key_that_its_record_is_under(key):
+    service = Forgetful()
+    recorder = Recorder(service, key, sources=Sources.system())
+    recorder.start()
+    recorder.append(record(1), b"")
+    until(lambda: not recorder.pending)
+    service.forget()
+    recorder.append(record(2), b"")
+    until(lambda: not recorder.pending)
+    for number in (2, 1):
+        recorder.report(Outcome(record(number).call_id, OutcomeStatus.OK, 1_800_000_000_000))
+    recorder.close()
+    (fresh,) = service.stands
+    assert service.outcomes == [(record(2).call_id, fresh), (record(1).call_id, key.public)]
 
 
 def test_a_service_that_takes_nothing_does_not_make_a_guard_change_its_key(key):

@@ -189,6 +189,51 @@ def test_a_newer_bundle_counts_though_it_cannot_be_written_and_is_written_when_i
     assert cached.bundle == service.fetch().bundle
 
 
+def test_a_catalogue_that_is_not_the_bundles_loosens_no_tools_feed_age(keeper, service, monkeypatch, tmp_path, clock):
+    """Whatever comes in its place, and however often: the strictest that was known holds until the right one comes."""
+
+    def listing(**ages_ms):
+        reads = frozenset({Effect.READ})
+        return Catalogue(
+            tuple(
+                CatalogueTool("files", tool, reads, local=True, maximum_feed_age_ms=age_ms)
+                for tool, age_ms in sorted(ages_ms.items())
+            )
+        )
+
+    def serve(named, came):
+        service.version += 1
+        digest = hashlib.sha256(encode_catalogue(named)).digest()
+        documents = TrustDocuments(sign_bundle(service.bundle(catalogue_digest=digest), ROOT), came)
+        monkeypatch.setattr(service, "fetch", lambda: documents)
+
+    def ages_ms(catalogue):
+        return [catalogue.maximum_feed_age_ms("files", tool) for tool in ("careful", "easy", "other", "usual")]
+
+    first = listing(careful=5_000, easy=120_000, usual=0)
+    serve(first, encode_catalogue(first))
+    keeper.refresh()
+    assert ages_ms(keeper.catalogue) == [5_000, 120_000, 30_000, 60_000]
+    for came in (b"another", b"", encode_catalogue(listing(careful=60_000, other=7_000)), b"another"):
+        serve(listing(careful=1_000), came)
+        keeper.refresh()
+        assert ages_ms(keeper.catalogue)[0::3] == [5_000, 30_000]
+        assert not keeper.catalogue.is_local("files", "careful")
+    assert ages_ms(keeper.catalogue) == [5_000, 30_000, 7_000, 30_000]
+    again = TrustKeeper(service, ROOT.public, sources=clock.sources(), cache=TrustCache(tmp_path))
+    serve(first, encode_catalogue(listing(careful=6_000)))
+    again.open()
+    monkeypatch.undo()
+    service.reachable = False
+    anew = TrustKeeper(service, ROOT.public, sources=clock.sources(), cache=TrustCache(tmp_path))
+    anew.open()
+    assert ages_ms(anew.catalogue)[0] == 6_000
+    right = listing(careful=50_000)
+    serve(right, encode_catalogue(right))
+    keeper.refresh()
+    assert ages_ms(keeper.catalogue)[0] == 50_000
+
+
 def test_keys_count_though_another_catalogue_came_with_them(keeper, service, clock, monkeypatch):
     listed = Catalogue((CatalogueTool("files", "read", frozenset({Effect.READ}), local=True),))
     right, wrong = encode_catalogue(listed), b"another"

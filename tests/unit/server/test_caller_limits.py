@@ -32,7 +32,17 @@ def test_calls_beyond_the_limit_are_refused_until_one_ends(clock):
     with pytest.raises(Overloaded) as refused:
         shares.begin_call("a")
     assert refused.value.retry_after_ms > 0
-    first.calls -= 1
+    first.end_call()(None)
+    shares.begin_call("a")
+
+
+def test_who_takes_no_answers_gets_no_more_until_one_is_taken(clock):
+    shares = shares_of(clock, calls=2, per_second=1_000_000)
+    taken = [shares.begin_call("a").end_call() for _ in range(2 + 64)]
+    with pytest.raises(Overloaded, match="not taken"):
+        shares.begin_call("a")
+    shares.begin_call("b")
+    taken[0](None)
     shares.begin_call("a")
 
 
@@ -103,7 +113,7 @@ def test_messages_of_a_stream_are_never_refused_but_owe_time(clock):
 def test_what_is_kept_of_idle_callers_is_bounded(clock):
     shares = shares_of(clock, remember=50)
     for number in range(10_000):
-        shares.begin_call(f"caller {number}").calls -= 1
+        shares.begin_call(f"caller {number}").end_call()(None)
     assert len(shares) <= 51
 
 
@@ -112,7 +122,7 @@ def test_a_caller_with_something_under_way_is_not_forgotten(clock):
     shares.begin_call("busy")
     with shares.stream("listening") as share:
         for number in range(1000):
-            shares.begin_call(f"caller {number}").calls -= 1
+            shares.begin_call(f"caller {number}").end_call()(None)
         assert share.streams == 1
         with pytest.raises(Overloaded):
             shares.begin_call("busy")

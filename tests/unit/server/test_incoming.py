@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from delegation.errors import InvalidRequest
 from delegation.server.incoming import Incoming, in_order
 
 
@@ -39,6 +40,25 @@ async def test_no_more_than_the_window_is_read_ahead():
         await asyncio.sleep(0)
     assert len(read) <= 1 + 4 + 1
     incoming.end()
+
+
+async def test_what_is_refused_ends_the_stream_before_it_waits_for_room():
+    def read(request):
+        if request == "refused":
+            seen.set()
+            raise InvalidRequest("too large")
+        return request
+
+    async def requests():
+        yield "fits"
+        yield "refused"
+
+    seen = asyncio.Event()
+    incoming = Incoming(requests(), 1, read=read)
+    await asyncio.wait_for(seen.wait(), 30)
+    assert await anext(incoming) == "fits"
+    with pytest.raises(InvalidRequest):
+        await anext(incoming)
 
 
 async def test_ended_by_the_server_it_still_gives_what_was_read():

@@ -12,10 +12,10 @@ import pytest
 from delegation.core.attest import open_feed_entry
 from delegation.core.revocation import RevocationKind, RevocationState, revocation_key
 from delegation.errors import Refused, Revoked, StorageError
-from delegation.service import feed as feed_module
-from delegation.service import feed_pieces
+from delegation.service import feed_pieces, recent_revocations
 from delegation.service.feed import RevocationFeed
 from delegation.service.forgetting_clock import MARGIN_MS
+from delegation.service.turns import Turns
 from delegation.storage.records import RevocationRecord
 from support.chains import BUNDLE, NOW_MS, STATEMENTS, some_bytes
 
@@ -119,10 +119,39 @@ async def test_what_has_been_forgotten_is_in_no_snapshot(storage, clock):
 
 
 @pytest.mark.spec("R-12")
+@pytest.mark.parametrize("begin", range(1, 12))
+async def test_what_is_in_memory_comes_in_pieces_that_end_where_everybodys_do(storage, clock, monkeypatch, begin):
+    monkeypatch.setattr(recent_revocations, "PIECE_POSITIONS", 4)
+    async with running(storage, clock) as feed:
+        names = [f"task {number}" for number in range(11)]
+        await feed.catch_up(await storage.revoke([revocation(name) for name in names]))
+        watcher = Verifier(feed, begin)
+        watcher.state = RevocationState.nothing_revoked()
+        watcher.state.position = begin
+        ends = []
+        while watcher.state.position < 11:
+            ends.append((await watcher.next()).to_position)
+        assert ends == [end for end in (4, 8, 11) if end > begin]
+        assert [name for name in names if revoked(watcher.state, name)] == names[begin:]
+
+
+async def test_a_feed_that_has_jumped_ahead_is_caught_up_with_at_once(storage, clock, monkeypatch):
+    monkeypatch.setattr(recent_revocations, "PIECE_POSITIONS", 4)
+    async with running(storage, clock) as feed:
+        watcher = Verifier(feed)
+        await watcher.next()
+        await storage.rejoin(ahead_of=0, proofs_until_ms=NOW_MS)
+        position = await storage.revoke([revocation("later")])
+        await feed.catch_up(position)
+        assert revoked(await watcher.until(position), "later")
+        assert len(watcher.statements) <= 4
+
+
+@pytest.mark.spec("R-12")
 async def test_a_watcher_that_was_away_for_longer_than_memory_lasts_gets_it_from_the_database(
     storage, clock, monkeypatch
 ):
-    monkeypatch.setattr(feed_module, "_RECENT", 2)
+    monkeypatch.setattr(recent_revocations, "KEPT", 2)
     monkeypatch.setattr(feed_pieces, "PIECE_REVOCATIONS", 3)
     async with running(storage, clock) as feed:
         watcher = Verifier(feed)
@@ -150,14 +179,56 @@ async def test_watchers_at_one_position_are_given_the_same_signature(storage, cl
         assert len({watcher.statements[-1] for watcher in watchers}) == 1
 
 
+async def test_who_is_where_many_are_takes_no_turn_and_who_is_elsewhere_does(storage, clock, monkeypatch):
+    monkeypatch.setattr(recent_revocations, "PIECE_POSITIONS", 4)
+    asked = []
+
+    async def take(turns, caller_id):
+        asked.append(caller_id)
+
+    monkeypatch.setattr(Turns, "take", take)
+    async with running(storage, clock) as feed:
+        following = Verifier(feed)
+        await following.next()
+        asked.clear()
+        for number in range(10):
+            await feed.catch_up(await storage.revoke([revocation(f"task {number}")]))
+            await following.until(number + 1)
+        assert not asked
+        for position, turns in ((4, 0), (8, 0), (9, 0), (10, 0)):
+            await anext(feed.watch(position, caller_id=f"at {position}"))
+            assert len(asked) == turns
+        feed._published_lately.clear()  # long ago
+        await anext(feed.watch(9, caller_id="elsewhere"))
+        await anext(feed.watch(8, caller_id="where pieces begin"))
+        assert asked == ["elsewhere"]
+
+
+async def test_what_one_watcher_was_given_for_itself_is_kept_for_nobody(storage, clock):
+    async with running(storage, clock) as feed:
+        await feed.catch_up(await storage.revoke([revocation(f"task {number}") for number in range(50)]))
+        for position in range(1, 50):
+            await anext(feed.watch(position))
+        assert len(feed._signed) <= 1
+
+
+async def test_a_watcher_that_was_given_a_piece_of_its_own_is_then_given_nothing_older(storage, clock):
+    async with running(storage, clock, heartbeat_ms=20) as feed:
+        await feed.catch_up(await storage.revoke([revocation(f"task {number}") for number in range(5)]))
+        watcher = Verifier(feed, 3, RevocationState.nothing_revoked())
+        watcher.state.position = 3
+        times = [(await watcher.next()).issued_at_ms for _ in range(3)]
+        assert times == sorted(times)
+
+
 async def test_heartbeats_come_without_news(storage, clock):
     async with running(storage, clock, heartbeat_ms=20) as feed:
         watcher = Verifier(feed)
         await watcher.next()
         clock.now_ms += 5
-        entry = await watcher.next()
+        while (entry := await watcher.next()).issued_at_ms != NOW_MS + 5:  # one that was being made meanwhile
+            assert entry.issued_at_ms == NOW_MS
         assert (entry.from_position, entry.to_position, entry.revocations) == (0, 0, ())
-        assert entry.issued_at_ms == NOW_MS + 5
 
 
 async def test_a_clock_that_is_set_back_never_looks_like_a_rollback(storage, clock):
@@ -179,6 +250,25 @@ async def test_a_watcher_that_comes_late_is_never_given_a_piece_older_than_what_
         for _ in range(5):
             await late.next()
             await early.next()
+
+
+async def test_a_watcher_that_comes_from_another_replica_is_never_given_a_piece_older_than_what_it_has(storage, clock):
+    """However long ago this one has read the head: else moving from one to the other would look like a rollback."""
+    await storage.revoke([revocation("before")])
+    async with running(storage, clock) as one, running(storage, clock) as other:
+        watcher = Verifier(one)
+        await watcher.next()
+        for change in (lambda: None, lambda: storage.revoke([revocation("news")])):
+            clock.now_ms += 1_900
+            position = await (change() or asyncio.sleep(0, watcher.state.position))
+            await one.catch_up(position)
+            watcher.watch = one.watch(watcher.state.position)
+            await watcher.next()
+            await watcher.until(position)
+            assert watcher.state.issued_at_ms == clock.now_ms
+            watcher.watch = other.watch(watcher.state.position)
+            assert not (await watcher.next()).snapshot  # nor is it told everything anew
+            assert (await watcher.until(position)).position == position
 
 
 async def test_many_revocations_at_once_reach_every_watcher_exactly(storage, clock):
@@ -265,9 +355,10 @@ async def test_a_replica_that_cannot_read_the_database_says_nothing_more(storage
 @pytest.mark.spec("R-14")
 async def test_what_is_signed_is_as_old_as_what_was_read(storage, clock):
     async with running(storage, clock) as feed:
-        clock.now_ms += 10_000
         watcher = Verifier(feed)
-        assert (await watcher.next()).issued_at_ms == NOW_MS
+        await watcher.next()
+        clock.now_ms += 10_000
+        assert feed._time() == NOW_MS  # nothing was read since
         await feed.catch_up(await storage.revoke([revocation("now")]))
         assert (await watcher.next()).issued_at_ms == NOW_MS + 10_000
 

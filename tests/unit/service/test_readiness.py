@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from delegation.core.revocation import RevocationKind
+from delegation.core.trust import KeyPurpose
 from delegation.errors import StorageError
 from delegation.service.readiness import Readiness
 from delegation.storage.records import RevocationRecord
@@ -42,6 +43,14 @@ async def test_a_feed_that_is_a_moment_behind_is_no_reason_and_one_that_stays_be
         await ready()
     feed.position = 1
     await ready()
+
+
+async def test_purposes_that_nothing_can_be_signed_for_are_told_as_they_come_and_go(storage):
+    lacking = [KeyPurpose.GRANT]
+    ready = Readiness(storage, Feed(1), lambda: lacking)
+    assert await ready() == {KeyPurpose.GRANT}
+    lacking.clear()
+    assert await ready() == frozenset()
 
 
 async def test_a_database_that_has_gone_back_is_a_reason(storage):

@@ -340,3 +340,14 @@ WRONG_CONDITIONS: dict[str, list[pb.Condition]] = {
 @pytest.mark.parametrize("name", WRONG_CONDITIONS)
 def test_conditions_are_refused_that_say(name: str):
     assert reason_of(scope(conditions=WRONG_CONDITIONS[name]))[0] is Reason.FIELD_INVALID
+
+
+def test_small_sets_that_are_equal_are_one_and_are_refused_each_time():
+    def strings(*texts: str) -> frozenset[str]:
+        decoded = decode_scope(scope(one_of(strings=texts)))
+        return decoded.capabilities[0].arguments["x"].constraint.strings
+
+    assert strings("a", "b") is strings("a", "b") == {"a", "b"}
+    assert strings("a", "c") == {"a", "c"}
+    for _ in range(2):
+        assert reason_of(scope(one_of(strings=["b", "a"])))[1] == "a set is not sorted and unique"
