@@ -6,9 +6,9 @@ Values only. They were judged when they were recorded; nothing is decided from t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from delegation.core.chain import Principal, TraceIds
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.usage import remaining
 from delegation.errors import Refused
 

@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from delegation.core import limits
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.names import is_name
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool, Effect

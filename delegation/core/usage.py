@@ -9,14 +9,15 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from functools import cache, lru_cache
+from typing import Final, Literal
 
 from delegation.core import limits
 from delegation.core.arguments import Value
 from delegation.core.chain import SignedLink, VerifiedChain
 from delegation.core.conditions import ApprovalRequirement, Budget, CallCount
 from delegation.core.constraints.decimals import Number, format_decimal, number_of_text
+from delegation.core.named_tuple import NamedTuple
 from delegation.core.scope import Capability
 from delegation.errors import Malformed, Reason, refusal
 
@@ -30,7 +31,6 @@ _KEYS: Final = 4096
 
 _SUM_CHARACTERS: Final = 2 * limits.DECIMAL_CHARACTERS
 """A sum has no more digits before the point than its maximum, and no more after it than one of its amounts."""
-_SUM: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII)
 _EXACT: Final = Context(prec=2 * _SUM_CHARACTERS, traps=[Inexact, InvalidOperation])
 
 
@@ -212,8 +212,14 @@ def _left(used: str, demand: Demand) -> str:
     return f"{remaining(used, demand.maximum)} of {demand.maximum} {what}"
 
 
+@cache
+def _of_sums() -> re.Pattern[str]:
+    """Compile when the first sum is met: guards import this, and meet none."""
+    return re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII)
+
+
 def _sum(text: str) -> Decimal:
-    if len(text) > _SUM_CHARACTERS or not _SUM.fullmatch(text):
+    if len(text) > _SUM_CHARACTERS or not _of_sums().fullmatch(text):
         raise refusal(Reason.FIELD_INVALID, detail="a sum is not in decimal normal form")
     return Decimal(text)
 
