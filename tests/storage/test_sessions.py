@@ -278,6 +278,28 @@ async def test_a_failure_of_a_call_that_is_not_recorded_gives_nothing_back(stora
     assert await used(storage, task) == {(task.task_id, "amount"): "60"}
 
 
+async def test_what_cannot_be_given_back_now_can_be_later(storage):
+    """Whatever else is in the group is written; the failure that was refused has taken no part in it."""
+    task, other, call, beside = a_task(), a_task(), a_call(), a_call()
+    demand = spends(task, 60)
+    spoilt, repaired = ({demand.key: text} for text in ("nothing known", "60"))
+    await storage.decide_in_session(
+        call, a_step(task, demand, judge=lambda view: Verdict(None, view.session.after(REFUND), spoilt))
+    )
+    failure = an_outcome(call, status="failed")
+    refused, decided = await asyncio.gather(
+        storage.report_outcome(failure),
+        storage.decide_in_session(beside, a_step(other, spends(other, 1))),
+        return_exceptions=True,
+    )
+    assert (type(refused), decided.call) == (StorageError, beside)
+    await storage.decide_in_session(
+        a_call(), a_step(task, demand._replace(amount="0"), judge=lambda view: Verdict(None, view.session, repaired))
+    )
+    await storage.report_outcome(failure)
+    assert await used(storage, task) == {(task.task_id, "amount"): "0"}
+
+
 async def test_failures_and_calls_at_once_never_lose_a_cent(storage):
     task, first = a_task(), [a_call() for _ in range(10)]
     await asyncio.gather(
@@ -416,6 +438,37 @@ async def test_replicas_together_permit_what_fits_to_the_cent(replicas):
             assert await used(replicas[0], task) == {(task.task_id, "amount"): f"{permitted * 7.01:.2f}"}
             session = await replicas[1].session(task.task_id)
             assert (session.calls, session.calls + session.denials) == (permitted, len(here))
+
+
+@pytest.mark.parametrize("others", [0, 7])
+async def test_what_a_replica_saw_last_of_the_feed_charges_nothing_after_a_revocation_at_the_other(replicas, others):
+    """It finds out when it inserts, with the states of tasks locked and judged on: all of that is done once more."""
+    task, ended = a_task(), a_task()
+    await replicas[1].decide_in_session(a_call(), a_step(task, spends(task, 1)), fence=a_fence(0))
+    await replicas[0].revoke([a_revocation("task", ended.task_id)])
+    calls = [a_call() for _ in range(others)]
+    deciding = [replicas[1].decide_in_session(each, a_step(task, spends(task, 9)), fence=a_fence(0)) for each in calls]
+    fence = a_fence(0, ("task", ended.task_id))
+    deciding.append(replicas[1].decide_in_session(a_call(), a_step(ended, spends(ended, 9)), fence=fence))
+    *entered, refused = await asyncio.gather(*deciding, return_exceptions=True)
+    assert isinstance(refused, RevokedMeanwhileError)
+    assert [each.call for each in entered] == calls
+    assert await used(replicas[0], task) == {(task.task_id, "amount"): str(1 + 9 * others)}
+    assert await used(replicas[0], ended) == {}
+    sessions = [await replicas[0].session(each.task_id) for each in (task, ended)]
+    assert [(each.calls, each.denials) for each in sessions] == [(1 + others, 0), (0, 0)]
+
+
+async def test_who_has_seen_more_of_the_feed_than_the_replica_wrote_last_is_charged_once(replicas):
+    task, calls = a_task(), [a_call(), a_call()]
+    await replicas[1].decide_in_session(a_call(), a_step(task, spends(task, 1)), fence=a_fence(0))
+    await replicas[0].revoke([a_revocation()])
+    deciding = [
+        replicas[1].decide_in_session(call, a_step(task, spends(task, 5)), fence=a_fence(position))
+        for call, position in zip(calls, (0, 1), strict=True)
+    ]
+    assert [each.call for each in await asyncio.gather(*deciding)] == calls
+    assert await used(replicas[0], task) == {(task.task_id, "amount"): "11"}
 
 
 async def test_replicas_that_take_the_same_tasks_crosswise_end_without_a_deadlock(replicas):

@@ -244,14 +244,14 @@ class Sessions:
         task_id, entries = self._reserved.pop(call_id, (b"", []))
         if task_id not in self._states:
             return
+        known = [((task_id, key), amount) for key, amount in entries if (task_id, key) in self._used]
+        try:
+            left = {of: released(self._used[of], amount) for of, amount in known}
+        except Malformed as error:  # nothing is noted yet: others of the group go on, and write what is
+            raise StorageError("storage_unavailable", f"what was used cannot be read: {error}") from None
+        self._used.update(left)
+        self._given_back.update(left)
         self._releases.append(call_id)
-        for key, amount in entries:
-            if (task_id, key) in self._used:
-                try:
-                    self._used[task_id, key] = released(self._used[task_id, key], amount)
-                except Malformed as error:
-                    raise StorageError("storage_unavailable", f"what was used cannot be read: {error}") from None
-                self._given_back.add((task_id, key))
 
     def keep(self, task_id: bytes, expires_ms: int) -> None:
         """Keep a task's state for longer: its grant was renewed."""
