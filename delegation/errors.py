@@ -119,6 +119,7 @@ class Reason(StrEnum):
     CALLS_EXHAUSTED = "calls_exhausted"
     BUDGET_EXCEEDED = "budget_exceeded"
     SESSION_FULL = "session_full"
+    APPROVAL_REQUIRED = "approval_required"
     # policy
     CEILING_EXCEEDED = "ceiling_exceeded"
     POLICY_DENIED = "policy_denied"

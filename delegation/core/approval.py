@@ -1,10 +1,12 @@
 """Approvals: a person's consent to one exact call under one exact chain (SPEC section 9.9).
 
-Here is what an approval says and which call it is about. That it is used once needs state, and is not decided here;
-and no condition is met by an approval in this version (A-2).
+Here is what an approval says, which call it is about, and what of them a call takes. That each is used once needs
+state, and is not decided here.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from delegation.core.chain import VerifiedChain
 from delegation.core.conditions import ApprovalRequirement
@@ -68,12 +70,85 @@ def require_approval_of(
     Raises:
         ConditionUnmet: CONDITION_UNMET.
     """
+    require_call_of(approval, chain, audience=audience, tool=tool, arguments_digest=arguments_digest, now_ms=now_ms)
+    if approval.approver not in requirement.approvers:
+        raise refusal(Reason.CONDITION_UNMET, detail="the condition does not name the approver")
+
+
+def require_call_of(
+    approval: Approval, chain: VerifiedChain, *, audience: str, tool: str, arguments_digest: bytes, now_ms: int
+) -> None:
+    """Require that an approval is one of this call, now, and not by an agent of its chain (T-25).
+
+    Raises:
+        ConditionUnmet: CONDITION_UNMET.
+    """
     call = (chain.digest, audience, tool, arguments_digest)
     if (approval.link_id, approval.audience, approval.tool, approval.arguments_digest) != call:
         raise refusal(Reason.CONDITION_UNMET, detail="the approval is of another call")
     if not approval.approved_at_ms <= now_ms < approval.expires_at_ms:
         raise refusal(Reason.CONDITION_UNMET, detail="the approval does not count now")
-    if approval.approver not in requirement.approvers:
-        raise refusal(Reason.CONDITION_UNMET, detail="the condition does not name the approver")
     if approval.approver in chain.agents:
         raise refusal(Reason.CONDITION_UNMET, detail="the approver is an agent of the chain")
+
+
+class ApprovalDemand(NamedTuple):
+    """Consent that one condition of a link, or one rule of the operator's, demands.
+
+    Attributes:
+        approvers: who may consent; empty: whoever the service lets answer.
+        threshold: how many of them it takes, all different.
+        principal_may_approve: whether the task's principal may be one of them.
+        link_index: the link whose condition it is; None: a rule's.
+    """
+
+    approvers: tuple[str, ...]
+    threshold: int
+    principal_may_approve: bool = False
+    link_index: int | None = None
+
+    def describe(self) -> str:
+        """Say it in words."""
+        if not self.approvers:
+            return f"approval by {self.threshold} of those who may approve"
+        return ApprovalRequirement(self.approvers, self.threshold).describe()
+
+
+class Consenting(NamedTuple):
+    """Somebody who consents, and whether that is the principal of the task."""
+
+    approver: str
+    is_principal: bool
+
+
+def approval_demands_of(chain: VerifiedChain, audience: str, tool: str) -> tuple[ApprovalDemand, ...]:
+    """Give what all links' conditions demand of approvals for a call, grant first; never the principal's own."""
+    demands: list[ApprovalDemand] = []
+    for index, signed in enumerate(chain.links):
+        capability = signed.link.scope.by_pair.get((audience, tool))
+        if capability is not None and capability.conditions:
+            demands.extend(
+                ApprovalDemand(condition.approvers, condition.threshold, link_index=index)
+                for condition in capability.conditions
+                if type(condition) is ApprovalRequirement
+            )
+    return tuple(demands)
+
+
+def may_consent(demand: ApprovalDemand, who: Consenting) -> bool:
+    """Tell whether somebody's consent counts for a demand."""
+    if who.is_principal and not demand.principal_may_approve:
+        return False
+    return not demand.approvers or who.approver in demand.approvers
+
+
+def satisfied(demands: Iterable[ApprovalDemand], consenting: Iterable[Consenting]) -> bool:
+    """Tell whether every demand has the consent of enough different approvers.
+
+    One approver's consent is to the call, and so counts for each demand that takes it.
+    """
+    given = tuple(consenting)
+    return all(
+        len({who.approver for who in given if may_consent(demand, who)}) >= max(1, demand.threshold)
+        for demand in demands
+    )

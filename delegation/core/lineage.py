@@ -102,6 +102,9 @@ class RecordedCall:
         feed_position: the position of the revocation feed that was known.
         trace: the decision's span.
         outcome: "ok", "failed", "unknown"; empty if none was reported.
+        policy_digest: of the policy that was asked, 32 bytes; empty if none was.
+        catalogue_digest: of the catalogue in use, 32 bytes; empty if there was none.
+        rules: the ids of the policy's rules that decided.
     """
 
     call_id: bytes
@@ -118,6 +121,9 @@ class RecordedCall:
     feed_position: int
     trace: TraceIds | None = None
     outcome: str = ""
+    policy_digest: bytes = b""
+    catalogue_digest: bytes = b""
+    rules: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:

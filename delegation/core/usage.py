@@ -168,10 +168,10 @@ def charged(used: str, demand: Demand) -> str:
 
     Raises:
         ConditionUnmet: CALLS_EXHAUSTED or BUDGET_EXCEEDED; says what remains, never what was asked for.
-        Malformed: FIELD_INVALID for a sum that this has not written.
+        Malformed: FIELD_INVALID for a sum that this has not written, or a demand that `demands_of` has not made.
     """
-    before, maximum = _sum(used), Decimal(demand.maximum)
-    after = _EXACT.add(before, Decimal(demand.amount))
+    before, maximum = _sum(used), _sum(demand.maximum)
+    after = _EXACT.add(before, _sum(demand.amount))
     if after > maximum:
         reason = Reason.CALLS_EXHAUSTED if demand.is_of_calls else Reason.BUDGET_EXCEEDED
         raise refusal(

@@ -163,6 +163,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Layer condition: with this call a link and all below it would spend more than its budget."""
     ERROR_REASON_SESSION_FULL: _ErrorReason.ValueType  # 67
     """Layer condition: more different tools or labels than the state of a task holds."""
+    ERROR_REASON_APPROVAL_REQUIRED: _ErrorReason.ValueType  # 68
+    """Layer condition: people have to consent to exactly this call first; `field` names the rules that say so."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable reasons. Each belongs to one layer of verification or authorization."""
@@ -303,6 +305,8 @@ ERROR_REASON_BUDGET_EXCEEDED: ErrorReason.ValueType  # 66
 """Layer condition: with this call a link and all below it would spend more than its budget."""
 ERROR_REASON_SESSION_FULL: ErrorReason.ValueType  # 67
 """Layer condition: more different tools or labels than the state of a task holds."""
+ERROR_REASON_APPROVAL_REQUIRED: ErrorReason.ValueType  # 68
+"""Layer condition: people have to consent to exactly this call first; `field` names the rules that say so."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

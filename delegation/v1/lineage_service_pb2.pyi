@@ -188,6 +188,9 @@ class Call(_message.Message):
     SPAN_ID_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     PRINCIPAL_SUBJECT_FIELD_NUMBER: _builtins.int
+    POLICY_DIGEST_FIELD_NUMBER: _builtins.int
+    CATALOGUE_DIGEST_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
     call_id: _builtins.bytes
     """Its id (16 bytes)."""
     task_id: _builtins.bytes
@@ -218,9 +221,17 @@ class Call(_message.Message):
     """"ok", "failed", "unknown", or empty if no outcome was reported."""
     principal_subject: _builtins.str
     """On whose behalf: the principal's subject."""
+    policy_digest: _builtins.bytes
+    """SHA-256 (32 bytes) of the policy that was asked; empty if none was."""
+    catalogue_digest: _builtins.bytes
+    """SHA-256 (32 bytes) of the catalogue in use; empty if there was none."""
     @_builtins.property
     def refusal(self) -> _errors_pb2.Refusal:
         """Why not; absent if it was permitted."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of the rules that decided: that refused it, that demand consent or, of a permitted call, obligations."""
 
     def __init__(
         self,
@@ -241,10 +252,13 @@ class Call(_message.Message):
         span_id: _builtins.bytes = ...,
         outcome: _builtins.str = ...,
         principal_subject: _builtins.str = ...,
+        policy_digest: _builtins.bytes = ...,
+        catalogue_digest: _builtins.bytes = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "decided_at_ms", b"decided_at_ms", "decided_by", b"decided_by", "feed_position", b"feed_position", "leaf_link_id", b"leaf_link_id", "outcome", b"outcome", "principal_subject", b"principal_subject", "refusal", b"refusal", "span_id", b"span_id", "task_id", b"task_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "catalogue_digest", b"catalogue_digest", "decided_at_ms", b"decided_at_ms", "decided_by", b"decided_by", "feed_position", b"feed_position", "leaf_link_id", b"leaf_link_id", "outcome", b"outcome", "policy_digest", b"policy_digest", "principal_subject", b"principal_subject", "refusal", b"refusal", "rules", b"rules", "span_id", b"span_id", "task_id", b"task_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -253,6 +253,9 @@ def _call_message(call: RecordedCall) -> pb.Call:
         trace_id=call.trace.trace_id if call.trace else b"",
         span_id=call.trace.span_id if call.trace else b"",
         outcome=call.outcome,
+        policy_digest=call.policy_digest,
+        catalogue_digest=call.catalogue_digest,
+        rules=call.rules,
     )
 
 
@@ -274,7 +277,14 @@ def _read_call(message: pb.Call) -> RecordedCall:
         feed_position=message.feed_position,
         trace=trace_ids(message.trace_id, message.span_id),
         outcome=message.outcome,
+        policy_digest=_digest(message.policy_digest, "policy_digest"),
+        catalogue_digest=_digest(message.catalogue_digest, "catalogue_digest"),
+        rules=tuple(text(rule, limits.NAME_BYTES, "a rule") for rule in message.rules),
     )
+
+
+def _digest(value: bytes, name: str) -> bytes:
+    return sized(value, limits.LINK_ID_BYTES, name) if value else b""
 
 
 def _name(value: str, name: str) -> str | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
+from delegation.core.constraints.decimals import format_decimal
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import CALLS, Demand, charged
@@ -62,7 +64,8 @@ def a_step(task, *demands, tool=REFUND, seen=None, **fields):
 
 
 def spends(task, amount, maximum="100", **fields):
-    demand = Demand(task.task_id, 0, "billing", "refund", "amount", str(amount), maximum)
+    used = format_decimal(Decimal(str(amount)))
+    demand = Demand(task.task_id, 0, "billing", "refund", "amount", used, maximum)
     return demand._replace(**fields)
 
 

@@ -34,8 +34,10 @@ from delegation.core.keys import Signer, SigningKey
 from delegation.core.prefix_cache import PrefixCache
 from delegation.core.revocation import RevocationState
 from delegation.core.scope import Capability, Scope
-from delegation.core.trust import Catalogue, TrustBundle
+from delegation.core.session import TaskSession
+from delegation.core.trust import Catalogue, CatalogueTool, TrustBundle
 from delegation.core.trusted_keys import StatementKeys, TrustedKeys
+from delegation.core.usage import Demand
 from delegation.core.verify import Verifier
 from delegation.errors import DelegationError
 from delegation.v1 import chain_pb2
@@ -179,11 +181,19 @@ def _states(draw: st.DrawFn) -> RevocationState:
     return state
 
 
+def _session(tools: Sequence[CatalogueTool], denials: int) -> TaskSession:
+    session = dataclasses.replace(TaskSession(), denials=denials)
+    for tool in tools:
+        session = session.after(tool)
+    return session
+
+
 def _plans(plans: CallPlans) -> CallPlan | None:
     return plans.whole(("files", "read"))
 
 
 _scopes = accepted(lambda found: Scope(*found), st.lists(st.deferred(lambda: of_type(Capability)), max_size=3))
+_listed = of_these([tool for catalogue in seeds.catalogues() for tool in catalogue.tools])
 _trusted_keys = of_these([bundle.keys for bundle in seeds.bundles()])
 
 MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
@@ -215,6 +225,8 @@ MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
     ),
     FollowedFeeds: st.sampled_from([not_followed, lambda _: RevocationState.nothing_revoked()]),
     Catalogue: of_these(seeds.catalogues()),
+    TaskSession: st.builds(_session, st.lists(_listed, max_size=3), st.integers(0, limits.SAFE_INTEGER)),
+    Demand: st.builds(Demand, some_bytes, st.integers(0, limits.LINKS - 1), texts, texts, texts, texts, texts),
 }
 """Types whose values nobody else makes, or makes otherwise."""
 
@@ -233,6 +245,8 @@ def of_type(hint: Any) -> st.SearchStrategy[Any]:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is None and inspect.isclass(hint):
         return _of_class(hint)
+    if origin is typing.Literal:
+        return st.sampled_from(inner)
     if origin in (typing.Union, types.UnionType):
         return st.one_of(*map(of_type, inner))
     if origin is tuple and inner[1:] != (...,):

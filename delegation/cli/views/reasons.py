@@ -66,6 +66,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.CALLS_EXHAUSTED: "that hop, with all below it, has made every call that it may; ask its delegator for more",
     Reason.BUDGET_EXCEEDED: "that hop, with all below it, would spend more than its budget; ask for less than remains",
     Reason.SESSION_FULL: "the task has called more different tools than are kept in mind; begin another task",
+    Reason.APPROVAL_REQUIRED: "people have to consent to exactly this call first; the rules that say so are named",
     Reason.CEILING_EXCEEDED: "the orchestrator may not be granted this much; its operator sets the ceiling",
     Reason.POLICY_DENIED: "the operator's policy forbids it",
     Reason.NOT_YOUR_AUDIENCE: "the tool does not speak for this audience; its operator lists audiences",

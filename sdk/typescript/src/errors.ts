@@ -87,6 +87,7 @@ const LAYER_OF = {
   calls_exhausted: "condition",
   budget_exceeded: "condition",
   session_full: "condition",
+  approval_required: "condition",
 } as const satisfies Record<string, Layer>;
 
 export type Reason = keyof typeof LAYER_OF;
