@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from delegation.core.tool_id import tool_id
+from delegation.core.trust import CatalogueTool
 from delegation.policy.arguments import UnfitError
 from delegation.policy.engine import cedar
-from delegation.policy.port import Denial, Permit, PolicyQuestion, StepUp, Verdict
+from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, StepUp, Verdict
 from delegation.policy.rule import Rule
 from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
-from delegation.policy.vocabulary import ACTION, AGENT, TOOL, UNLISTED_TOOL
+from delegation.policy.vocabulary import ACTION, AGENT, HISTORY, TOOL, UNLISTED_TOOL
 
 _FAILED: Final = re.compile(r"error while evaluating policy `([^`]*)`")
 _SHOWN: Final = 8
@@ -54,12 +55,25 @@ class CedarPolicy:
                 raise
             return Denial((), "the policy engine failed")
 
+    @property
+    def reads_history(self) -> bool:
+        """Whether any rule reads which calls a task made before."""
+        return any(rule.reads & HISTORY for rule in self.rules)
+
+    def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:
+        """Tell what the rules have to do with a tool."""
+        subset = self._subset(action, tool, listed=listed)
+        return Concern(subset.answer, frozenset(subset.fields))
+
     def subset(self, question: PolicyQuestion) -> Subset:
         """Give the rules that can matter to a question."""
-        tool = tool_id(question.tool.audience, question.tool.tool)
-        tool_type = TOOL if question.listed else UNLISTED_TOOL
+        return self._subset(question.action, question.tool, listed=question.listed)
+
+    def _subset(self, action: Action, entry: CatalogueTool, *, listed: bool) -> Subset:
+        tool = tool_id(entry.audience, entry.tool)
+        tool_type = TOOL if listed else UNLISTED_TOOL
         named = tool if (tool_type, tool) in self._named else None
-        kind = Kind(question.action, tool_type, named, question.tool.effects)
+        kind = Kind(action, tool_type, named, entry.effects)
         found = self._subsets.get(kind)
         if found is None:
             found = self._subsets[kind] = Subset.of(self.rules, kind)

@@ -138,12 +138,33 @@ class StepUp(NamedTuple):
 Verdict = Permit | Denial | StepUp
 
 
+class Concern(NamedTuple):
+    """What the rules that can matter to one kind of question come to, before it is asked.
+
+    Attributes:
+        answer: what is always answered; None: that depends on the rest of the question.
+        reads: the names of what they read of a question, as rules have them.
+    """
+
+    answer: Permit | Denial | None
+    reads: frozenset[str]
+
+
 class Policy(Protocol):
     """The operator's rules, loaded."""
 
     @property
     def digest(self) -> bytes:
         """SHA-256 of the policy's text, 32 bytes: each decision is recorded with it."""
+        ...
+
+    @property
+    def reads_history(self) -> bool:
+        """Whether any rule reads which calls a task made before: then each of them has to be kept in mind."""
+        ...
+
+    def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:
+        """Tell what the rules have to do with a tool. Raises whatever the engine does."""
         ...
 
     def decide(self, question: PolicyQuestion) -> Verdict:

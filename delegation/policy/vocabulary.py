@@ -23,6 +23,12 @@ ACTION: Final = "Action"
 ARGUMENTS: Final = "arguments"
 BUDGETS_LEFT: Final = "budgetsLeft"
 
+HISTORY: Final = frozenset({"taskEffects", "taskTools", "taskCalls", "taskDenials"})
+"""What is known only if every call of a task was kept in mind. Labels are kept anyway."""
+
+OWNER: Final = "agentOwner"
+TASK_LABELS: Final = "taskLabels"
+
 
 class Field(NamedTuple):
     """One attribute of `context`.

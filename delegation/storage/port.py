@@ -403,6 +403,9 @@ class Storage(Protocol):
     async def session(self, task_id: bytes) -> TaskSession:
         """Return the state of a task; a new one if nothing has happened in it."""
 
+    async def sticking_labels(self, agents: Sequence[str], now_ms: int) -> frozenset[str]:
+        """Return the labels that stick to any of these agents at a time, whatever task they were read in."""
+
     async def usage(self, task_id: bytes) -> tuple[UsageRecord, ...]:
         """Return what was used of the conditions of a task's links."""
 

@@ -23,6 +23,7 @@ from delegation.storage.rows import (
     USAGES,
 )
 from delegation.storage.schema import (
+    agent_labels,
     agents,
     calls,
     documents,
@@ -50,6 +51,9 @@ LINKS_OF_TASK: Final = (
 CALL: Final = CALLS.select().where(calls.c.call_id == sa.bindparam("call_id"))
 SESSION: Final = sa.select(sessions.c.state, sessions.c.version).where(sessions.c.task_id == sa.bindparam("task_id"))
 USAGE: Final = USAGES.select().where(usage.c.task_id == sa.bindparam("task_id")).order_by(usage.c.key)
+STICKING: Final = sa.select(agent_labels.c.label).where(
+    agent_labels.c.agent == sa.bindparam("agent"), agent_labels.c.until_ms > sa.bindparam("now_ms")
+)
 RECORDER: Final = RECORDERS.select().where(recorders.c.guard_key == sa.bindparam("guard_key"))
 AGENT: Final = AGENTS.select().where(agents.c.agent_id == sa.bindparam("agent_id"))
 AGENTS_AFTER: Final = (

@@ -51,6 +51,7 @@ _CALL: Final = Statement(queries.CALL)
 _RECORDER: Final = Statement(queries.RECORDER)
 _SESSION: Final = Statement(queries.SESSION)
 _USAGE: Final = Statement(queries.USAGE)
+_STICKING: Final = Statement(queries.STICKING)
 _RESPONSE: Final = Statement(queries.RESPONSE)
 _AGENT: Final = Statement(queries.AGENT)
 _AGENTS_AFTER: Final = Statement(queries.AGENTS_AFTER)
@@ -135,6 +136,15 @@ class Reads:
         """Return the state of a task."""
         row = await self._readers.read(lambda snapshot: snapshot.one(_SESSION, task_id=task_id))
         return TaskSession() if row is None else stored_session(*row)
+
+    async def sticking_labels(self, agents: Sequence[str], now_ms: int) -> frozenset[str]:
+        """Return the labels that stick to agents."""
+
+        def question(snapshot: Snapshot) -> frozenset[str]:
+            rows = (row for agent in set(agents) for row in snapshot.all(_STICKING, agent=agent, now_ms=now_ms))
+            return frozenset(label for (label,) in rows)
+
+        return await self._readers.read(question)
 
     async def usage(self, task_id: bytes) -> tuple[UsageRecord, ...]:
         """Return what was used of the conditions of a task's links."""

@@ -101,6 +101,10 @@ class CallRecord(NamedTuple):
     policy_digest: bytes | None = None
     trace_id: bytes | None = None
     span_id: bytes | None = None
+    rules: str | None = None
+    """The ids of the policy's rules that decided, with commas between them; None if none did."""
+    obligations: str | None = None
+    """What the permission demands of the tool, with commas; None if nothing."""
 
     def denied(self, reason: str, layer: str, link_index: int | None = None) -> CallRecord:
         """Return this call as a denial with `reason`."""

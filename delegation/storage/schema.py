@@ -107,6 +107,8 @@ calls: Final = sa.Table(
     _column("policy_digest", sa.LargeBinary, null=True),
     _column("trace_id", sa.LargeBinary, null=True),
     _column("span_id", sa.LargeBinary, null=True),
+    _column("rules", sa.Text, null=True),
+    _column("obligations", sa.Text, null=True),
     sa.Index(None, "task_id", "call_id"),
     sa.Index(None, "audience", "call_id"),
     sa.Index(None, "tool", "call_id"),

@@ -35,12 +35,16 @@ class Verdict(NamedTuple):
         session: the task's after the call; of no meaning in a refusal.
         used: of each demand, by its key, what is used after the call; of no meaning in a refusal.
         labels: of the call's result, which stick to the chain's agents.
+        rules: the ids of the policy's rules that decided, with commas between them; None if none did.
+        obligations: what a permission demands of the tool, with commas; None if nothing.
     """
 
     refusal: Refused | None
     session: TaskSession = TaskSession()
     used: Mapping[bytes, str] = {}
     labels: frozenset[str] = frozenset()
+    rules: str | None = None
+    obligations: str | None = None
 
 
 Judge = Callable[[SessionView], Verdict]

@@ -109,9 +109,12 @@ class DecideInSession(InsertOperation[Decided]):
         verdict = transaction.sessions.judge(self.step)
         if verdict.refusal is None and self.call.allowed:
             transaction.sessions.permit(self.step, self.call.call_id, verdict)
-            return Decided(self.call, None)
+            if verdict.obligations is None and verdict.rules is None:
+                return Decided(self.call, None)
+            return Decided(self.call._replace(rules=verdict.rules, obligations=verdict.obligations), None)
         transaction.sessions.deny(self.step.task_id)
         if verdict.refusal is None or not self.call.allowed:  # it was refused before the state was asked
             return Decided(self.call, verdict.refusal)
         refused = verdict.refusal
-        return Decided(self.call.denied(refused.reason, refused.layer, refused.link_index), refused)
+        denied = self.call.denied(refused.reason, refused.layer, refused.link_index)
+        return Decided(denied._replace(rules=verdict.rules), refused)

@@ -18,6 +18,8 @@ def upgrade() -> None:
     _create_usage()
     _create_reservations()
     _create_agent_labels()
+    op.add_column("calls", sa.Column("rules", _TEXT, nullable=True))
+    op.add_column("calls", sa.Column("obligations", _TEXT, nullable=True))
 
 
 def _create_sessions() -> None:
