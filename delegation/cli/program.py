@@ -32,6 +32,7 @@ from delegation.cli.commands import (
     policy_check,
     policy_test,
     revoke,
+    scope_unused,
     serve,
     trace,
     verify,
@@ -83,6 +84,9 @@ _POLICY: tuple[tuple[Callable[..., Any], str], ...] = (
     (policy_check.check, "Type-check a policy against the catalogue."),
     (policy_test.test, "Ask a policy the questions of a file."),
 )
+_SCOPE: tuple[tuple[Callable[..., Any], str], ...] = (
+    (scope_unused.unused, "What was granted in a task and never used."),
+)
 _CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
 
 
@@ -99,6 +103,7 @@ def program() -> typer.Typer:
         ("db", _DATABASE, "The service's database."),
         ("break-glass", _BREAK_GLASS, "When the service is away and work must go on."),
         ("policy", _POLICY, "The operator's rules about grants, handoffs and calls."),
+        ("scope", _SCOPE, "Least privilege, measured by what was called."),
         ("config", _CONFIG, "The service's configuration."),
     ):
         group = _group(short)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink, RecordedTask
+from delegation_sdk.flows import least_privilege
 from delegation_sdk.flows import lineage as flows
 from delegation_sdk.flows.lineage import DEFAULT_LIMIT, Found
+from delegation_sdk.least_privilege.unused import TaskUse
 from delegation_sdk.transport import AsyncTransport, Transport, run, run_async
 
 __all__ = ["AsyncLineage", "Found", "Lineage"]
@@ -53,6 +55,15 @@ class Lineage:
         """Get a call (16 bytes) with its task and the links of its chain."""
         return run(flows.explain_call(call_id), self._transport)
 
+    def scope_use(self, task_id: bytes, *, limit: int = least_privilege.DEFAULT_CALLS) -> TaskUse:
+        """Tell what was used of everything granted in a task (16 bytes), and what never was.
+
+        Args:
+            task_id: The task.
+            limit: Permitted calls that are looked at, newest first.
+        """
+        return run(least_privilege.scope_use(task_id, limit=limit), self._transport)
+
 
 class AsyncLineage:
     """The twin of `Lineage` for asyncio. From `AsyncClient.lineage`."""
@@ -94,3 +105,12 @@ class AsyncLineage:
     async def explain_call(self, call_id: bytes) -> CallExplanation:
         """Get a call (16 bytes) with its task and the links of its chain."""
         return await run_async(flows.explain_call(call_id), self._transport)
+
+    async def scope_use(self, task_id: bytes, *, limit: int = least_privilege.DEFAULT_CALLS) -> TaskUse:
+        """Tell what was used of everything granted in a task (16 bytes), and what never was.
+
+        Args:
+            task_id: The task.
+            limit: Permitted calls that are looked at, newest first.
+        """
+        return await run_async(least_privilege.scope_use(task_id, limit=limit), self._transport)

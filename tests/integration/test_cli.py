@@ -132,6 +132,35 @@ def test_a_task_that_is_not_there_is_not_found(command):
     assert err.count("\n") == 1
 
 
+# -- scope ---------------------------------------------------------------------------------------------------
+
+
+def test_scope_unused_draws_what_was_granted_and_never_used(command, story):
+    code, out, _ = command("scope", "unused", story.task_id)
+    assert code == 0
+    assert "2 of 3 tools never used" in out
+    assert out.count("never files.write(path: a path under /srv/out)") == 1
+    assert "used  files.read  once" in out
+    assert "used everything that it may" in out  # the reader
+    assert "1 of 1 tools never used" in out  # the searcher
+
+
+def test_scope_unused_is_plain_data_too(command, story):
+    code, out, _ = command("scope", "unused", story.task_id, "--json")
+    assert code == 0
+    plain = json.loads(out)
+    (grant,) = [link for link in plain["links"] if link["index"] == 0]
+    assert [each["tool"] for each in grant["unused"]] == ["write", "search"]
+    assert grant["used"] == [{"audience": "files", "tool": "read", "calls": 1}]
+    assert (plain["calls"], plain["calls_on_no_recorded_link"], plain["more_calls"]) == (1, 0, False)
+
+
+def test_scope_unused_of_a_task_that_is_not_there_is_not_found(command):
+    code, out, err = command("scope", "unused", "00" * 16)
+    assert (code, out) == (exit_codes.REFUSED, "")
+    assert err.count("\n") == 1
+
+
 # -- calls and why -------------------------------------------------------------------------------------------
 
 

@@ -85,6 +85,28 @@ def search_calls(
     return _pages(ask, read_calls_response, limit)
 
 
+def each_call(
+    take: Callable[[tuple[RecordedCall, ...]], None], *, task_id: bytes, allowed: bool | None = None, limit: int
+) -> Flow[bool]:
+    """Give a task's calls page by page, newest first, up to a limit; tell whether there are older ones.
+
+    Raises `RequestFailed`.
+    """
+    wanted = CallsWanted(task_id=task_id, allowed=allowed)
+    cursor: bytes | None = None
+    taken = 0
+    while taken < limit:
+        page = PageRequest(min(limit - taken, MAX_PAGE_SIZE), cursor)
+        request = search_calls_request_message(replace(wanted, page=page))
+        answer = yield Rpc(f"{_SERVICE}/SearchCalls", request, pb.SearchCallsResponse)
+        calls, cursor = read_calls_response(answer)
+        take(calls)
+        taken += len(calls)
+        if cursor is None or not calls:
+            return False
+    return True
+
+
 def explain_call(call_id: bytes) -> Flow[CallExplanation]:
     """Get a call (16 bytes) with its task and the links of its chain.
 

@@ -1,0 +1,1 @@
+"""Least privilege, measured: what was granted and never used, and what would have been enough."""
