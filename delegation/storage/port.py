@@ -16,6 +16,14 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from delegation.core.session import TaskSession
+from delegation.storage.approvals import (
+    ApprovalAnswerRecord,
+    ApprovalFilter,
+    ApprovalNeeds,
+    ApprovalRequestRecord,
+    OpenedApproval,
+    StateAfter,
+)
 from delegation.storage.records import (
     AgentRecord,
     CallRecord,
@@ -43,6 +51,10 @@ class ReplayedProofError(WriteRefusedError):
 
 class NotRecordedError(WriteRefusedError):
     """The write refers to something that is not recorded."""
+
+
+class TooManyOpenError(WriteRefusedError):
+    """More requests of a task are open than may be."""
 
 
 class OfferedError(WriteRefusedError):
@@ -318,6 +330,42 @@ class Storage(Protocol):
         Raises `NotRecordedError` if the call is not recorded, `Conflict` if another outcome is.
         """
 
+    # -- approvals -------------------------------------------------------------------------
+
+    async def open_approval(
+        self, step: SessionStep, make: Callable[[ApprovalNeeds], ApprovalRequestRecord]
+    ) -> OpenedApproval:
+        """Have a call judged on the state of its task, and open a request if it lacks nothing but approval.
+
+        A request that stands for the same call, policy and demands is returned instead of a second one; one with
+        other demands is withdrawn. Nothing is used, and no denial is counted. Raises `TooManyOpenError`.
+        """
+
+    async def answer_approval(
+        self, request: ApprovalRequestRecord, answer: ApprovalAnswerRecord, state_after: StateAfter
+    ) -> ApprovalRequestRecord:
+        """Enter an answer, and where the request stands after it; return the request.
+
+        The same answer of the same approver again changes nothing. Raises `NotRecordedError`; `Conflict` if the
+        request cannot be answered any more, or the approver has answered otherwise.
+        """
+
+    async def withdraw_approval(
+        self, request: ApprovalRequestRecord, *, withdrawn_by: str, now_ms: int
+    ) -> ApprovalRequestRecord:
+        """Withdraw a request; again changes nothing. Raises `NotRecordedError`, `Conflict` if it is over."""
+
+    async def approval_request(self, request_id: bytes) -> ApprovalRequestRecord | None:
+        """Return a request for approval."""
+
+    async def approval_answers(self, request_id: bytes) -> tuple[ApprovalAnswerRecord, ...]:
+        """Return the answers to a request, in their order."""
+
+    async def approval_requests(
+        self, which: ApprovalFilter, *, cursor: bytes | None = None, limit: int = 100
+    ) -> Page[ApprovalRequestRecord]:
+        """List requests for approval, newest first."""
+
     # -- revocation feed -------------------------------------------------------------------
 
     async def revoke(self, revocations: Sequence[RevocationRecord]) -> int:
@@ -423,6 +471,6 @@ class Storage(Protocol):
     async def purge_expired(self, now_ms: int, *, limit: int = 1000) -> int:
         """Forget what has expired: uses of proofs, responses, revocations, offers, states of tasks, agents' labels.
 
-        At most `limit` of each, so that other writes need not wait long. Returns how many in
-        all; 0 means that nothing is left to do.
+        And the arguments in requests for approval. At most `limit` of each, so that other writes need not wait long.
+        Returns how many in all; 0 means that nothing is left to do.
         """

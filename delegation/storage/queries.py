@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from delegation.storage.rows import (
     AGENTS,
+    APPROVAL_ANSWERS,
+    APPROVAL_REQUESTS,
     CALLS,
     DOCUMENTS,
     LINKS,
@@ -25,6 +27,8 @@ from delegation.storage.rows import (
 from delegation.storage.schema import (
     agent_labels,
     agents,
+    approval_answers,
+    approval_requests,
     calls,
     documents,
     feed_head,
@@ -40,6 +44,7 @@ from delegation.storage.schema import (
 )
 
 if TYPE_CHECKING:
+    from delegation.storage.approvals import ApprovalFilter
     from delegation.storage.port import CallFilter, TaskFilter
 
 _AT_MOST: Final = sa.bindparam("at_most", type_=sa.Integer)
@@ -86,6 +91,12 @@ NEWEST_DOCUMENT: Final = (
 )
 DOCUMENT: Final = DOCUMENTS.select().where(
     documents.c.kind == sa.bindparam("kind"), documents.c.version == sa.bindparam("version")
+)
+APPROVAL_REQUEST: Final = APPROVAL_REQUESTS.select().where(approval_requests.c.request_id == sa.bindparam("request_id"))
+APPROVAL_ANSWERS_OF: Final = (
+    APPROVAL_ANSWERS.select()
+    .where(approval_answers.c.request_id == sa.bindparam("request_id"))
+    .order_by(approval_answers.c.answered_ms, approval_answers.c.approver)
 )
 HEAD: Final = sa.select(feed_head.c.position)
 
@@ -159,6 +170,22 @@ def calls_page(which: CallFilter, *, cursor: bytes | None, at_most: int) -> sa.S
     if cursor is not None:
         statement = statement.where(calls.c.call_id < cursor)
     return statement.order_by(calls.c.call_id.desc()).limit(at_most)
+
+
+def approvals_page(which: ApprovalFilter, *, cursor: bytes | None, at_most: int) -> sa.Select[Any]:
+    """Select a page of requests for approval."""
+    statement = APPROVAL_REQUESTS.select()
+    if which.task_id is not None:
+        statement = statement.where(approval_requests.c.task_id == which.task_id)
+    if which.requester is not None:
+        statement = statement.where(approval_requests.c.requester == which.requester)
+    if which.pending_at_ms is not None:  # as the index of those that have arguments knows them
+        statement = statement.where(
+            approval_requests.c.arguments_json.is_not(None), approval_requests.c.expires_ms > which.pending_at_ms
+        )
+    if cursor is not None:
+        statement = statement.where(approval_requests.c.request_id < cursor)
+    return statement.order_by(approval_requests.c.request_id.desc()).limit(at_most)
 
 
 def _any_of(column: sa.Column[Any], values: tuple[str, ...]) -> sa.ColumnElement[bool]:

@@ -11,6 +11,8 @@ from delegation.storage.port import CallFilter, FeedPage, IdempotencyKey, Page, 
 from delegation.storage.records import RecorderState
 from delegation.storage.rows import (
     AGENTS,
+    APPROVAL_ANSWERS,
+    APPROVAL_REQUESTS,
     CALLS,
     DOCUMENTS,
     LINKS,
@@ -29,6 +31,7 @@ from delegation.storage.statements import Statement
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalFilter, ApprovalRequestRecord
     from delegation.storage.records import (
         AgentRecord,
         CallRecord,
@@ -60,6 +63,8 @@ _LIVE_OFFERS: Final = Statement(queries.LIVE_OFFERS)
 _OPEN_OFFERS: Final = Statement(queries.OPEN_OFFERS)
 _DOCUMENT: Final = Statement(queries.DOCUMENT)
 _NEWEST_DOCUMENT: Final = Statement(queries.NEWEST_DOCUMENT)
+_APPROVAL_REQUEST: Final = Statement(queries.APPROVAL_REQUEST)
+_APPROVAL_ANSWERS: Final = Statement(queries.APPROVAL_ANSWERS_OF)
 _HEAD: Final = Statement(queries.HEAD)
 _FEED: Final = Statement(queries.FEED, postgres=queries.FEED_BY_THE_DATABASES_CLOCK)
 
@@ -149,6 +154,22 @@ class Reads:
     async def usage(self, task_id: bytes) -> tuple[UsageRecord, ...]:
         """Return what was used of the conditions of a task's links."""
         return await self._all(USAGES, _USAGE, task_id=task_id)
+
+    async def approval_request(self, request_id: bytes) -> ApprovalRequestRecord | None:
+        """Return a request for approval."""
+        return await self._one(APPROVAL_REQUESTS, _APPROVAL_REQUEST, request_id=request_id)
+
+    async def approval_answers(self, request_id: bytes) -> tuple[ApprovalAnswerRecord, ...]:
+        """Return the answers to a request."""
+        return await self._all(APPROVAL_ANSWERS, _APPROVAL_ANSWERS, request_id=request_id)
+
+    async def approval_requests(
+        self, which: ApprovalFilter, *, cursor: bytes | None = None, limit: int = 100
+    ) -> Page[ApprovalRequestRecord]:
+        """List requests for approval, newest first."""
+        statement = Statement(queries.approvals_page(which, cursor=cursor, at_most=limit + 1))
+        rows = await self._readers.read(lambda snapshot: snapshot.all(statement))
+        return _page(APPROVAL_REQUESTS, rows, limit, lambda request: request.request_id)
 
     async def recorder(self, guard_key: bytes) -> RecorderState:
         """Return where a guard's numbered decisions stand."""

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from delegation.core.session import TaskSession
 from delegation.errors import Conflict, Malformed, StorageError
-from delegation.storage import records, schema
+from delegation.storage import approvals, records, schema
 from delegation.storage.port import IdempotencyKey
 from delegation.storage.sessions import UsageRecord
 
@@ -69,6 +69,8 @@ OFFERS: Final = _table(records.OfferRecord, schema.offers)
 BATCHES: Final = _table(records.DecisionBatch, schema.decision_batches)
 RECORDERS: Final = _table(records.RecorderState, schema.recorders)
 USAGES: Final = _table(UsageRecord, schema.usage)
+APPROVAL_REQUESTS: Final = _table(approvals.ApprovalRequestRecord, schema.approval_requests)
+APPROVAL_ANSWERS: Final = _table(approvals.ApprovalAnswerRecord, schema.approval_answers)
 DOCUMENTS: Final = _table(records.DocumentRecord, schema.documents)
 
 

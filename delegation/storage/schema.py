@@ -244,6 +244,58 @@ agent_labels: Final = sa.Table(
     sa.Index(None, "until_ms"),
 )
 
+# The answers to a request, and whether it was used up, are guarded by the lock of its task's session.
+approval_requests: Final = sa.Table(
+    "approval_requests",
+    METADATA,
+    _key("request_id", sa.LargeBinary),
+    _column("task_id", sa.LargeBinary),
+    _column("link_id", sa.LargeBinary),
+    _column("audience", sa.Text),
+    _column("tool", sa.Text),
+    _column("arguments_digest", sa.LargeBinary),
+    _column("policy_digest", sa.LargeBinary),
+    _column("arguments_json", sa.LargeBinary, null=True),
+    _column("purpose", sa.Text),
+    _column("principal_subject", sa.Text),
+    _column("principal_issuer", sa.Text),
+    _column("principal_basis", sa.Text),
+    _column("agents", sa.Text),
+    _column("demands", sa.Text),
+    _column("requester", sa.Text),
+    _column("requested_ms", sa.BigInteger),
+    _column("expires_ms", sa.BigInteger),
+    _column("task_expires_ms", sa.BigInteger),
+    _column("state", sa.Text),
+    _column("withdrawn_by", sa.Text),
+    _column("call_id", sa.LargeBinary, null=True),
+    sa.Index(None, "task_id", "request_id"),
+    sa.Index(None, "link_id"),
+)
+# What can still be answered, and what has arguments to be forgotten: few, whatever there was.
+sa.Index(
+    "ix_approval_requests__arguments",
+    approval_requests.c.expires_ms,
+    sqlite_where=approval_requests.c.arguments_json.is_not(None),
+    postgresql_where=approval_requests.c.arguments_json.is_not(None),
+)
+
+approval_answers: Final = sa.Table(
+    "approval_answers",
+    METADATA,
+    _key("request_id", sa.LargeBinary),
+    _key("approver", sa.Text),
+    _column("approver_issuer", sa.Text),
+    _column("authentication_strength", sa.Text),
+    _column("is_principal", sa.Boolean),
+    _column("approve", sa.Boolean),
+    _column("justification", sa.Text),
+    _column("answered_ms", sa.BigInteger),
+    _column("key_id", sa.LargeBinary),
+    _column("payload", sa.LargeBinary),
+    _column("signature", sa.LargeBinary),
+)
+
 responses: Final = sa.Table(
     "responses",
     METADATA,

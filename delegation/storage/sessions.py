@@ -12,7 +12,15 @@ from typing import NamedTuple
 from delegation.core.session import TaskSession
 from delegation.core.usage import Demand
 from delegation.errors import Refused
+from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalNeeds, CallKey
 from delegation.storage.records import CallRecord
+
+GivenApprovals = Callable[[bytes], tuple[ApprovalAnswerRecord, ...]]
+"""Gives who has approved the call under the policy of a digest. What was looked at is used up by a permission."""
+
+
+def _nobody(policy_digest: bytes) -> tuple[ApprovalAnswerRecord, ...]:  # noqa: ARG001 - whatever the policy
+    return ()
 
 
 class SessionView(NamedTuple):
@@ -21,10 +29,12 @@ class SessionView(NamedTuple):
     Attributes:
         session: the task's; its labels with those that stick to the chain's agents.
         used: of each demand, by its key, what was used before; of what is not in it, nothing.
+        approvals: of the call; looked up when they are asked for.
     """
 
     session: TaskSession
     used: Mapping[bytes, str]
+    approvals: GivenApprovals = _nobody
 
 
 class Verdict(NamedTuple):
@@ -37,6 +47,8 @@ class Verdict(NamedTuple):
         labels: of the call's result, which stick to the chain's agents.
         rules: the ids of the policy's rules that decided, with commas between them; None if none did.
         obligations: what a permission demands of the tool, with commas; None if nothing.
+        needs: the approvals that alone are lacking, in a refusal for want of them.
+        uses: the request for approval that a permission uses up; storage's to say.
     """
 
     refusal: Refused | None
@@ -45,6 +57,8 @@ class Verdict(NamedTuple):
     labels: frozenset[str] = frozenset()
     rules: str | None = None
     obligations: str | None = None
+    needs: ApprovalNeeds | None = None
+    uses: bytes = b""
 
 
 Judge = Callable[[SessionView], Verdict]
@@ -63,6 +77,7 @@ class SessionStep:
         judge: decides on the state.
         now_ms: the decision's time.
         labels_until_ms: how long the labels of the call's result stick to the agents.
+        call: whose approvals may be asked for; None: nobody's.
     """
 
     task_id: bytes
@@ -72,6 +87,7 @@ class SessionStep:
     judge: Judge = field(repr=False)
     now_ms: int
     labels_until_ms: int = 0
+    call: CallKey | None = None
 
 
 class Decided(NamedTuple):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from delegation import telemetry
 from delegation.storage.measured import MeasuredWriter
+from delegation.storage.operations.approvals import AnswerApproval, OpenApproval, WithdrawApproval
 from delegation.storage.operations.calls import ConsumeProof, RecordDecisions, ReportOutcome
 from delegation.storage.operations.decisions import Decide, DecideInSession
 from delegation.storage.operations.delegations import AddGrant, AddHandoffs, CompleteTask, RenewGrant
@@ -14,8 +15,15 @@ from delegation.storage.operations.feed import Rejoin, Revoke
 from delegation.storage.operations.registry import AddOffer, PurgeExpired, PutAgent, PutDocument, RemoveAgent, TakeOffer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from delegation.storage.approvals import (
+        ApprovalAnswerRecord,
+        ApprovalNeeds,
+        ApprovalRequestRecord,
+        OpenedApproval,
+        StateAfter,
+    )
     from delegation.storage.operations.operation import Operation
     from delegation.storage.port import Fence, Idempotency, ProofUse
     from delegation.storage.records import (
@@ -124,6 +132,24 @@ class Writes:
     async def report_outcome(self, outcome: OutcomeRecord) -> None:
         """Enter what came of a call."""
         await self._write(ReportOutcome(outcome))
+
+    async def open_approval(
+        self, step: SessionStep, make: Callable[[ApprovalNeeds], ApprovalRequestRecord]
+    ) -> OpenedApproval:
+        """Open a request for approval, if a call lacks nothing else."""
+        return await self._write(OpenApproval(step, make))
+
+    async def answer_approval(
+        self, request: ApprovalRequestRecord, answer: ApprovalAnswerRecord, state_after: StateAfter
+    ) -> ApprovalRequestRecord:
+        """Enter an answer to a request for approval."""
+        return await self._write(AnswerApproval(request, answer, state_after))
+
+    async def withdraw_approval(
+        self, request: ApprovalRequestRecord, *, withdrawn_by: str, now_ms: int
+    ) -> ApprovalRequestRecord:
+        """Withdraw a request for approval."""
+        return await self._write(WithdrawApproval(request, withdrawn_by, now_ms))
 
     async def revoke(self, revocations: Sequence[RevocationRecord]) -> int:
         """Enter revocations, all or none."""

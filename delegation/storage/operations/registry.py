@@ -15,6 +15,7 @@ from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
 from delegation.storage.schema import (
     agent_labels,
     agents,
+    approval_requests,
     feed_head,
     offers,
     proofs,
@@ -157,6 +158,19 @@ _FORGET: Final = (
 )
 
 
+_EXPIRED_WITH_ARGUMENTS: Final = (
+    sa.select(approval_requests.c.request_id)
+    .where(approval_requests.c.arguments_json.is_not(None), approval_requests.c.expires_ms <= sa.bindparam("ended_ms"))
+    .order_by(approval_requests.c.expires_ms)
+    .limit(sa.bindparam("at_most"))
+)
+_FORGET_ARGUMENTS: Final = Statement(
+    sa.update(approval_requests)
+    .where(approval_requests.c.request_id.in_(_EXPIRED_WITH_ARGUMENTS))
+    .values(arguments_json=sa.null())
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PurgeExpired(Operation[int]):
     """See `Storage.purge_expired`."""
@@ -169,7 +183,7 @@ class PurgeExpired(Operation[int]):
         """Delete what expired longest ago, from each table; under its lock, by one replica at a time."""
         now_ms = transaction.judged_now_ms(self.now_ms)
         gone = self._forget_proofs(transaction, now_ms)
-        for statement in _FORGET:
+        for statement in (*_FORGET, _FORGET_ARGUMENTS):
             gone += transaction.change(statement, ended_ms=now_ms, at_most=self.limit)
         return gone
 

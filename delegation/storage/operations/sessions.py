@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from delegation.core.session import TaskSession
 from delegation.core.usage import NOTHING_USED, Demand, released
 from delegation.errors import Malformed, Reason, Refused, StorageError, refusal
+from delegation.storage.operations.approvals_in_task import LookedAt, TaskApprovals
 from delegation.storage.port import REVOCATION_KEPT_MS
 from delegation.storage.rows import stored_session
 from delegation.storage.schema import agent_labels, reservations, sessions, usage
@@ -112,10 +113,12 @@ class Sessions:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
+        self.approvals = TaskApprovals(transaction)
         self.forget()
 
     def forget(self) -> None:
         """Forget what was read, and what was changed and not written."""
+        self.approvals.forget()
         self._states: dict[bytes, _State] = {}
         self._used: dict[tuple[bytes, bytes], str] = {}
         self._labels: dict[str, dict[str, int]] = {}
@@ -182,17 +185,22 @@ class Sessions:
         used = {key: self._used.get((task_id, key), NOTHING_USED) for key in (demand.key for demand in step.demands)}
         try:
             labelled = session.labelled(self.sticking(step.agents, step.now_ms))
-            verdict = step.judge(SessionView(labelled, used))
+            looked_at = LookedAt(self.approvals, step)
+            verdict = step.judge(SessionView(labelled, used, looked_at))
             tells_all = verdict.refusal is not None or used.keys() <= verdict.used.keys()
         except Refused as refused:
             return Verdict(refused)
         except Exception:  # noqa: BLE001 - who judges tells of its failures; none of them spoils another's decision
             return Verdict(refusal(Reason.INTERNAL))
-        return verdict if tells_all else Verdict(refusal(Reason.INTERNAL))
+        if not tells_all:
+            return Verdict(refusal(Reason.INTERNAL))
+        return verdict._replace(uses=looked_at.request.request_id) if looked_at.request else verdict
 
     def permit(self, step: SessionStep, call_id: bytes, verdict: Verdict) -> None:
         """Note what a permitted call uses, and what it makes known."""
         state, task_id = self._state(step.task_id), step.task_id
+        if verdict.uses:
+            self.approvals.use(verdict.uses, call_id)
         budgets = [demand for demand in step.demands if not demand.is_of_calls and demand.amount != NOTHING_USED]
         entries = [(demand.key.hex(), demand.amount) for demand in budgets]
         after = {demand.key: verdict.used[demand.key] for demand in step.demands}
@@ -280,6 +288,7 @@ class Sessions:
             self._change(_SET_USED, of_task=task_id, of_key=key, used=self._used[task_id, key])
         for call_id in self._releases:
             self._change(_RELEASE, of_call=call_id)
+        self.approvals.write()
         for state in self._states.values():
             state.changed = False
         for changes in (self._new_usage, self._new_labels, self._new_reservations, self._given_back, self._releases):

@@ -1,4 +1,4 @@
-"""The state of tasks: what has happened, what was used of conditions, and the labels that stick to agents."""
+"""The state of tasks: what has happened, what was used of conditions, labels that stick to agents, approvals."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ def upgrade() -> None:
     _create_usage()
     _create_reservations()
     _create_agent_labels()
+    _create_approval_requests()
+    _create_approval_answers()
     op.add_column("calls", sa.Column("rules", _TEXT, nullable=True))
     op.add_column("calls", sa.Column("obligations", _TEXT, nullable=True))
 
@@ -72,3 +74,59 @@ def _create_agent_labels() -> None:
         sa.PrimaryKeyConstraint("agent", "label", name="pk_agent_labels"),
     )
     op.create_index("ix_agent_labels__until_ms", "agent_labels", ["until_ms"])
+
+
+def _create_approval_requests() -> None:
+    op.create_table(
+        "approval_requests",
+        sa.Column("request_id", sa.LargeBinary, autoincrement=False, nullable=False),
+        sa.Column("task_id", sa.LargeBinary, nullable=False),
+        sa.Column("link_id", sa.LargeBinary, nullable=False),
+        sa.Column("audience", _TEXT, nullable=False),
+        sa.Column("tool", _TEXT, nullable=False),
+        sa.Column("arguments_digest", sa.LargeBinary, nullable=False),
+        sa.Column("policy_digest", sa.LargeBinary, nullable=False),
+        sa.Column("arguments_json", sa.LargeBinary, nullable=True),
+        sa.Column("purpose", _TEXT, nullable=False),
+        sa.Column("principal_subject", _TEXT, nullable=False),
+        sa.Column("principal_issuer", _TEXT, nullable=False),
+        sa.Column("principal_basis", _TEXT, nullable=False),
+        sa.Column("agents", _TEXT, nullable=False),
+        sa.Column("demands", _TEXT, nullable=False),
+        sa.Column("requester", _TEXT, nullable=False),
+        sa.Column("requested_ms", sa.BigInteger, nullable=False),
+        sa.Column("expires_ms", sa.BigInteger, nullable=False),
+        sa.Column("task_expires_ms", sa.BigInteger, nullable=False),
+        sa.Column("state", _TEXT, nullable=False),
+        sa.Column("withdrawn_by", _TEXT, nullable=False),
+        sa.Column("call_id", sa.LargeBinary, nullable=True),
+        sa.PrimaryKeyConstraint("request_id", name="pk_approval_requests"),
+    )
+    op.create_index("ix_approval_requests__task_id_request_id", "approval_requests", ["task_id", "request_id"])
+    op.create_index("ix_approval_requests__link_id", "approval_requests", ["link_id"])
+    kept = sa.text("arguments_json IS NOT NULL")
+    op.create_index(
+        "ix_approval_requests__arguments",
+        "approval_requests",
+        ["expires_ms"],
+        sqlite_where=kept,
+        postgresql_where=kept,
+    )
+
+
+def _create_approval_answers() -> None:
+    op.create_table(
+        "approval_answers",
+        sa.Column("request_id", sa.LargeBinary, autoincrement=False, nullable=False),
+        sa.Column("approver", _TEXT, autoincrement=False, nullable=False),
+        sa.Column("approver_issuer", _TEXT, nullable=False),
+        sa.Column("authentication_strength", _TEXT, nullable=False),
+        sa.Column("is_principal", sa.Boolean, nullable=False),
+        sa.Column("approve", sa.Boolean, nullable=False),
+        sa.Column("justification", _TEXT, nullable=False),
+        sa.Column("answered_ms", sa.BigInteger, nullable=False),
+        sa.Column("key_id", sa.LargeBinary, nullable=False),
+        sa.Column("payload", sa.LargeBinary, nullable=False),
+        sa.Column("signature", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("request_id", "approver", name="pk_approval_answers"),
+    )

@@ -1,0 +1,159 @@
+"""Writes about requests for approval: opened, answered, withdrawn, all under the lock of their task's session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import sqlalchemy as sa
+
+from delegation.errors import Conflict
+from delegation.storage.approvals import (
+    APPROVED,
+    LIVE,
+    OPEN_IN_A_TASK,
+    PENDING,
+    WITHDRAWN,
+    ApprovalAnswerRecord,
+    ApprovalNeeds,
+    ApprovalRequestRecord,
+    CallKey,
+    OpenedApproval,
+    StateAfter,
+)
+from delegation.storage.operations.operation import Lock, Operation, Transaction
+from delegation.storage.operations.sessions import Wanted
+from delegation.storage.port import NotRecordedError, TooManyOpenError
+from delegation.storage.queries import APPROVAL_REQUEST
+from delegation.storage.rows import APPROVAL_ANSWERS, APPROVAL_REQUESTS
+from delegation.storage.schema import approval_requests
+from delegation.storage.statements import Statement
+
+if TYPE_CHECKING:
+    from delegation.storage.sessions import SessionStep
+
+_ADD_REQUEST: Final = Statement(APPROVAL_REQUESTS.insert())
+_ADD_ANSWER: Final = Statement(APPROVAL_ANSWERS.insert())
+_REQUEST: Final = Statement(APPROVAL_REQUEST)
+_OPEN: Final = Statement(
+    sa.select(sa.func.count())
+    .select_from(approval_requests)
+    .where(
+        approval_requests.c.task_id == sa.bindparam("task_id"),
+        approval_requests.c.state == PENDING,
+        approval_requests.c.expires_ms > sa.bindparam("now_ms"),
+    )
+)
+_SET_STATE: Final = Statement(
+    sa.update(approval_requests)
+    .where(approval_requests.c.request_id == sa.bindparam("of_request"))
+    .values(state=sa.bindparam("to_state"), withdrawn_by=sa.bindparam("by_whom"), arguments_json=sa.null())
+)
+
+
+def _set_state(transaction: Transaction, request: ApprovalRequestRecord, state: str, by: str = "") -> None:
+    transaction.change(_SET_STATE, of_request=request.request_id, to_state=state, by_whom=by)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenApproval(Operation[OpenedApproval]):
+    """See `Storage.open_approval`."""
+
+    lock: ClassVar[Lock] = Lock.SHARED
+    step: SessionStep
+    make: Callable[[ApprovalNeeds], ApprovalRequestRecord]
+
+    def wants(self) -> Wanted:
+        """The state of the call's task."""
+        return Wanted.by(self.step)
+
+    def apply(self, transaction: Transaction) -> OpenedApproval:
+        """Have the call judged; only what lacks nothing but approval is asked for."""
+        verdict = transaction.sessions.judge(self.step)
+        if verdict.refusal is None:
+            return OpenedApproval(_read(transaction, verdict.uses) if verdict.uses else None)
+        if verdict.needs is None:
+            return OpenedApproval(None, verdict.refusal)
+        request = self.make(verdict.needs)
+        call = CallKey(request.link_id, request.audience, request.tool, request.arguments_digest)
+        standing = transaction.sessions.approvals.live(call, request.policy_digest, self.step.now_ms)
+        if standing is not None:
+            if standing.state == PENDING and standing.demands == request.demands:
+                return OpenedApproval(standing)
+            # It takes something else by now, or what was approved does not count any more.
+            _set_state(transaction, standing, WITHDRAWN)
+        (is_open,) = transaction.one(_OPEN, task_id=request.task_id, now_ms=self.step.now_ms) or (0,)
+        if is_open >= OPEN_IN_A_TASK:
+            raise TooManyOpenError(f"{is_open} requests of this task can be answered already")
+        transaction.insert(_ADD_REQUEST, [APPROVAL_REQUESTS.to_row(request)])
+        return OpenedApproval(request)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerApproval(Operation["ApprovalRequestRecord"]):
+    """See `Storage.answer_approval`."""
+
+    lock: ClassVar[Lock] = Lock.SHARED
+    request: ApprovalRequestRecord
+    answer: ApprovalAnswerRecord
+    state_after: StateAfter
+
+    def wants(self) -> Wanted:
+        """The state of the request's task: whoever is about to use the approval waits, or goes first."""
+        return Wanted(self.request.task_id, self.request.task_expires_ms)
+
+    def apply(self, transaction: Transaction) -> ApprovalRequestRecord:
+        """Enter the answer, if the request can still be answered."""
+        request = _read(transaction, self.request.request_id)
+        earlier = transaction.sessions.approvals.answers(request.request_id)
+        for each in earlier:
+            if each.approver == self.answer.approver:
+                if each.approve == self.answer.approve:
+                    return request
+                raise Conflict("this approver has answered otherwise: nobody answers twice")
+        _require(request, (PENDING,), self.answer.answered_ms)
+        transaction.insert(_ADD_ANSWER, [APPROVAL_ANSWERS.to_row(self.answer)])
+        state = self.state_after(request, (*earlier, self.answer))
+        if state == PENDING:
+            return request
+        _set_state(transaction, request, state)
+        return replace(request, state=state, arguments_json=None)
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawApproval(Operation["ApprovalRequestRecord"]):
+    """See `Storage.withdraw_approval`."""
+
+    lock: ClassVar[Lock] = Lock.SHARED
+    request: ApprovalRequestRecord
+    withdrawn_by: str
+    now_ms: int
+
+    def wants(self) -> Wanted:
+        """The state of the request's task."""
+        return Wanted(self.request.task_id, self.request.task_expires_ms)
+
+    def apply(self, transaction: Transaction) -> ApprovalRequestRecord:
+        """Withdraw it, unless it is over."""
+        request = _read(transaction, self.request.request_id)
+        if request.state == WITHDRAWN:
+            return request
+        _require(request, LIVE, self.now_ms)
+        _set_state(transaction, request, WITHDRAWN, self.withdrawn_by)
+        return replace(request, state=WITHDRAWN, withdrawn_by=self.withdrawn_by, arguments_json=None)
+
+
+def _read(transaction: Transaction, request_id: bytes) -> ApprovalRequestRecord:
+    row = transaction.one(_REQUEST, request_id=request_id)
+    if row is None:
+        raise NotRecordedError("no such request for approval")
+    return APPROVAL_REQUESTS.from_row(row)
+
+
+def _require(request: ApprovalRequestRecord, states: tuple[str, ...], now_ms: int) -> None:
+    if request.state in LIVE and request.expires_ms <= now_ms:
+        raise Conflict("this request for approval has expired")
+    if request.state not in states:
+        said = "approved already" if request.state == APPROVED else request.state
+        raise Conflict(f"this request for approval is {said}")
