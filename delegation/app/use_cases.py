@@ -21,6 +21,7 @@ from delegation.service.grant import Grant, GrantLifetimes
 from delegation.service.grant_replacement import GrantReplacement
 from delegation.service.guard_keys import GuardKeys
 from delegation.service.hand_off import HandOff
+from delegation.service.keep_arguments import KeepArguments
 from delegation.service.late_links import LateLinks
 from delegation.service.lineage import Lineage
 from delegation.service.offers import Offers
@@ -109,6 +110,7 @@ def handlers(
                 sessions=SessionSteps(lambda: trust.trust.catalogue, labels_stick_ms=config.sessions.labels_stick_ms),
                 now_ms=now_ms,
                 random=random,
+                keep=KeepArguments(lambda: trust.trust.catalogue),
             ),
             consume_proof=ConsumeProof(storage, now_ms=now_ms),
             record_decisions=RecordDecisions(storage, guard_keys=guard_keys, late_links=late_links, now_ms=now_ms),

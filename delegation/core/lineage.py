@@ -5,9 +5,10 @@ Values only. They were judged when they were recorded; nothing is decided from t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from delegation.core.chain import Principal, TraceIds
+from delegation.core.kept_arguments import KeptArguments
 from delegation.core.named_tuple import NamedTuple
 from delegation.core.usage import remaining
 from delegation.errors import Refused
@@ -105,6 +106,8 @@ class RecordedCall:
         policy_digest: of the policy that was asked, 32 bytes; empty if none was.
         catalogue_digest: of the catalogue in use, 32 bytes; empty if there was none.
         rules: the ids of the policy's rules that decided.
+        kept: what was kept of its arguments; None if nothing was.
+        impacts: what it did downstream, as its tool declares it, (name, amount), sorted by name.
     """
 
     call_id: bytes
@@ -124,6 +127,8 @@ class RecordedCall:
     policy_digest: bytes = b""
     catalogue_digest: bytes = b""
     rules: tuple[str, ...] = ()
+    kept: KeptArguments | None = field(default=None, repr=False)
+    impacts: tuple[tuple[str, str], ...] = ()
 
     @property
     def allowed(self) -> bool:

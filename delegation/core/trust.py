@@ -17,6 +17,7 @@ __all__ = [
     "FederatedDomain",
     "KeyPurpose",
     "KeyState",
+    "Recording",
     "TrustBundle",
     "TrustedKey",
 ]
@@ -165,6 +166,13 @@ class Effect(StrEnum):
     PRIVILEGE = "privilege"
 
 
+class Recording(StrEnum):
+    """How the value of an argument is kept with a decision."""
+
+    PLAIN = "plain"
+    DIGEST = "digest"
+
+
 class CatalogueTool(NamedTuple):
     """One tool as the operator describes it.
 
@@ -175,6 +183,8 @@ class CatalogueTool(NamedTuple):
         labels: of its results.
         owner: the person or team that answers for it.
         maximum_feed_age_ms: how old a revocation feed may be when the tool runs; 0: as its effects have it.
+        recorded: how the values of arguments are kept, (name, how), sorted by name; nothing is kept of others.
+        manifest_digest: SHA-256 of its manifest, 32 bytes; empty: it is not pinned.
     """
 
     audience: str
@@ -184,6 +194,8 @@ class CatalogueTool(NamedTuple):
     labels: frozenset[str] = frozenset()
     owner: str = ""
     maximum_feed_age_ms: int = 0
+    recorded: tuple[tuple[str, Recording], ...] = ()
+    manifest_digest: bytes = b""
 
 
 class Catalogue:

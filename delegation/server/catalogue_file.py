@@ -8,6 +8,8 @@
     labels = ["public"]     # how sensitive results are
     local = true            # may be decided inside the tool; only for reading
     maximum_feed_age_ms = 5000  # how old the revocation feed may be when it runs; else 60 s for reading, 30 s else
+    record = { path = "plain", reader = "digest" }  # what is kept of arguments; nothing of others
+    manifest_digest = "9f2c…"   # of the tool as it was looked at, 64 hexadecimal digits; `delegation tools import`
 
 A tool that is not listed is never local. Imported manifests and signed versions of it live elsewhere.
 """
@@ -18,8 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from delegation.core.limits import FEED_AGE_MS, NAME_BYTES
-from delegation.core.trust import Catalogue, CatalogueTool, Effect
+from delegation.core.limits import ARGUMENTS, FEED_AGE_MS, NAME_BYTES
+from delegation.core.trust import Catalogue, CatalogueTool, Effect, Recording
 from delegation.server.config_errors import config_error, read_toml
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class _Tool(BaseModel):
     labels: frozenset[_Label] = frozenset()
     local: bool = False
     maximum_feed_age_ms: Annotated[int, Field(ge=0, le=FEED_AGE_MS)] = 0
+    record: Annotated[dict[_Name, Recording], Field(max_length=ARGUMENTS)] = {}
+    manifest_digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
 
     @model_validator(mode="after")
     def _local_only_reads_what_is_public(self) -> Self:
@@ -89,6 +93,8 @@ def load_catalogue(path: Path) -> Catalogue:
                 labels=tool.labels,
                 owner=tool.owner,
                 maximum_feed_age_ms=tool.maximum_feed_age_ms,
+                recorded=tuple(sorted(tool.record.items())),
+                manifest_digest=bytes.fromhex(tool.manifest_digest),
             )
             for tool in file.tool
         )

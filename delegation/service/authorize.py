@@ -31,6 +31,7 @@ from delegation.service.decision_span import describe
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of, refusal_of
 from delegation.service.ids import Clock, Random, time_ordered_id
+from delegation.service.keep_arguments import KeepArguments
 from delegation.service.packing import digest_of
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.session_steps import SessionSteps
@@ -108,8 +109,10 @@ class Authorize:
         sessions: SessionSteps,
         now_ms: Clock,
         random: Random,
+        keep: KeepArguments | None = None,
     ) -> None:
         self._storage = storage
+        self._keep = keep
         self._sessions = sessions
         self._feed = feed
         self._verifier = verifier
@@ -220,8 +223,12 @@ class Authorize:
     ) -> CallRecord:
         proof, refused = judged.proof, judged.refusal
         trace = question.trace or (proof.trace if proof else None)
+        call_id = time_ordered_id(now_ms, self._random)
+        kept = None
+        if proof is not None and self._keep is not None:  # else anybody could have anything kept
+            kept = self._keep(question.audience, question.tool, judged.arguments, call_id)
         return CallRecord(
-            call_id=time_ordered_id(now_ms, self._random),
+            call_id=call_id,
             task_id=about.task_id,
             leaf_link_id=about.leaf_link_id,
             leaf_agent=about.agent,
@@ -243,6 +250,7 @@ class Authorize:
             catalogue_digest=self._verifier.trust.catalogue_digest or None,
             trace_id=trace.trace_id if trace else None,
             span_id=trace.span_id if trace else None,
+            arguments=kept,
         )
 
     async def _enter(

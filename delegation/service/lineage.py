@@ -6,14 +6,16 @@ operator all. What a caller may not see does not exist for it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from delegation.core.chain import Principal, PrincipalBasis, TraceIds
 from delegation.core.codec import add_statements, decode_statement
+from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import CallExplanation, ConditionUse, RecordedCall, RecordedLink, RecordedTask
-from delegation.errors import NotFound, PermissionDenied, Reason, refusal
+from delegation.errors import Malformed, NotFound, PermissionDenied, Reason, StorageError, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.condition_uses import has_uses, scope_of, uses_of
 from delegation.service.feed import RevocationFeed
@@ -22,7 +24,7 @@ from delegation.service.owners import Owners
 from delegation.service.recorded_links import payload_and_signature
 from delegation.service.revoked_links import revoked_links
 from delegation.storage.port import CallFilter, Storage, TaskFilter
-from delegation.storage.records import CallRecord, LinkRecord, TaskRecord
+from delegation.storage.records import CallRecord, LinkRecord, OutcomeRecord, TaskRecord
 
 _SEES_ALL = (Role.AUDITOR, Role.OPERATOR)
 
@@ -160,9 +162,7 @@ class Lineage:
 
     async def _calls(self, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
         outcomes = await self._storage.outcomes([record.call_id for record in records if record.allowed])
-        return tuple(
-            _call(record, outcomes[record.call_id].status if record.call_id in outcomes else "") for record in records
-        )
+        return tuple(_call(record, outcomes.get(record.call_id)) for record in records)
 
 
 def _sees_all(caller: Caller) -> bool:
@@ -206,7 +206,7 @@ def _link(record: LinkRecord, *, revoked: bool, owner: str) -> RecordedLink:
     )
 
 
-def _call(record: CallRecord, outcome: str) -> RecordedCall:
+def _call(record: CallRecord, outcome: OutcomeRecord | None) -> RecordedCall:
     return RecordedCall(
         call_id=record.call_id,
         task_id=record.task_id,
@@ -221,5 +221,19 @@ def _call(record: CallRecord, outcome: str) -> RecordedCall:
         decided_by=record.decided_by,
         feed_position=record.feed_position,
         trace=TraceIds(record.trace_id, record.span_id) if record.trace_id and record.span_id else None,
-        outcome=outcome,
+        outcome=outcome.status if outcome else "",
+        policy_digest=record.policy_digest or b"",
+        catalogue_digest=record.catalogue_digest or b"",
+        rules=tuple(record.rules.split(",")) if record.rules else (),
+        kept=_kept(record),
+        impacts=tuple(sorted(json.loads(outcome.impact).items())) if outcome else (),
     )
+
+
+def _kept(record: CallRecord) -> KeptArguments | None:
+    if record.arguments is None:
+        return None
+    try:
+        return KeptArguments.of_text(record.arguments)
+    except Malformed as error:
+        raise StorageError("storage_unavailable", f"what was kept of a call cannot be read: {error}") from None

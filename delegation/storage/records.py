@@ -105,6 +105,8 @@ class CallRecord(NamedTuple):
     """The ids of the policy's rules that decided, with commas between them; None if none did."""
     obligations: str | None = None
     """What the permission demands of the tool, with commas; None if nothing."""
+    arguments: str | None = None
+    """What the catalogue has kept of the arguments, as `KeptArguments` writes it; None if nothing."""
 
     def denied(self, reason: str, layer: str, link_index: int | None = None) -> CallRecord:
         """Return this call as a denial with `reason`."""

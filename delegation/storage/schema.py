@@ -109,6 +109,7 @@ calls: Final = sa.Table(
     _column("span_id", sa.LargeBinary, null=True),
     _column("rules", sa.Text, null=True),
     _column("obligations", sa.Text, null=True),
+    _column("arguments", sa.Text, null=True),
     sa.Index(None, "task_id", "call_id"),
     sa.Index(None, "audience", "call_id"),
     sa.Index(None, "tool", "call_id"),

@@ -6,6 +6,7 @@ Looking back: which authority went where, and what was done with it."""
 from collections import abc as _abc
 from delegation.v1 import chain_pb2 as _chain_pb2
 from delegation.v1 import errors_pb2 as _errors_pb2
+from delegation.v1 import statement_pb2 as _statement_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -191,6 +192,8 @@ class Call(_message.Message):
     POLICY_DIGEST_FIELD_NUMBER: _builtins.int
     CATALOGUE_DIGEST_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    KEPT_ARGUMENTS_FIELD_NUMBER: _builtins.int
+    IMPACTS_FIELD_NUMBER: _builtins.int
     call_id: _builtins.bytes
     """Its id (16 bytes)."""
     task_id: _builtins.bytes
@@ -233,6 +236,14 @@ class Call(_message.Message):
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The ids of the rules that decided: that refused it, that demand consent or, of a permitted call, obligations."""
 
+    @_builtins.property
+    def kept_arguments(self) -> Global___KeptArguments:
+        """What was kept of its arguments; absent if nothing was."""
+
+    @_builtins.property
+    def impacts(self) -> _containers.RepeatedCompositeFieldContainer[_statement_pb2.Impact]:
+        """What it did downstream, as its tool declares it, sorted by name; only with an outcome."""
+
     def __init__(
         self,
         *,
@@ -255,14 +266,74 @@ class Call(_message.Message):
         policy_digest: _builtins.bytes = ...,
         catalogue_digest: _builtins.bytes = ...,
         rules: _abc.Iterable[_builtins.str] | None = ...,
+        kept_arguments: Global___KeptArguments | None = ...,
+        impacts: _abc.Iterable[_statement_pb2.Impact] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kept_arguments", b"kept_arguments", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "catalogue_digest", b"catalogue_digest", "decided_at_ms", b"decided_at_ms", "decided_by", b"decided_by", "feed_position", b"feed_position", "leaf_link_id", b"leaf_link_id", "outcome", b"outcome", "policy_digest", b"policy_digest", "principal_subject", b"principal_subject", "refusal", b"refusal", "rules", b"rules", "span_id", b"span_id", "task_id", b"task_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "catalogue_digest", b"catalogue_digest", "decided_at_ms", b"decided_at_ms", "decided_by", b"decided_by", "feed_position", b"feed_position", "impacts", b"impacts", "kept_arguments", b"kept_arguments", "leaf_link_id", b"leaf_link_id", "outcome", b"outcome", "policy_digest", b"policy_digest", "principal_subject", b"principal_subject", "refusal", b"refusal", "rules", b"rules", "span_id", b"span_id", "task_id", b"task_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Call: _TypeAlias = Call  # noqa: Y015
+
+@_typing.final
+class KeptArguments(_message.Message):
+    """What was kept of a call's arguments, as the catalogue says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAIN_JSON_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    plain_json: _builtins.bytes
+    """RFC 8785 JSON of the object of those that were kept as they are."""
+    dropped: _builtins.int
+    """Of how many nothing was kept."""
+    @_builtins.property
+    def digests(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptDigest]:
+        """Digests of others, sorted by name."""
+
+    def __init__(
+        self,
+        *,
+        plain_json: _builtins.bytes = ...,
+        digests: _abc.Iterable[Global___KeptDigest] | None = ...,
+        dropped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digests", b"digests", "dropped", b"dropped", "plain_json", b"plain_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptArguments: _TypeAlias = KeptArguments  # noqa: Y015
+
+@_typing.final
+class KeptDigest(_message.Message):
+    """A digest in place of an argument's value (SPEC T-36)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The argument."""
+    digest: _builtins.bytes
+    """SHA-256 (32 bytes)."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptDigest: _TypeAlias = KeptDigest  # noqa: Y015
 
 @_typing.final
 class GetTaskRequest(_message.Message):

@@ -683,6 +683,9 @@ class CatalogueTool(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     MAXIMUM_FEED_AGE_MS_FIELD_NUMBER: _builtins.int
+    RECORDED_PLAIN_FIELD_NUMBER: _builtins.int
+    RECORDED_DIGEST_FIELD_NUMBER: _builtins.int
+    MANIFEST_DIGEST_FIELD_NUMBER: _builtins.int
     audience: _builtins.str
     """The audience that serves it."""
     tool: _builtins.str
@@ -693,6 +696,8 @@ class CatalogueTool(_message.Message):
     """The person or team that answers for it."""
     maximum_feed_age_ms: _builtins.int
     """How old a revocation feed may be when the tool runs, milliseconds; 0: as its effects have it."""
+    manifest_digest: _builtins.bytes
+    """SHA-256 (32 bytes) of the tool's manifest, as it was when the operator looked at it; empty: it is not pinned."""
     @_builtins.property
     def effects(self) -> _containers.RepeatedScalarFieldContainer[Global___Effect.ValueType]:
         """What it does, sorted, unique, at least one."""
@@ -700,6 +705,16 @@ class CatalogueTool(_message.Message):
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Labels of its results, sorted, unique."""
+
+    @_builtins.property
+    def recorded_plain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Arguments whose values the service keeps with its decisions; sorted, unique."""
+
+    @_builtins.property
+    def recorded_digest(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Arguments of whose values the service keeps a digest; sorted, unique, none of them recorded in plain. Of all other
+        arguments nothing is kept, but for the digest of all arguments together.
+        """
 
     def __init__(
         self,
@@ -711,10 +726,13 @@ class CatalogueTool(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         owner: _builtins.str = ...,
         maximum_feed_age_ms: _builtins.int = ...,
+        recorded_plain: _abc.Iterable[_builtins.str] | None = ...,
+        recorded_digest: _abc.Iterable[_builtins.str] | None = ...,
+        manifest_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "effects", b"effects", "labels", b"labels", "local", b"local", "maximum_feed_age_ms", b"maximum_feed_age_ms", "owner", b"owner", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "effects", b"effects", "labels", b"labels", "local", b"local", "manifest_digest", b"manifest_digest", "maximum_feed_age_ms", b"maximum_feed_age_ms", "owner", b"owner", "recorded_digest", b"recorded_digest", "recorded_plain", b"recorded_plain", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,9 +8,10 @@ from typing import Final
 
 from delegation.core import limits
 from delegation.core.chain import Principal, PrincipalBasis
+from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import CallExplanation, ConditionUse, RecordedCall, RecordedLink, RecordedTask
-from delegation.errors import InvalidRequest
-from delegation.v1 import chain_pb2
+from delegation.errors import InvalidRequest, Malformed
+from delegation.v1 import chain_pb2, statement_pb2
 from delegation.v1 import lineage_service_pb2 as pb
 from delegation.wire.fields import service_answer, sized, text, trace_ids
 from delegation.wire.paging import PageRequest, page_token, read_cursor, read_page
@@ -256,6 +257,16 @@ def _call_message(call: RecordedCall) -> pb.Call:
         policy_digest=call.policy_digest,
         catalogue_digest=call.catalogue_digest,
         rules=call.rules,
+        kept_arguments=_kept_message(call.kept) if call.kept else None,
+        impacts=(statement_pb2.Impact(name=name, amount=amount) for name, amount in call.impacts),
+    )
+
+
+def _kept_message(kept: KeptArguments) -> pb.KeptArguments:
+    return pb.KeptArguments(
+        plain_json=kept.plain_json,
+        digests=(pb.KeptDigest(name=name, digest=kept.digests[name]) for name in sorted(kept.digests)),
+        dropped=kept.dropped,
     )
 
 
@@ -280,7 +291,23 @@ def _read_call(message: pb.Call) -> RecordedCall:
         policy_digest=_digest(message.policy_digest, "policy_digest"),
         catalogue_digest=_digest(message.catalogue_digest, "catalogue_digest"),
         rules=tuple(text(rule, limits.NAME_BYTES, "a rule") for rule in message.rules),
+        kept=_read_kept(message.kept_arguments) if message.HasField("kept_arguments") else None,
+        impacts=tuple(
+            (
+                text(impact.name, limits.NAME_BYTES, "name"),
+                text(impact.amount, limits.NAME_BYTES, "amount", required=False),
+            )
+            for impact in message.impacts
+        ),
     )
+
+
+def _read_kept(message: pb.KeptArguments) -> KeptArguments:
+    digests = {digest.name: digest.digest for digest in message.digests}
+    try:
+        return KeptArguments.of_parts(message.plain_json, digests, message.dropped)
+    except Malformed as error:
+        raise InvalidRequest(str(error)) from None
 
 
 def _digest(value: bytes, name: str) -> bytes:

@@ -27,6 +27,7 @@ from delegation.core.trust import (
     FederatedDomain,
     KeyPurpose,
     KeyState,
+    Recording,
     TrustBundle,
     TrustedKey,
 )
@@ -220,7 +221,21 @@ def _tool(message: pb.CatalogueTool) -> CatalogueTool:
         frozenset(labels),
         check_text(message.owner, "an owner", limits.NAME_BYTES),
         message.maximum_feed_age_ms,
+        _recorded(message),
+        check_bytes(message.manifest_digest, _DIGEST_BYTES, "a manifest's digest") if message.manifest_digest else b"",
     )
+
+
+def _recorded(message: pb.CatalogueTool) -> tuple[tuple[str, Recording], ...]:
+    recorded: list[tuple[str, Recording]] = []
+    for names, how in ((message.recorded_plain, Recording.PLAIN), (message.recorded_digest, Recording.DIGEST)):
+        if len(names) > limits.ARGUMENTS:
+            invalid("more recorded arguments than a capability may name")
+        checked = _sorted_names(names, lambda name: check_name(name, "a recorded argument"))
+        recorded += [(name, how) for name in checked]
+    if len({name for name, _ in recorded}) < len(recorded):
+        invalid("an argument that is recorded twice")
+    return tuple(sorted(recorded))
 
 
 @encoder
@@ -238,8 +253,15 @@ def encode_catalogue(catalogue: Catalogue) -> bytes:
                     labels=sorted(tool.labels),
                     owner=tool.owner,
                     maximum_feed_age_ms=tool.maximum_feed_age_ms,
+                    recorded_plain=_named(tool, Recording.PLAIN),
+                    recorded_digest=_named(tool, Recording.DIGEST),
+                    manifest_digest=tool.manifest_digest,
                 )
                 for tool in ordered
             ]
         )
     )
+
+
+def _named(tool: CatalogueTool, how: Recording) -> list[str]:
+    return sorted(name for name, recorded in tool.recorded if recorded is how)

@@ -3,8 +3,16 @@
 import { ascending, compareText, sameBytes, sha256 } from "./bytes.js";
 import { read } from "./canonical.js";
 import { Refused } from "./errors.js";
-import { checkName, checkText, requireField } from "./field-values.js";
-import { DOCUMENT_BYTES, FEED_AGE_MS, FEED_AGE_OTHER_MS, FEED_AGE_READ_MS, NAME_BYTES } from "./limits.js";
+import { checkName, checkSize, checkText, requireField } from "./field-values.js";
+import {
+  ARGUMENTS,
+  DIGEST_BYTES,
+  DOCUMENT_BYTES,
+  FEED_AGE_MS,
+  FEED_AGE_OTHER_MS,
+  FEED_AGE_READ_MS,
+  NAME_BYTES,
+} from "./limits.js";
 import * as messages from "./statement-messages.js";
 
 const READ = 1;
@@ -70,4 +78,17 @@ function checkTool(entry: messages.CatalogueToolMessage): void {
   for (const label of labels) checkName(label, "label");
   requireField(ascending(labels, compareText), "labels are not sorted, or not unique");
   checkText(owner, NAME_BYTES, "owner");
+  checkRecorded(entry);
+  if (entry.manifestDigest.length > 0) checkSize(entry.manifestDigest, DIGEST_BYTES, "manifest_digest");
+}
+
+/** T-35. */
+function checkRecorded({ recordedPlain, recordedDigest }: messages.CatalogueToolMessage): void {
+  for (const names of [recordedPlain, recordedDigest]) {
+    requireField(names.length <= ARGUMENTS, "more recorded arguments than a capability may name");
+    for (const name of names) checkName(name, "a recorded argument");
+    requireField(ascending(names, compareText), "recorded arguments are not sorted, or not unique");
+  }
+  const plain = new Set(recordedPlain);
+  requireField(!recordedDigest.some((name) => plain.has(name)), "an argument is recorded twice");
 }

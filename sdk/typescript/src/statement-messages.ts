@@ -105,6 +105,9 @@ const CatalogueTool = define({
   labels: repeated(string(5)),
   owner: string(6),
   maximumFeedAgeMs: int64(7),
+  recordedPlain: repeated(string(8)),
+  recordedDigest: repeated(string(9)),
+  manifestDigest: bytes(10),
 });
 
 export const Catalogue = define({ tools: repeated(nested(1, () => CatalogueTool)) });

@@ -210,11 +210,15 @@ def entry(
     labels: Sequence[str] = (),
     owner: str = "",
     feed_age_ms: int = 0,
+    plain: Sequence[str] = (),
+    digests: Sequence[str] = (),
+    manifest: bytes = b"",
 ) -> bytes:
     """Give a `CatalogueTool` as a field of a catalogue."""
     head = some(1, audience) + some(2, tool) + some(3, bytes(effects)) + nonzero(4, local)
     rest = some(6, owner) + nonzero(7, feed_age_ms)
-    return delimited(1, head + b"".join(delimited(5, label) for label in labels) + rest)
+    rest += b"".join(delimited(number, name) for number, names in ((8, plain), (9, digests)) for name in names)
+    return delimited(1, head + b"".join(delimited(5, label) for label in labels) + rest + some(10, manifest))
 
 
 LOCAL = entry("files", "read", READ, local=True)
@@ -245,6 +249,21 @@ def catalogues() -> Iterator[Vector]:
         "files", "write", READ, WRITE, EXTERNAL, DESTRUCTIVE, SPENDS, PRIVILEGE
     )
     yield vector("two", "Two tools, with everything.", "T-19", full, local(True, False, False))
+    yield vector(
+        "recorded-and-pinned",
+        "Arguments that are kept with decisions, and a tool's manifest.",
+        "T-35",
+        entry("files", "read", READ, local=True, plain=("a", "b"), digests=("c",), manifest=DIGEST),
+        local(True, False, False),
+    )
+    most = [f"a{number:02}" for number in range(64)]
+    yield vector(
+        "recorded-most",
+        "As many as may be.",
+        "T-35",
+        entry("files", "read", READ, plain=most),
+        local(False, False, False),
+    )
     invalid = refused("bundle_invalid")
     yield vector(
         "another-digest", "Another catalogue than the bundle's.", "T-18", LOCAL, invalid, digest=fixed("other", 32)
@@ -270,6 +289,20 @@ def catalogues() -> Iterator[Vector]:
         ("owner-newline", "An owner with a line break.", entry("files", "read", READ, owner="a\n")),
     ):
         yield vector(name, says, "T-19 T-20", data, refused("field_invalid"))
+    for name, says, recorded in (
+        ("plain-unsorted", "Kept arguments in another order.", {"plain": ("b", "a")}),
+        ("plain-twice", "An argument kept twice.", {"plain": ("a", "a")}),
+        ("digest-unsorted", "Digested arguments in another order.", {"digests": ("b", "a")}),
+        ("digest-empty", "A digested argument without a name.", {"digests": ("",)}),
+        (
+            "plain-and-digest",
+            "An argument that is kept as it is, and as a digest.",
+            {"plain": ("a",), "digests": ("a",)},
+        ),
+        ("plain-too-many", "One argument too many.", {"plain": [*most, "b"]}),
+        ("manifest-31-bytes", "A manifest's digest of 31 bytes.", {"manifest": DIGEST[:31]}),
+    ):
+        yield vector(name, says, "T-35", entry("files", "read", READ, **recorded), refused("field_invalid"))
     yield vector("unknown-field", "A field that nobody knows.", "C-7", LOCAL + number(2, 1), refused(NOT_CANONICAL))
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from delegation.core.trust import Effect
+from delegation.core.trust import Effect, Recording
 from delegation.errors import ConfigError
 from delegation.server.catalogue_file import load_catalogue
 
@@ -113,3 +113,20 @@ def test_how_old_the_feed_may_be_is_said_for_a_tool_or_left_to_its_effects(load)
 def test_an_age_of_the_feed_that_may_never_be_is_refused(load, age_ms):
     with pytest.raises(ConfigError, match="maximum_feed_age_ms"):
         load(READ.replace("local = true", f"maximum_feed_age_ms = {age_ms}"))
+
+
+def test_how_arguments_are_kept_and_the_pinned_manifest_are_read(load):
+    pinned = READ + 'record = { path = "plain", reader = "digest" }\nmanifest_digest = "' + "0f" * 32 + '"\n'
+    read = load(pinned).find("files", "read")
+    assert read.recorded == (("path", Recording.PLAIN), ("reader", Recording.DIGEST))
+    assert read.manifest_digest == b"\x0f" * 32
+    bare = load(READ).find("files", "read")
+    assert (bare.recorded, bare.manifest_digest) == ((), b"")
+
+
+@pytest.mark.parametrize(
+    "line", ['record = { path = "drop" }', 'record = { "" = "plain" }', 'manifest_digest = "0F"', "record = 1"]
+)
+def test_other_ways_of_keeping_arguments_are_refused(load, line):
+    with pytest.raises(ConfigError):
+        load(f"{READ}{line}\n")

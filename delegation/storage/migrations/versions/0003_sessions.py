@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_approval_answers()
     op.add_column("calls", sa.Column("rules", _TEXT, nullable=True))
     op.add_column("calls", sa.Column("obligations", _TEXT, nullable=True))
+    op.add_column("calls", sa.Column("arguments", _TEXT, nullable=True))
 
 
 def _create_sessions() -> None:
