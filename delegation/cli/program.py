@@ -11,6 +11,10 @@ from delegation.cli.commands import (
     agents_list,
     agents_register,
     agents_remove,
+    approvals_answer,
+    approvals_list,
+    approvals_show,
+    approvals_withdraw,
     break_glass_make_key,
     break_glass_sign,
     calls,
@@ -61,6 +65,13 @@ _AGENTS: tuple[tuple[Callable[..., Any], str], ...] = (
     (agents_register.register, "Say who answers for an agent."),
     (agents_remove.remove, "Strike an agent off."),
 )
+_APPROVALS: tuple[tuple[Callable[..., Any], str], ...] = (
+    (approvals_list.list_approvals, "What waits for somebody's consent."),
+    (approvals_show.show, "One request, with its arguments."),
+    (approvals_answer.approve, "Consent to one call, once."),
+    (approvals_answer.refuse, "Refuse a request."),
+    (approvals_withdraw.withdraw, "Take a request back."),
+)
 _KEYS: tuple[tuple[Callable[..., Any], str], ...] = (
     (keys_init.init, "Make root key, service keys and trust bundle."),
     (keys_rotate.rotate, "A new key, published before it signs."),
@@ -99,6 +110,7 @@ def program() -> typer.Typer:
         app.command(short_help=short, context_settings=context)(command)
     for name, commands, short in (
         ("agents", _AGENTS, "Registered agents and their owners."),
+        ("approvals", _APPROVALS, "People's consent to single calls."),
         ("keys", _KEYS, "Keys, trust bundle and development identities."),
         ("db", _DATABASE, "The service's database."),
         ("break-glass", _BREAK_GLASS, "When the service is away and work must go on."),
@@ -115,7 +127,8 @@ def program() -> typer.Typer:
 
 
 def _name(command: Callable[..., Any]) -> str:
-    return "list" if command is agents_list.list_agents else command.__name__.replace("_", "-")
+    lists = (agents_list.list_agents, approvals_list.list_approvals)
+    return "list" if command in lists else command.__name__.replace("_", "-")
 
 
 def _group(text: str, *, epilog: str | None = None) -> typer.Typer:

@@ -119,6 +119,9 @@ class Caller:
         ceiling: The most its grants may permit.
         principals: On whose behalf its grants may be, besides its own.
         owner: The person or team that answers for it, shown wherever it is shown.
+        token_holders: Whose tokens stand for it: who a person is to other issuers, by whatever means it came here.
+        vouched_by: The issuer of the token that this call came with; empty for a certificate.
+        authentication_strength: OIDC acr of that token; may be empty.
     """
 
     id: str
@@ -128,6 +131,14 @@ class Caller:
     ceiling: Ceiling = Ceiling.NOTHING
     principals: tuple[PrincipalRule, ...] = ()
     owner: str = ""
+    token_holders: tuple[TokenHolder, ...] = ()
+    vouched_by: str = ""
+    authentication_strength: str = ""
+
+    @property
+    def voucher(self) -> str:
+        """Who vouches for the caller: the issuer of its token, else its trust domain as a SPIFFE ID."""
+        return self.vouched_by or f"{_SPIFFE}{self.trust_domain}"
 
     @property
     def trust_domain(self) -> str:

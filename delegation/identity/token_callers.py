@@ -8,9 +8,10 @@ here checks that binding. Sources: RFC 6750, RFC 9068, RFC 8725, JWT-SVID specif
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from delegation.core.names import is_name
 from delegation.errors import ConfigError, Reason, ServiceUnavailable, Unauthenticated
 from delegation.identity.claims import Expected, check_claims, name_of, seconds_left
 from delegation.identity.jws import BadToken, UnverifiedToken, read_token
@@ -88,7 +89,8 @@ class TokenCallers:
         try:
             token = read_token(raw)
             caller_id, expected = await self._caller_id(token)
-            return Lasting(self._identities.find(caller_id), seconds_left(token, expected, now_ms=self._now_ms()))
+            caller = _as_shown(self._identities.find(caller_id), token)
+            return Lasting(caller, seconds_left(token, expected, now_ms=self._now_ms()))
         except BadToken as bad:
             if bad.reason is Reason.SERVICE_UNAVAILABLE:
                 raise ServiceUnavailable(f"the bearer token {bad.why}") from None
@@ -137,3 +139,13 @@ class TokenCallers:
             token = UnverifiedToken(token.raw, token.algorithm, token.key_id, PLAIN_TYPE, token.claims)
         await self._check(token, issuer)
         return str(spiffe_id), issuer.expected
+
+
+def _as_shown(caller: Caller, token: UnverifiedToken) -> Caller:
+    """Say what a token that was checked says of how its caller was authenticated."""
+    issuer, strength = token.claims.get("iss"), token.claims.get("acr")
+    return replace(
+        caller,
+        vouched_by=issuer if isinstance(issuer, str) and is_name(issuer) else "",
+        authentication_strength=strength if isinstance(strength, str) and is_name(strength) else "",
+    )

@@ -106,4 +106,5 @@ class IdentityConfig(BaseModel):
             ceiling=self.ceiling,
             principals=tuple(each.rule() for each in self.principals),
             owner=self.owner,
+            token_holders=tuple(each.holder() for each in self.tokens),
         )

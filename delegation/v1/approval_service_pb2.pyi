@@ -100,14 +100,14 @@ Global___RequestApprovalRequest: _TypeAlias = RequestApprovalRequest  # noqa: Y0
 
 @_typing.final
 class RequestApprovalResponse(_message.Message):
-    """The request that is open now."""
+    """The request that is open now, or approved already."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def request(self) -> Global___ApprovalRequest:
-        """The request."""
+        """The request; absent if the call needs no approval."""
 
     def __init__(
         self,

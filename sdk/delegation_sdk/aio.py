@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from delegation.core.keys import SigningKey
 from delegation.core.revocation import RevocationKind
@@ -16,6 +16,8 @@ from delegation.core.statement import Offer
 from delegation.errors import DelegationError
 from delegation.wire.trust import RegisteredAgent
 from delegation_sdk import context, flows, tracing
+from delegation_sdk.approvals import AsyncApprovals, AsyncApprovedCall
+from delegation_sdk.call import Call
 from delegation_sdk.delegation import Delegation
 from delegation_sdk.flows.grant import grant_wanted
 from delegation_sdk.flows.hand_off import hand_off_wanted
@@ -60,6 +62,11 @@ class AsyncClient:
     def lineage(self) -> AsyncLineage:
         """What the service recorded: tasks, chains and calls."""
         return AsyncLineage(self._transport)
+
+    @cached_property
+    def approvals(self) -> AsyncApprovals:
+        """People's consent to single calls: asked for, looked at, answered."""
+        return AsyncApprovals(self._transport, self._sources)
 
     @contextlib.asynccontextmanager
     async def task(
@@ -295,6 +302,34 @@ class AsyncConnectedDelegation(Delegation):
     def __init__(self, client: AsyncClient, held: Delegation) -> None:
         self.__dict__.update(held.__dict__)
         self._client = client
+
+    def call(
+        self,
+        audience: str,
+        tool: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        wait_for_approval: Lifetime | None = None,
+    ) -> Call:
+        """Sign a call of a tool; as `Delegation.call`.
+
+        Args:
+            audience: Who serves the tool.
+            tool: Its name there.
+            arguments: What it will be called with, as JSON has it.
+            wait_for_approval: How long to wait, "2m", for people to consent to the call, if it needs that: when the
+                call is entered, before it is signed. None: not at all; then the guard refuses what lacks consent.
+
+        Raises:
+            ConditionUnmet: APPROVAL_REQUIRED, when the call is entered: it was refused, or nobody has answered in time.
+        """
+        call = super().call(audience, tool, arguments)
+        if wait_for_approval is None:
+            return call
+        return AsyncApprovedCall.of(
+            call,
+            lambda: self._client.approvals.wait(self, audience, tool, call.arguments, timeout=wait_for_approval),
+        )
 
     async def hand_off(
         self,

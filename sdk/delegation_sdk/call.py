@@ -40,9 +40,17 @@ class Call:
         self._digest = Arguments.of(self.arguments).digest
         self._span: AbstractContextManager[Span] | None = None
 
+    @property
+    def arguments_json(self) -> bytes:
+        """The arguments as RFC 8785 JSON."""
+        return Arguments.of(self.arguments).canonical
+
     @cached_property
     def carriage(self) -> Carriage:
         """Chain and proof, to be carried in any way that `context` does not know."""
+        return self._signed()
+
+    def _signed(self) -> Carriage:
         proof = sign_proof(
             self._delegation.require_key(),
             chain_digest=self._delegation.digest,

@@ -6,10 +6,10 @@ A thin driver of `flows`; `aio` is its twin for asyncio, and a test compares the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from delegation.core.keys import SigningKey
 from delegation.core.revocation import RevocationKind
@@ -18,6 +18,8 @@ from delegation.core.statement import Offer
 from delegation.errors import DelegationError
 from delegation.wire.trust import RegisteredAgent
 from delegation_sdk import context, flows, tracing
+from delegation_sdk.approvals import Approvals, ApprovedCall
+from delegation_sdk.call import Call
 from delegation_sdk.delegation import Delegation
 from delegation_sdk.flows.grant import grant_wanted
 from delegation_sdk.flows.hand_off import hand_off_wanted
@@ -62,6 +64,11 @@ class Client:
     def lineage(self) -> Lineage:
         """What the service recorded: tasks, chains and calls."""
         return Lineage(self._transport)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """People's consent to single calls: asked for, looked at, answered."""
+        return Approvals(self._transport, self._sources)
 
     @contextlib.contextmanager
     def task(
@@ -296,6 +303,34 @@ class ConnectedDelegation(Delegation):
     def __init__(self, client: Client, held: Delegation) -> None:
         self.__dict__.update(held.__dict__)
         self._client = client
+
+    def call(
+        self,
+        audience: str,
+        tool: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        wait_for_approval: Lifetime | None = None,
+    ) -> Call:
+        """Sign a call of a tool; as `Delegation.call`.
+
+        Args:
+            audience: Who serves the tool.
+            tool: Its name there.
+            arguments: What it will be called with, as JSON has it.
+            wait_for_approval: How long to wait, "2m", for people to consent to the call, if it needs that: when the
+                call is entered, before it is signed. None: not at all; then the guard refuses what lacks consent.
+
+        Raises:
+            ConditionUnmet: APPROVAL_REQUIRED, when the call is entered: it was refused, or nobody has answered in time.
+        """
+        call = super().call(audience, tool, arguments)
+        if wait_for_approval is None:
+            return call
+        return ApprovedCall.of(
+            call,
+            lambda: self._client.approvals.wait(self, audience, tool, call.arguments, timeout=wait_for_approval),
+        )
 
     def hand_off(
         self,

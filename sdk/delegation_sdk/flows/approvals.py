@@ -1,0 +1,138 @@
+"""Approvals: asking for people's consent to a call, looking whether it is there, and answering."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.core.approval_request import ApprovalRequest, ApprovalState
+from delegation.errors import Reason, Refused, refusal
+from delegation.v1 import approval_service_pb2 as pb
+from delegation.wire import approvals as wire
+from delegation.wire.paging import MAX_PAGE_SIZE, PageRequest
+from delegation_sdk.backoff import Backoff
+from delegation_sdk.flows.lineage import DEFAULT_LIMIT, Found
+from delegation_sdk.flows.rpc import Flow, Rpc
+from delegation_sdk.sources import Sources
+
+_SERVICE: Final = "delegation.v1.ApprovalService"
+_MOST_PAGES: Final = 100
+"""Of a list: a page may be empty, because what it would hold is not the caller's to see."""
+
+
+def request_approval(wanted: wire.ApprovalWanted) -> Flow[ApprovalRequest | None]:
+    """Ask for the approval of a call; None if it needs none. Asked again, it is the same request.
+
+    Raises:
+        Refused: The call is refused whoever approves it.
+        RequestFailed: The service did not do it.
+    """
+    answer: pb.RequestApprovalResponse = yield Rpc(
+        f"{_SERVICE}/RequestApproval", wire.request_approval_message(wanted), pb.RequestApprovalResponse
+    )
+    return wire.read_request(answer.request) if answer.HasField("request") else None
+
+
+def get_approval(request_id: bytes) -> Flow[ApprovalRequest]:
+    """Get one request (16 bytes).
+
+    Raises:
+        NotFound: There is none, or not for this caller to see.
+        RequestFailed: The service did not do it.
+    """
+    message = pb.GetApprovalRequest(request_id=request_id)
+    answer: pb.GetApprovalResponse = yield Rpc(f"{_SERVICE}/GetApproval", message, pb.GetApprovalResponse)
+    return wire.read_request(answer.request)
+
+
+def list_approvals(
+    *, pending_only: bool = False, task_id: bytes | None = None, limit: int = DEFAULT_LIMIT
+) -> Flow[Found[ApprovalRequest]]:
+    """List the requests that this caller may see, newest first, without their arguments. Raises `RequestFailed`."""
+    items: list[ApprovalRequest] = []
+    cursor: bytes | None = None
+    for _ in range(_MOST_PAGES):
+        page = PageRequest(min(limit - len(items), MAX_PAGE_SIZE), cursor)
+        message = wire.list_approvals_message(wire.ApprovalsWanted(page, pending_only, task_id))
+        answer = yield Rpc(f"{_SERVICE}/ListApprovals", message, pb.ListApprovalsResponse)
+        found, cursor = wire.read_approvals(answer)
+        items += found
+        if cursor is None or len(items) >= limit:
+            break
+    return Found(tuple(items[:limit]), cursor is not None or len(items) > limit)
+
+
+def answer_approval(request: ApprovalRequest, *, approve: bool, justification: str = "") -> Flow[ApprovalRequest]:
+    """Approve or refuse what was seen.
+
+    Raises:
+        PermissionDenied, NotFound: This caller is not asked.
+        Conflict: It cannot be answered any more, or is not what was seen.
+        RequestFailed: The service did not do it.
+    """
+    said = wire.AnswerToApproval(request.request_id, request.arguments_digest, approve, justification)
+    answer: pb.AnswerApprovalResponse = yield Rpc(
+        f"{_SERVICE}/AnswerApproval", wire.answer_approval_message(said), pb.AnswerApprovalResponse
+    )
+    return wire.read_request(answer.request)
+
+
+def withdraw_approval(request_id: bytes) -> Flow[ApprovalRequest]:
+    """Take a request (16 bytes) back.
+
+    Raises:
+        PermissionDenied, NotFound: Somebody else has asked.
+        Conflict: It is over.
+        RequestFailed: The service did not do it.
+    """
+    message = pb.WithdrawApprovalRequest(request_id=request_id)
+    answer: pb.WithdrawApprovalResponse = yield Rpc(
+        f"{_SERVICE}/WithdrawApproval", message, pb.WithdrawApprovalResponse
+    )
+    return wire.read_request(answer.request)
+
+
+class Waiting:
+    """How long to wait for an answer, without I/O: often at first, then every few seconds, until a deadline.
+
+    Args:
+        timeout_ms: The deadline, from now.
+        sources: Clock and randomness.
+    """
+
+    def __init__(self, timeout_ms: int, sources: Sources) -> None:
+        self._sources = sources
+        self._until_ms = sources.monotonic_ms() + timeout_ms
+        self._backoff = Backoff(sources.random, first_s=0.25, longest_s=5.0)
+
+    def pause_s(self, request: ApprovalRequest | None) -> float | None:
+        """Tell how long to wait before asking again; None: the call can be made.
+
+        Args:
+            request: What was answered last; None: no approval is needed.
+
+        Raises:
+            ConditionUnmet: APPROVAL_REQUIRED: it was refused, is over, or nobody has answered in time.
+        """
+        if request is None or request.state is ApprovalState.APPROVED:
+            return None
+        if request.state is not ApprovalState.PENDING:
+            raise _unmet(request, _how_it_ended(request))
+        left_ms = self._until_ms - self._sources.monotonic_ms()
+        if left_ms <= 0:
+            raise _unmet(request, "nobody has answered in time, and it can still be answered")
+        return min(self._backoff.next_s(), left_ms / 1000)
+
+
+def _how_it_ended(request: ApprovalRequest) -> str:
+    refused = next((answer for answer in request.answers if not answer.approve), None)
+    if request.state is ApprovalState.REFUSED and refused is not None:
+        return f"refused by {refused.approver}" + (f": {refused.justification}" if refused.justification else "")
+    return str(request.state)
+
+
+def _unmet(request: ApprovalRequest, why: str) -> Refused:
+    return refusal(
+        Reason.APPROVAL_REQUIRED,
+        field=f"{request.audience}.{request.tool}",
+        detail=f"request for approval {request.request_id.hex()}: {why}",
+    )
