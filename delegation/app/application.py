@@ -30,6 +30,7 @@ from delegation.app.key_files import read_root_public, system_ms
 from delegation.app.key_store import open_key_store
 from delegation.app.known_position import KnownPosition
 from delegation.app.known_time import KnownTime
+from delegation.app.policy_reload import ReloadingPolicy
 from delegation.app.trust_reload import ReloadingTrust
 from delegation.app.use_cases import handlers, owners_of
 from delegation.core.trust import Catalogue
@@ -46,9 +47,11 @@ from delegation.server.lifecycle import Listener, Server
 from delegation.server.listen import ListenAddress
 from delegation.server.logs import configure_logs
 from delegation.server.tls_rotating import RotatingTls
+from delegation.service.consents import Consents
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Offers
 from delegation.service.offers_elsewhere import OffersElsewhere
+from delegation.service.policy_rules import PolicyInUse
 from delegation.service.readiness import Readiness
 from delegation.service.rollback import require_no_rollback
 from delegation.storage.port import Storage
@@ -64,6 +67,7 @@ class _Parts:
     """What a configuration gives before anything runs."""
 
     trust: ReloadingTrust
+    policy: ReloadingPolicy
     trust_root: bytes
     identities: StaticIdentities
     tls: TlsFiles | None
@@ -95,6 +99,11 @@ class Application:
         return str(self._address)
 
     @property
+    def policy_in_use(self) -> PolicyInUse:
+        """The policy that it decides by."""
+        return self._parts.policy.in_use
+
+    @property
     def bearer_target(self) -> str:
         """Where callers with tokens connect, as a gRPC client writes it."""
         if self._server is None or self._server.second_address is None:
@@ -121,6 +130,7 @@ class Application:
         try:
             forgetting = await known_time.clock(storage, self._now_ms)
             await parts.trust.start(storage)
+            await parts.policy.start(storage)
             feed = RevocationFeed(
                 storage,
                 parts.trust.in_use.keys.statement,
@@ -140,6 +150,7 @@ class Application:
             raise
         self._tasks.append(asyncio.create_task(run_sweeper(storage, forgetting)))
         self._tasks.append(asyncio.create_task(parts.trust.follow(storage)))
+        self._tasks.append(asyncio.create_task(parts.policy.follow(storage)))
         self._tasks.append(asyncio.create_task(known.follow(feed)))
         self._tasks.append(asyncio.create_task(known_time.follow(forgetting)))
 
@@ -175,6 +186,7 @@ class Application:
                 config,
                 storage=storage,
                 trust=parts.trust.in_use,
+                policy=parts.policy.in_use,
                 feed=feed,
                 offers=offers,
                 now_ms=self._now_ms,
@@ -211,8 +223,9 @@ class Application:
         self._lock.release()
 
     def look_at_keys(self) -> None:
-        """Look at once whether trust bundle or keys have changed, rather than in a moment."""
+        """Look at once whether trust bundle, keys or policy have changed, rather than in a moment."""
         self._parts.trust.look_now()
+        self._parts.policy.look_now()
 
     def issue_profile(self, spiffe_id: str, *, directory: Path | None = None) -> Path:
         """In development, give an identity its profile; return the profile's path. Raises `ConfigError`."""
@@ -239,7 +252,9 @@ def build(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> App
         identities = StaticIdentities(config.callers())
     trust_root = read_root_public(config.keys_directory)
     trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms)
-    return Application(config, _Parts(trust, trust_root, identities, tls), now_ms=now_ms)
+    consents = Consents(lambda: trust.in_use.verifier.trust)
+    policy = ReloadingPolicy(config, lambda: trust.in_use.trust, now_ms=now_ms, consented=consents.consented)
+    return Application(config, _Parts(trust, policy, trust_root, identities, tls), now_ms=now_ms)
 
 
 def serve(config: ServerConfig, *, ready: Callable[[Application], None] | None = None) -> None:

@@ -11,7 +11,7 @@ from delegation.policy.cedar import CedarPolicy
 from delegation.policy.load import DEFAULT_POLICY, examine, load_policy
 from delegation.policy.source import POLICY_BYTES, Fault, Source
 
-__all__ = ["Fault", "load_policy_files", "policy_faults"]
+__all__ = ["Fault", "load_policy_files", "policy_faults", "read_policy_files"]
 
 
 def policy_faults(files: Sequence[Path], catalogue: Catalogue) -> tuple[Fault, ...]:
@@ -29,7 +29,12 @@ def load_policy_files(files: Sequence[Path], catalogue: Catalogue) -> CedarPolic
     Raises:
         ConfigError: a file cannot be read, something is wrong with it, or the extra is not installed.
     """
-    return load_policy([_source(file) for file in files or (DEFAULT_POLICY,)], catalogue)
+    return load_policy(read_policy_files(files), catalogue)
+
+
+def read_policy_files(files: Sequence[Path]) -> tuple[Source, ...]:
+    """Read a policy's text; without a file, the one that is shipped. Raises `ConfigError` if a file cannot be read."""
+    return tuple(_source(file) for file in files or (DEFAULT_POLICY,))
 
 
 def _source(file: Path) -> Source:

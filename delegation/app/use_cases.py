@@ -26,6 +26,7 @@ from delegation.service.late_links import LateLinks
 from delegation.service.lineage import Lineage
 from delegation.service.offers import Offers
 from delegation.service.owners import Owners
+from delegation.service.policy_rules import PolicyInUse
 from delegation.service.record_decisions import RecordDecisions
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.reissue import Reissue
@@ -48,6 +49,7 @@ def handlers(
     *,
     storage: Storage,
     trust: TrustInUse,
+    policy: PolicyInUse,
     feed: RevocationFeed,
     offers: Offers,
     now_ms: Callable[[], int],
@@ -107,7 +109,8 @@ def handlers(
                 feed=feed,
                 verifier=verifier,
                 recorded=recorded,
-                sessions=SessionSteps(lambda: trust.trust.catalogue, labels_stick_ms=config.sessions.labels_stick_ms),
+                sessions=SessionSteps(labels_stick_ms=config.sessions.labels_stick_ms, owner=owners.owner),
+                policy=policy,
                 now_ms=now_ms,
                 random=random,
                 keep=KeepArguments(lambda: trust.trust.catalogue),

@@ -17,7 +17,7 @@ from delegation.policy.engine import cedar
 from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, StepUp, Verdict
 from delegation.policy.rule import Rule
 from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
-from delegation.policy.vocabulary import ACTION, AGENT, HISTORY, TOOL, UNLISTED_TOOL
+from delegation.policy.vocabulary import ACTION, AGENT, HISTORY, OF_THE_TASK, OWNER, TOOL, UNLISTED_TOOL
 
 _FAILED: Final = re.compile(r"error while evaluating policy `([^`]*)`")
 _SHOWN: Final = 8
@@ -63,7 +63,7 @@ class CedarPolicy:
     def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:
         """Tell what the rules have to do with a tool."""
         subset = self._subset(action, tool, listed=listed)
-        return Concern(subset.answer, frozenset(subset.fields))
+        return Concern(subset.answer, OWNER in subset.fields, not OF_THE_TASK.isdisjoint(subset.fields))
 
     def subset(self, question: PolicyQuestion) -> Subset:
         """Give the rules that can matter to a question."""

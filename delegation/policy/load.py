@@ -39,7 +39,12 @@ def load_policy(sources: Sequence[Source], catalogue: Catalogue) -> CedarPolicy:
     rules, faults = examine(sources, catalogue)
     if faults:
         raise PolicyRejectedError(faults)
-    return CedarPolicy(rules, digest=hashlib.sha256("\n".join(source.text for source in sources).encode()).digest())
+    return CedarPolicy(rules, digest=text_digest(sources))
+
+
+def text_digest(sources: Sequence[Source]) -> bytes:
+    """Give the SHA-256 by which a policy is known, 32 bytes: of its text, whatever its files are called."""
+    return hashlib.sha256("\n".join(source.text for source in sources).encode()).digest()
 
 
 def default_policy(catalogue: Catalogue) -> CedarPolicy:

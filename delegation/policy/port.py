@@ -143,11 +143,13 @@ class Concern(NamedTuple):
 
     Attributes:
         answer: what is always answered; None: that depends on the rest of the question.
-        reads: the names of what they read of a question, as rules have them.
+        reads_owner: whether any of them reads who answers for the agent.
+        reads_task: whether any of them reads what the task has done or read before.
     """
 
     answer: Permit | Denial | None
-    reads: frozenset[str]
+    reads_owner: bool = False
+    reads_task: bool = False
 
 
 class Policy(Protocol):

@@ -26,8 +26,8 @@ BUDGETS_LEFT: Final = "budgetsLeft"
 HISTORY: Final = frozenset({"taskEffects", "taskTools", "taskCalls", "taskDenials"})
 """What is known only if every call of a task was kept in mind. Labels are kept anyway."""
 
+OF_THE_TASK: Final = HISTORY | {"taskLabels"}
 OWNER: Final = "agentOwner"
-TASK_LABELS: Final = "taskLabels"
 
 
 class Field(NamedTuple):

@@ -23,6 +23,7 @@ from delegation.server.config_sections import (
     GrantsConfig,
     KeysConfig,
     LimitsConfig,
+    PolicyConfig,
     SessionsConfig,
     TlsFiles,
 )
@@ -61,6 +62,7 @@ _PATHS: Final = (
     ("keys", "passphrase_file"),
     ("keys", "pkcs11", "module"),
     ("keys", "pkcs11", "pin_file"),
+    ("policy", "file"),
 )
 _SECTIONS: Final = (
     IdentityConfig,
@@ -76,6 +78,7 @@ _SECTIONS: Final = (
     GrantsConfig,
     FeedConfig,
     SessionsConfig,
+    PolicyConfig,
 )
 
 
@@ -131,6 +134,7 @@ class ServerConfig(BaseSettings):
     grants: GrantsConfig = GrantsConfig()
     feed: FeedConfig = FeedConfig()
     sessions: SessionsConfig = SessionsConfig()
+    policy: PolicyConfig = PolicyConfig()
     logs: LogsConfig = LogsConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
 

@@ -167,3 +167,9 @@ class SessionsConfig(Section):
     """What is kept in mind beyond one call. Labels of what an agent has read stick to it, in whatever task it acts."""
 
     labels_stick_ms: Annotated[int, Field(ge=0, le=30 * GRANT_LIFETIME_MS)] = 3_600_000
+
+
+class PolicyConfig(Section):
+    """The rules beyond what chains permit, written in Cedar; without a file, those that are shipped."""
+
+    file: Path | None = None

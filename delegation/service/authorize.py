@@ -33,6 +33,7 @@ from delegation.service.fencing import fence_of, refusal_of
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.service.keep_arguments import KeepArguments
 from delegation.service.packing import digest_of
+from delegation.service.policy_rules import PolicyInUse, PolicyRules
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.session_steps import SessionSteps
 from delegation.service.unexpected import log_unexpected
@@ -107,6 +108,7 @@ class Authorize:
         verifier: Verifier,
         recorded: RecordedLinks,
         sessions: SessionSteps,
+        policy: PolicyInUse,
         now_ms: Clock,
         random: Random,
         keep: KeepArguments | None = None,
@@ -114,6 +116,7 @@ class Authorize:
         self._storage = storage
         self._keep = keep
         self._sessions = sessions
+        self._policy = policy
         self._feed = feed
         self._verifier = verifier
         self._recorded = recorded
@@ -141,8 +144,9 @@ class Authorize:
             judged = await self._judge(question, now_ms)
             chain = judged.chain
             about = await attribution(question.token, self._recorded) if chain is None else attributed(chain)
-            call = self._call(caller, question, judged, about, now_ms=now_ms, position=position)
-            step = self._step(question, judged, now_ms)
+            rules = self._policy()
+            call = self._call(caller, question, judged, about, now_ms=now_ms, position=position, rules=rules)
+            step = await self._step(question, judged, now_ms, rules)
             standing, refused = await self._enter(call, judged, step, digest, position)
             if span.recording:
                 describe(span, question.audience, question.tool, judged.chain, refused)
@@ -187,15 +191,23 @@ class Authorize:
             return _Judged(None, chain, proof, digest, values, demands)
         return _Judged(refused, chain, proof, digest or hashlib.sha256(question.arguments_json).digest(), values)
 
-    def _step(self, question: Question, judged: _Judged, now_ms: int) -> SessionStep | None:
+    async def _step(self, question: Question, judged: _Judged, now_ms: int, rules: PolicyRules) -> SessionStep | None:
         """Make the call's part in the state of its task. Who has not shown that the call is its own has none."""
         chain, audience, tool = judged.chain, question.audience, question.tool
         if chain is None or judged.proof is None:
             return None
         if judged.refusal is not None:
-            return self._sessions.refused(chain, judged.refusal, audience=audience, tool=tool, now_ms=now_ms)
-        return self._sessions.permitted(
-            chain, audience=audience, tool=tool, arguments=judged.arguments, demands=judged.demands, now_ms=now_ms
+            return self._sessions.refused(
+                chain, judged.refusal, audience=audience, tool=tool, now_ms=now_ms, rules=rules
+            )
+        return await self._sessions.permitted(
+            chain,
+            audience=audience,
+            tool=tool,
+            arguments=judged.arguments,
+            demands=judged.demands,
+            now_ms=now_ms,
+            rules=rules,
         )
 
     async def _verified(self, token: bytes, now_ms: int) -> VerifiedChain:
@@ -219,7 +231,15 @@ class Authorize:
     # -- recording ---------------------------------------------------------------------------------------
 
     def _call(
-        self, caller: Caller, question: Question, judged: _Judged, about: Attribution, *, now_ms: int, position: int
+        self,
+        caller: Caller,
+        question: Question,
+        judged: _Judged,
+        about: Attribution,
+        *,
+        now_ms: int,
+        position: int,
+        rules: PolicyRules,
     ) -> CallRecord:
         proof, refused = judged.proof, judged.refusal
         trace = question.trace or (proof.trace if proof else None)
@@ -247,7 +267,8 @@ class Authorize:
             feed_position=position,
             caller=caller.id,
             proof=question.proof[: limits.PROOF_BYTES],
-            catalogue_digest=self._verifier.trust.catalogue_digest or None,
+            catalogue_digest=rules.catalogue_digest or None,
+            policy_digest=rules.digest,
             trace_id=trace.trace_id if trace else None,
             span_id=trace.span_id if trace else None,
             arguments=kept,

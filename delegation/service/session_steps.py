@@ -5,87 +5,90 @@ Made on the event loop from what is known by then; judged where the state is hel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Final
 
+from delegation.core.approval import approval_demands_of
 from delegation.core.arguments import Value
 from delegation.core.chain import VerifiedChain
 from delegation.core.session import PUBLIC
-from delegation.core.trust import Catalogue, CatalogueTool
-from delegation.core.unlisted import entry_of
+from delegation.core.trust import CatalogueTool
 from delegation.core.usage import Demand, charged, has_conditions
 from delegation.errors import Reason, Refused, refusal
+from delegation.service.call_in_session import CallInSession, Ruling
+from delegation.service.consents import Consents, demands_of_rules
+from delegation.service.policy_rules import PolicyRules
 from delegation.service.unexpected import log_unexpected
+from delegation.storage.approvals import ApprovalNeeds, CallKey
 from delegation.storage.sessions import SessionStep, SessionView, Verdict
 
 _STEPS_OF_STICKING: Final = 16
 """Labels stick for up to a sixteenth longer than is said: so not every call of a tool has to write how long."""
 
-
-class CallInSession(NamedTuple):
-    """A call that its chain permits, conditions apart.
-
-    Attributes:
-        chain: its chain.
-        tool: what the catalogue says of the tool; of one that it does not list, that it is the most dangerous kind.
-        arguments: as they were sent.
-        demands: what the chain's counts and budgets demand of it.
-        now_ms: the decision's time.
-    """
-
-    chain: VerifiedChain
-    tool: CatalogueTool
-    arguments: Mapping[str, Value]
-    demands: tuple[Demand, ...]
-    now_ms: int
-
-
-class SessionRules(Protocol):
-    """What the operator demands of calls beyond their chains, given the state of their task."""
-
-    def __call__(self, call: CallInSession, view: SessionView) -> Refused | None:
-        """Say why a call is refused; None if it is not. Waits for nothing; whatever it raises refuses the call."""
+_NOTHING_TO_SAY: Final = Ruling()
 
 
 class SessionSteps:
     """Makes each call's part in the state of its task.
 
     Args:
-        catalogue: gives the catalogue in use.
         labels_stick_ms: how long labels stick to the agents of the chain that has read what has them; 0: not at all.
-        rules: the operator's; None: there are none.
+        owner: tells who answers for an agent; empty if nobody does.
+        consents: tells whether people have consented to what links demand.
     """
 
-    def __init__(
-        self, catalogue: Callable[[], Catalogue], *, labels_stick_ms: int, rules: SessionRules | None = None
-    ) -> None:
-        self._catalogue = catalogue
+    def __init__(self, *, labels_stick_ms: int, owner: Callable[[str], Awaitable[str]], consents: Consents) -> None:
         self._labels_stick_ms = labels_stick_ms
-        self._rules = rules
+        self._owner = owner
+        self._consents = consents
 
-    def permitted(
+    async def permitted(
         self,
         chain: VerifiedChain,
         *,
         audience: str,
         tool: str,
         arguments: Mapping[str, Value],
+        arguments_digest: bytes,
         demands: tuple[Demand, ...],
         now_ms: int,
+        rules: PolicyRules,
+        fulfils: frozenset[str] = frozenset(),
     ) -> SessionStep | None:
-        """Make the step of a call that its chain permits but for conditions; None if nothing is to judge or note."""
-        entry = entry_of(self._catalogue(), audience, tool)
-        if not (demands or _sensitive(entry) or self._rules):
+        """Make the step of a call that its chain permits but for conditions; None if nothing is to judge or note.
+
+        Args:
+            chain: the call's.
+            audience: who serves the tool.
+            tool: what is called.
+            arguments: as they were sent.
+            arguments_digest: of them, 32 bytes.
+            demands: what the chain's counts and budgets demand of it.
+            now_ms: the decision's time.
+            rules: the operator's, that count for this decision.
+            fulfils: the obligations that whoever asks has promised to fulfil.
+
+        Raises:
+            StorageError: it cannot be read who answers for the agent.
+        """
+        entry = rules.entry(audience, tool)
+        approvals = approval_demands_of(chain, audience, tool)
+        if not (demands or approvals or entry.judged or _sensitive(entry.tool) or rules.notes_every_call):
             return None
-        call = CallInSession(chain, entry, arguments, demands, now_ms)
-        return self._step(chain, demands, now_ms, lambda view: self._judge(call, view))
+        owner = await self._owner(chain.leaf.holder_agent) if entry.reads_owner else ""
+        call = CallInSession(
+            *(chain, entry.tool, arguments, demands, now_ms, entry.listed, owner, fulfils, approvals, arguments_digest)
+        )
+        step = self._step(chain, demands, now_ms, lambda view: self._judge(call, view, rules, judged=entry.judged))
+        return replace(step, call=CallKey(chain.digest, audience, tool, arguments_digest))
 
     def refused(
-        self, chain: VerifiedChain, refused: Refused, *, audience: str, tool: str, now_ms: int
+        self, chain: VerifiedChain, refused: Refused, *, audience: str, tool: str, now_ms: int, rules: PolicyRules
     ) -> SessionStep | None:
         """Make the step of a call that is refused whatever the state; None where nobody asks how many there were."""
-        entry = entry_of(self._catalogue(), audience, tool)
-        if not (_sensitive(entry) or self._rules or has_conditions(chain, audience, tool)):
+        entry = rules.entry(audience, tool).tool
+        if not (_sensitive(entry) or rules.notes_every_call or has_conditions(chain, audience, tool)):
             return None
         return self._step(chain, (), now_ms, lambda view: Verdict(refused))  # noqa: ARG005 - whatever is in view
 
@@ -102,12 +105,26 @@ class SessionSteps:
             labels_until_ms=self._labels_until_ms(now_ms),
         )
 
-    def _judge(self, call: CallInSession, view: SessionView) -> Verdict:
+    def _judge(self, call: CallInSession, view: SessionView, rules: PolicyRules, *, judged: bool) -> Verdict:
         try:
             used = {demand.key: charged(view.used[demand.key], demand) for demand in call.demands}
-            if self._rules is not None and (refused := self._rules(call, view)) is not None:
-                return Verdict(refused)
-            return Verdict(None, view.session.after(call.tool), used, _sensitive(call.tool))
+            ruling = rules(call, view) if judged else _NOTHING_TO_SAY
+            decided_by = ",".join(ruling.rules) or None
+            if ruling.refusal is not None and not ruling.demands:
+                return Verdict(ruling.refusal, rules=decided_by)
+            # Nobody is asked to consent to what is refused anyway: so this comes last.
+            lacking = ruling.refusal or self._consents.unmet(call, view, rules.digest)
+            if lacking is not None:
+                needs = ApprovalNeeds((*call.approvals, *demands_of_rules(ruling.demands)), rules.digest)
+                return Verdict(lacking, rules=decided_by, needs=needs)
+            return Verdict(
+                None,
+                view.session.after(call.tool),
+                used,
+                _sensitive(call.tool),
+                rules=decided_by,
+                obligations=",".join(ruling.obligations) or None,
+            )
         except Refused as refused:
             return Verdict(refused)
         except Exception as error:  # noqa: BLE001 - a failure to decide is a denial

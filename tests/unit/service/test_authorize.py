@@ -10,8 +10,13 @@ from delegation.core.arguments import Arguments
 from delegation.core.trust import Catalogue
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, StorageError
+from delegation.policy.load import load_policy
+from delegation.policy.source import Source
 from delegation.service.authorize import Authorize, Question
+from delegation.service.consents import Consents
 from delegation.service.feed import RevocationFeed
+from delegation.service.owners import Owners
+from delegation.service.policy_rules import PolicyInUse, PolicyRules
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.service.session_steps import SessionSteps
 from delegation.storage.records import RevocationRecord
@@ -50,13 +55,17 @@ def authorize(storage, clock, feed, recorded):
         feed=feed,
         verifier=Verifier(BUNDLE),
         recorded=recorded,
-        sessions=SessionSteps(Catalogue, labels_stick_ms=3_600_000),
+        sessions=SessionSteps(
+            labels_stick_ms=3_600_000, owner=Owners(storage, {}).owner, consents=Consents(lambda: BUNDLE)
+        ),
+        policy=PolicyInUse(PolicyRules(PERMISSIVE, Catalogue())),
         now_ms=clock,
         random=secrets.token_bytes,
     )
 
 
 MADE = chain("root -> planner -> tool")
+PERMISSIVE = load_policy([Source("policy", '@id("all") permit (principal, action, resource);')], Catalogue())
 
 
 def question(**tweaks):

@@ -1,0 +1,123 @@
+"""What a policy is told of a call in the state of its task, and of a scope that is given to somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+from delegation.core.chain import Principal, VerifiedChain
+from delegation.core.scope import Scope
+from delegation.core.session import TaskSession
+from delegation.core.tool_id import tool_id
+from delegation.core.trust import CatalogueTool
+from delegation.core.usage import NOTHING_USED, Demand, remaining
+from delegation.policy.port import Action, PolicyQuestion
+from delegation.service.call_in_session import CallInSession
+from delegation.storage.sessions import SessionView
+
+
+def question_of_call(call: CallInSession, view: SessionView) -> PolicyQuestion:
+    """Make the question about a call. Raises `Malformed` if what was used cannot be read."""
+    chain, now_ms = call.chain, call.now_ms
+    counts = [demand for demand in call.demands if demand.is_of_calls]
+    sums = [demand for demand in call.demands if not demand.is_of_calls]
+    return _in_task(
+        PolicyQuestion(
+            action=Action.CALL,
+            tool=call.tool,
+            listed=call.listed,
+            principal=chain.principal,
+            agents=chain.agents,
+            now_s=now_ms // 1000,
+            asserted=asserted_agents(chain, now_ms),
+            owner=call.owner,
+            purpose=chain.purpose,
+            calls_left=min((int(_left(demand, view)) for demand in counts), default=None),
+            budgets_left=_least((demand.argument, _left(demand, view)) for demand in sums),
+            arguments=call.arguments,
+        ),
+        view.session,
+    )
+
+
+class GivenScope(NamedTuple):
+    """A scope that is granted or handed on.
+
+    Attributes:
+        action: which of both.
+        scope: what is given.
+        agents: of the chain, with whoever receives it as the last.
+        asserted: those of them that nobody vouches for.
+        principal, purpose: the grant's.
+        task_id: of a task that goes on already; empty: it begins with this.
+    """
+
+    action: Action
+    scope: Scope
+    agents: tuple[str, ...]
+    asserted: frozenset[str]
+    principal: Principal
+    purpose: str
+    task_id: bytes = b""
+
+
+def questions_of_scope(
+    given: GivenScope,
+    entries: Iterable[tuple[CatalogueTool, bool]],
+    *,
+    session: TaskSession,
+    owner: str,
+    now_ms: int,
+) -> list[PolicyQuestion]:
+    """Make the questions about a scope that is given: one for each of these tools, and whether it is listed."""
+    whole = frozenset(tool_id(each.audience, each.tool) for each in given.scope.capabilities)
+    return [
+        _in_task(
+            PolicyQuestion(
+                action=given.action,
+                tool=tool,
+                listed=listed,
+                principal=given.principal,
+                agents=given.agents,
+                now_s=now_ms // 1000,
+                asserted=given.asserted,
+                owner=owner,
+                purpose=given.purpose,
+                scope=whole,
+            ),
+            session,
+        )
+        for tool, listed in entries
+    ]
+
+
+def asserted_agents(
+    chain: VerifiedChain, now_ms: int, *, vouched: Callable[[int], bool] = lambda _: False
+) -> frozenset[str]:
+    """Give the agents of a chain that nobody vouches for, at one of their links at least."""
+    return frozenset(
+        agent for index, agent in enumerate(chain.agents) if not (chain.bound(index, now_ms) or vouched(index))
+    )
+
+
+def _in_task(question: PolicyQuestion, session: TaskSession) -> PolicyQuestion:
+    return question._replace(
+        task_labels=session.labels,
+        task_effects=frozenset(session.effects),
+        task_tools=frozenset(session.tools),
+        task_calls=session.calls,
+        task_denials=session.denials,
+    )
+
+
+def _left(demand: Demand, view: SessionView) -> str:
+    return remaining(view.used.get(demand.key, NOTHING_USED), demand.maximum)
+
+
+def _least(amounts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    least: dict[str, str] = {}
+    for argument, left in amounts:
+        if argument not in least or Decimal(left) < Decimal(least[argument]):
+            least[argument] = left
+    return least
