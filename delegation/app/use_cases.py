@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from delegation.identity.port import PrincipalReader
 from delegation.identity.static import DEVELOPMENT_OWNER
+from delegation.server.approval_rpcs import ApprovalRpcs
 from delegation.server.authorization_rpcs import AuthorizationRpcs
 from delegation.server.config import ServerConfig
 from delegation.server.delegation_rpcs import DelegationRpcs
@@ -13,8 +14,10 @@ from delegation.server.lineage_rpcs import LineageRpcs
 from delegation.server.services import Rpcs
 from delegation.server.trust_rpcs import TrustRpcs
 from delegation.service.agents import Agents
+from delegation.service.approvals import Approvals
 from delegation.service.authorize import Authorize
 from delegation.service.complete_task import CompleteTask
+from delegation.service.consents import Consents
 from delegation.service.consume_proof import ConsumeProof
 from delegation.service.feed import RevocationFeed
 from delegation.service.grant import Grant, GrantLifetimes
@@ -32,6 +35,7 @@ from delegation.service.recorded_links import RecordedLinks
 from delegation.service.reissue import Reissue
 from delegation.service.renew import Renew
 from delegation.service.report_outcome import ReportOutcome
+from delegation.service.request_approval import RequestApproval
 from delegation.service.revoke import Revoke
 from delegation.service.session_steps import SessionSteps
 from delegation.service.trust import TrustInUse
@@ -75,6 +79,21 @@ def handlers(
         lifetimes=lifetimes,
     )
     late_links = LateLinks(storage, keys=keys, verifier=verifier, recorded=recorded, now_ms=now_ms)
+    authorize = Authorize(
+        storage,
+        feed=feed,
+        verifier=verifier,
+        recorded=recorded,
+        sessions=SessionSteps(
+            labels_stick_ms=config.sessions.labels_stick_ms,
+            owner=owners.owner,
+            consents=Consents(lambda: verifier.trust),
+        ),
+        policy=policy,
+        now_ms=now_ms,
+        random=random,
+        keep=KeepArguments(lambda: trust.trust.catalogue),
+    )
     return Rpcs(
         delegation=DelegationRpcs(
             grant=Grant(
@@ -104,21 +123,15 @@ def handlers(
             revoke=Revoke(storage, feed, now_ms=now_ms),
         ),
         authorization=AuthorizationRpcs(
-            authorize=Authorize(
-                storage,
-                feed=feed,
-                verifier=verifier,
-                recorded=recorded,
-                sessions=SessionSteps(labels_stick_ms=config.sessions.labels_stick_ms, owner=owners.owner),
-                policy=policy,
-                now_ms=now_ms,
-                random=random,
-                keep=KeepArguments(lambda: trust.trust.catalogue),
-            ),
+            authorize=authorize,
             consume_proof=ConsumeProof(storage, now_ms=now_ms),
             record_decisions=RecordDecisions(storage, guard_keys=guard_keys, late_links=late_links, now_ms=now_ms),
             report_outcome=ReportOutcome(storage, guard_keys=guard_keys, now_ms=now_ms),
         ),
         trust=TrustRpcs(trust=trust, feed=feed, agents=Agents(storage, feed, now_ms=now_ms), offers=offers),
+        approvals=ApprovalRpcs(
+            request_approval=RequestApproval(storage, authorize=authorize, now_ms=now_ms, random=random),
+            approvals=Approvals(storage, statement_key=keys.statement, now_ms=now_ms, random=random),
+        ),
         lineage=LineageRpcs(Lineage(storage, feed, owners=owners, now_ms=now_ms)),
     )

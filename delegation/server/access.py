@@ -26,6 +26,8 @@ class Rows(StrEnum):
     OWN_TASKS = "tasks it has a part in"
     OWN_CALLS = "its own calls, and those of tasks it has a part in"
     OWN_AUDIENCES = "its audiences"
+    OWN_REQUESTS = "requests that it has made"
+    MAY_ANSWER = "requests that it may answer"
     ITSELF = "itself"
     SIGNED_BY_ROOT = "what is signed for everybody"
 
@@ -43,6 +45,13 @@ _CALLS: Final = {
     Role.AGENT: Rows.OWN_CALLS,
     Role.ORCHESTRATOR: Rows.OWN_CALLS,
     Role.TOOL: Rows.OWN_AUDIENCES,
+    Role.AUDITOR: Rows.ALL,
+    Role.OPERATOR: Rows.ALL,
+}
+_REQUESTS: Final = {
+    Role.AGENT: Rows.OWN_REQUESTS,
+    Role.ORCHESTRATOR: Rows.OWN_REQUESTS,
+    Role.APPROVER: Rows.MAY_ANSWER,
     Role.AUDITOR: Rows.ALL,
     Role.OPERATOR: Rows.ALL,
 }
@@ -66,6 +75,15 @@ ACCESS: Final[Mapping[str, Mapping[Role, Rows]]] = {
     "TrustService/ListAgents": {Role.AUDITOR: Rows.ALL, Role.OPERATOR: Rows.ALL},
     "TrustService/RequestOffer": {Role.AGENT: Rows.ALL, Role.ORCHESTRATOR: Rows.ALL},
     "TrustService/AnswerOffer": {Role.AGENT: Rows.ITSELF},
+    "ApprovalService/RequestApproval": {Role.AGENT: Rows.PROVED, Role.ORCHESTRATOR: Rows.PROVED},
+    "ApprovalService/GetApproval": _REQUESTS,
+    "ApprovalService/ListApprovals": _REQUESTS,
+    "ApprovalService/AnswerApproval": {Role.APPROVER: Rows.MAY_ANSWER},
+    "ApprovalService/WithdrawApproval": {
+        Role.AGENT: Rows.OWN_REQUESTS,
+        Role.ORCHESTRATOR: Rows.OWN_REQUESTS,
+        Role.OPERATOR: Rows.ALL,
+    },
     "LineageService/GetTask": _TASKS,
     "LineageService/ListTasks": _TASKS,
     "LineageService/GetChain": _TASKS,

@@ -14,6 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from delegation.core.limits import STATEMENT_BYTES
 from delegation.errors import InvalidRequest
 from delegation.server.access import roles_of
+from delegation.server.approval_rpcs import ApprovalRpcs
 from delegation.server.authorization_rpcs import AT_A_TIME, AuthorizationRpcs
 from delegation.server.delegation_rpcs import DelegationRpcs
 from delegation.server.door import Door, Method
@@ -21,6 +22,7 @@ from delegation.server.lineage_rpcs import LineageRpcs
 from delegation.server.measured import measured
 from delegation.server.trust_rpcs import TrustRpcs
 from delegation.v1 import (
+    approval_service_pb2,
     authorization_service_pb2,
     delegation_service_pb2,
     lineage_service_pb2,
@@ -59,6 +61,7 @@ class Rpcs:
     delegation: DelegationRpcs
     authorization: AuthorizationRpcs
     trust: TrustRpcs
+    approvals: ApprovalRpcs
     lineage: LineageRpcs
 
 
@@ -73,6 +76,7 @@ def add_services(server: grpc.aio.Server, rpcs: Rpcs, door: Door) -> tuple[str, 
         (delegation_service_pb2.DESCRIPTOR, rpcs.delegation),
         (authorization_service_pb2.DESCRIPTOR, rpcs.authorization),
         (trust_service_pb2.DESCRIPTOR, rpcs.trust),
+        (approval_service_pb2.DESCRIPTOR, rpcs.approvals),
         (lineage_service_pb2.DESCRIPTOR, rpcs.lineage),
     )
     names = []

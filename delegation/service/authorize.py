@@ -86,6 +86,22 @@ class Decision(NamedTuple):
     refusal: Refused | None
 
 
+class Examined(NamedTuple):
+    """A call that was judged without the state of its task.
+
+    Attributes:
+        refusal: why it is refused whatever the state; None if it is not.
+        chain: its chain, if that was verified.
+        arguments_digest: of its arguments, 32 bytes.
+        step: its part in the state of its task; None if that does not matter.
+    """
+
+    refusal: Refused | None
+    chain: VerifiedChain | None
+    arguments_digest: bytes
+    step: SessionStep | None
+
+
 class _Judged(NamedTuple):
     """How far judging a call came: everything that was established before it ended."""
 
@@ -158,6 +174,16 @@ class Authorize:
         decision = Decision(standing.call_id, standing.decided_ms, refused)
         return self._remember((caller.id, digest), decision)
 
+    async def examine(self, question: Question, now_ms: int) -> Examined:
+        """Judge a call as far as that goes without the state of its task, and give its part in that. Decides nothing.
+
+        Raises:
+            StorageError: the database does not answer.
+        """
+        judged = await self._judge(question, now_ms)
+        step = await self._step(question, judged, now_ms, self._policy())
+        return Examined(judged.refusal, judged.chain, judged.arguments_digest, step)
+
     # -- judging -----------------------------------------------------------------------------------------
 
     async def _judge(self, question: Question, now_ms: int) -> _Judged:
@@ -179,7 +205,7 @@ class Authorize:
             )
             audience, tool = question.audience, question.tool
             authorize(chain, audience=audience, tool=tool, arguments=arguments, conditions="elsewhere")
-            demands = demands_of(chain, audience=audience, tool=tool, arguments=values)
+            demands = demands_of(chain, audience=audience, tool=tool, arguments=values, approvals="elsewhere")
         except Refused as error:
             refused = error
         except StorageError:
@@ -205,6 +231,7 @@ class Authorize:
             audience=audience,
             tool=tool,
             arguments=judged.arguments,
+            arguments_digest=judged.arguments_digest,
             demands=judged.demands,
             now_ms=now_ms,
             rules=rules,

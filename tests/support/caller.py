@@ -32,6 +32,7 @@ from delegation.v1 import authorization_service_pb2 as authorization_pb
 from delegation.v1 import delegation_service_pb2 as delegation_pb
 from delegation.v1 import lineage_service_pb2 as lineage_pb
 from delegation.v1 import trust_service_pb2 as trust_pb
+from delegation.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from delegation.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from delegation.v1.delegation_service_pb2_grpc import DelegationServiceStub
 from delegation.v1.lineage_service_pb2_grpc import LineageServiceStub
@@ -136,6 +137,7 @@ class Caller:
         self.delegation = DelegationServiceStub(channel)
         self.authorization = AuthorizationServiceStub(channel)
         self.trust = TrustServiceStub(channel)
+        self.approvals = ApprovalServiceStub(channel)
         self.lineage = LineageServiceStub(channel)
 
     @classmethod

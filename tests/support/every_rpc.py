@@ -20,14 +20,17 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from delegation.app import Application, build
+from delegation.core.arguments import Arguments
+from delegation.core.conditions import approved_by
 from delegation.core.revocation import RevocationKind
 from delegation.core.scope import SERVICE_AUDIENCE, Scope, any_call
 from delegation.identity.port import Role
 from delegation.identity.static import StaticIdentities
+from delegation.v1 import approval_service_pb2 as approval_pb
 from delegation.v1 import authorization_service_pb2 as authorization_pb
 from delegation.v1 import lineage_service_pb2 as lineage_pb
 from delegation.v1 import trust_service_pb2 as trust_pb
-from delegation.wire import authorization, delegation, renewals
+from delegation.wire import approvals, authorization, delegation, renewals
 from support.caller import Caller, GuardRecords, Holding, decided, new_key, nonce, now_ms
 from support.server import RunningServer, dev_config, identity, running_application, spiffe_id
 
@@ -41,8 +44,11 @@ IDENTITIES = (
     identity("stranger/orchestrator", "orchestrator", ceiling="any"),
     identity("stranger/agent", "agent"),
     identity("stranger/tool", "tool", audiences=["billing"]),
+    identity("stranger/approver", "approver"),
 )
 READ = any_call("files", "read")
+DELETE = any_call("files", "delete", approved_by(spiffe_id("role/approver")))
+DELETED = {"path": "d"}
 STANDARD = frozenset({"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"})
 
 
@@ -82,28 +88,50 @@ def served_rpcs(server: RunningServer) -> dict[str, Any]:
 
 @dataclass
 class Story:
-    """A task of role/orchestrator, handed off to role/agent, which called role/tool once."""
+    """A task of role/orchestrator, handed off to role/agent, which called role/tool once and asked for approval."""
 
     server: RunningServer
     task: Holding
     child: Holding
     call_id: bytes
     guard: GuardRecords
+    asked: Mapping[str, bytes]
 
     @classmethod
     def told(cls, server: RunningServer) -> Story:
         paths = (of_role(Role.ORCHESTRATOR), of_role(Role.TOOL))
         with Caller.of(server, paths[0]) as orchestrator, Caller.of(server, paths[1]) as tool:
-            task = orchestrator.grant(READ)
+            task = orchestrator.grant(READ, DELETE)
             child = orchestrator.hand_off(task, of_role(Role.AGENT))
             call_id = tool.decide(child, "files", "read", {"path": "a"}).call_id
         with Caller.of(server, of_role(Role.OPERATOR)) as operator:
             registration = trust_pb.RegisterAgentRequest(agent=spiffe_id("role/registered"), owner="tests")
             operator.ask(operator.trust.RegisterAgent, registration)
-        return cls(server, task, child, call_id, GuardRecords(new_key()))
+        asked = {}
+        for who, holding in ((of_role(Role.ORCHESTRATOR), task), (of_role(Role.AGENT), child)):
+            with Caller.of(server, who) as caller:
+                answer = caller.ask(caller.approvals.RequestApproval, approval_of(holding))
+                asked[who] = answer.request.request_id
+        return cls(server, task, child, call_id, GuardRecords(new_key()), asked)
+
+    def request_id(self, who: str) -> bytes:
+        """Give the request for approval that somebody has made, else the agent's."""
+        return self.asked.get(who) or self.asked[of_role(Role.AGENT)]
 
     def act(self, name: str, about: bytes, **arguments: str) -> bytes:
         return self.task.proof(SERVICE_AUDIENCE, name, arguments, chain_digest=about)
+
+
+def approval_of(holding: Holding) -> Any:
+    """Ask for the approval of a call."""
+    proof = holding.proof("files", "delete", DELETED)
+    wanted = approvals.ApprovalWanted(holding.token, proof, "files", "delete", Arguments.of(DELETED).canonical)
+    return approvals.request_approval_message(wanted)
+
+
+def _answer(story: Story, who: str) -> Any:
+    answer = approvals.AnswerToApproval(story.request_id(who), Arguments.of(DELETED).digest, approve=True)
+    return approvals.answer_approval_message(answer)
 
 
 def _grant(story: Story, who: str) -> Any:
@@ -177,6 +205,13 @@ _SERVICES: dict[str, dict[str, Request]] = {
         "ListAgents": lambda story, who: trust_pb.ListAgentsRequest(),
         "RequestOffer": lambda story, who: trust_pb.RequestOfferRequest(agent=spiffe_id("role/nowhere")),
         "AnswerOffer": lambda story, who: trust_pb.AnswerOfferRequest(ready=spiffe_id(who)),
+    },
+    "delegation.v1.ApprovalService": {
+        "RequestApproval": lambda story, who: approval_of(story.child),
+        "GetApproval": lambda story, who: approval_pb.GetApprovalRequest(request_id=story.request_id(who)),
+        "ListApprovals": lambda story, who: approval_pb.ListApprovalsRequest(page_size=500),
+        "AnswerApproval": _answer,
+        "WithdrawApproval": lambda story, who: approval_pb.WithdrawApprovalRequest(request_id=story.request_id(who)),
     },
     "delegation.v1.LineageService": {
         "GetTask": lambda story, who: lineage_pb.GetTaskRequest(task_id=story.task.task_id),

@@ -1,0 +1,135 @@
+"""A request for approval as it is kept, and as it is told; and who may have a part in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final
+
+from delegation.core.approval import ApprovalDemand, Consenting, may_consent, satisfied
+from delegation.core.approval_request import ApprovalAnswer, ApprovalRequest, ApprovalState, ChainAgent
+from delegation.core.chain import Principal, PrincipalBasis, VerifiedChain
+from delegation.core.statement import SignedStatement, StatementKind
+from delegation.identity.port import Caller, Role
+from delegation.storage.approvals import (
+    APPROVED,
+    LIVE,
+    PENDING,
+    REFUSED,
+    ApprovalAnswerRecord,
+    ApprovalRequestRecord,
+)
+
+SEES_ALL: Final = frozenset({Role.AUDITOR, Role.OPERATOR})
+_ASKS: Final = frozenset({Role.AGENT, Role.ORCHESTRATOR})
+
+
+def agents_text(chain: VerifiedChain, now_ms: int) -> str:
+    """Write who is in a chain, and for whom somebody vouches."""
+    return json.dumps([[agent, chain.bound(index, now_ms)] for index, agent in enumerate(chain.agents)])
+
+
+def demands_text(demands: Iterable[ApprovalDemand]) -> str:
+    """Write what is demanded; the same demands, the same text."""
+    return json.dumps([list(demand) for demand in demands])
+
+
+def agents_of(record: ApprovalRequestRecord) -> tuple[ChainAgent, ...]:
+    """Read who is in the chain."""
+    return tuple(ChainAgent(agent, bound) for agent, bound in json.loads(record.agents))
+
+
+def demands_of(record: ApprovalRequestRecord) -> tuple[ApprovalDemand, ...]:
+    """Read what is demanded."""
+    return tuple(
+        ApprovalDemand(tuple(approvers), threshold, principal_may_approve, link_index)
+        for approvers, threshold, principal_may_approve, link_index in json.loads(record.demands)
+    )
+
+
+def told(
+    record: ApprovalRequestRecord,
+    answers: Iterable[ApprovalAnswerRecord],
+    *,
+    now_ms: int,
+    with_arguments: bool = True,
+) -> ApprovalRequest:
+    """Give a request as it is told."""
+    over = record.state in LIVE and record.expires_ms <= now_ms
+    return ApprovalRequest(
+        request_id=record.request_id,
+        state=ApprovalState.EXPIRED if over else ApprovalState(record.state),
+        task_id=record.task_id,
+        link_id=record.link_id,
+        audience=record.audience,
+        tool=record.tool,
+        arguments_digest=record.arguments_digest,
+        arguments_json=(record.arguments_json or b"") if with_arguments and not over else b"",
+        policy_digest=record.policy_digest,
+        purpose=record.purpose,
+        principal=Principal(record.principal_subject, record.principal_issuer, PrincipalBasis(record.principal_basis)),
+        agents=agents_of(record),
+        demands=demands_of(record),
+        requester=record.requester,
+        requested_at_ms=record.requested_ms,
+        expires_at_ms=record.expires_ms,
+        answers=tuple(map(_answer, answers)),
+        withdrawn_by=record.withdrawn_by,
+        call_id=record.call_id or b"",
+    )
+
+
+def _answer(record: ApprovalAnswerRecord) -> ApprovalAnswer:
+    return ApprovalAnswer(
+        approver=record.approver,
+        approver_issuer=record.approver_issuer,
+        authentication_strength=record.authentication_strength,
+        approve=record.approve,
+        justification=record.justification,
+        answered_at_ms=record.answered_ms,
+        approval=statement_of(record) if record.approve else None,
+    )
+
+
+def statement_of(record: ApprovalAnswerRecord) -> SignedStatement:
+    """Give the approval as it was signed."""
+    return SignedStatement(StatementKind.APPROVAL, record.key_id, record.payload, record.signature)
+
+
+def state_after(record: ApprovalRequestRecord, answers: tuple[ApprovalAnswerRecord, ...]) -> str:
+    """Judge where a request stands after the last of its answers: one refusal ends it; as `StateAfter`."""
+    if not all(answer.approve for answer in answers):
+        return REFUSED
+    given = (Consenting(answer.approver, answer.is_principal) for answer in answers)
+    return APPROVED if satisfied(demands_of(record), given) else PENDING
+
+
+def consenting(caller: Caller, record: ApprovalRequestRecord) -> Consenting:
+    """Tell who a caller is to a request: whether it is the task's principal, by its id or by a token of its own."""
+    principal = record.principal_issuer, record.principal_subject
+    is_principal = caller.id == record.principal_subject or any(
+        (holder.issuer, holder.subject) == principal for holder in caller.token_holders
+    )
+    return Consenting(caller.id, is_principal)
+
+
+def has_a_part(caller: Caller, record: ApprovalRequestRecord) -> bool:
+    """Tell whether a caller is of the chain whose call it is, or has asked: then it does not answer."""
+    return caller.id == record.requester or any(caller.id == each.agent for each in agents_of(record))
+
+
+def may_answer(caller: Caller, record: ApprovalRequestRecord) -> bool:
+    """Tell whether an answer of the caller's counts for anything that is demanded."""
+    if not caller.has_role(Role.APPROVER) or has_a_part(caller, record):
+        return False
+    who = consenting(caller, record)
+    return any(may_consent(demand, who) for demand in demands_of(record))
+
+
+def may_see(caller: Caller, record: ApprovalRequestRecord) -> bool:
+    """Tell whether a request exists for a caller."""
+    if caller.roles & SEES_ALL or may_answer(caller, record):
+        return True
+    if caller.has_role(Role.APPROVER) and has_a_part(caller, record):
+        return True
+    return caller.id == record.requester and not caller.roles.isdisjoint(_ASKS)

@@ -1,0 +1,170 @@
+"""Requests for approval: looked at, answered and withdrawn by those who may."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegation.core import limits
+from delegation.core.approval import Approval
+from delegation.core.approval_request import ApprovalRequest
+from delegation.core.attest import sign_approval
+from delegation.core.keys import Signer
+from delegation.errors import Conflict, NotFound, PermissionDenied
+from delegation.identity.port import Caller, Role
+from delegation.service.approval_records import (
+    SEES_ALL,
+    consenting,
+    has_a_part,
+    may_answer,
+    may_see,
+    state_after,
+    told,
+)
+from delegation.service.ids import Clock, Random
+from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalFilter, ApprovalRequestRecord
+from delegation.storage.port import Storage
+
+_AT_A_TIME: Final = 100
+_LOOKED_AT: Final = 2_000
+"""Requests that one page of a list looks at: of these some may not be the caller's to see."""
+
+
+class Approvals:
+    """The requests for approval.
+
+    Args:
+        storage: keeps them.
+        statement_key: signs what was approved.
+        now_ms: the time.
+        random: for nonces.
+    """
+
+    def __init__(self, storage: Storage, *, statement_key: Signer, now_ms: Clock, random: Random) -> None:
+        self._storage = storage
+        self._statement_key = statement_key
+        self._now_ms = now_ms
+        self._random = random
+
+    async def one(self, caller: Caller, request_id: bytes) -> ApprovalRequest:
+        """Give one request.
+
+        Raises:
+            NotFound: there is none, or not for this caller.
+        """
+        return await self._told(await self._seen(caller, request_id))
+
+    async def list(
+        self, caller: Caller, *, pending_only: bool, task_id: bytes | None, cursor: bytes | None, limit: int
+    ) -> tuple[tuple[ApprovalRequest, ...], bytes | None]:
+        """List the requests that a caller may see, newest first, without arguments; and where to go on."""
+        now_ms = self._now_ms()
+        which = ApprovalFilter(
+            task_id=task_id,
+            requester=None if caller.roles & (SEES_ALL | {Role.APPROVER}) else caller.id,
+            pending_at_ms=now_ms if pending_only else None,
+        )
+        found: list[ApprovalRequest] = []
+        for _ in range(0, _LOOKED_AT, _AT_A_TIME):
+            page = await self._storage.approval_requests(which, cursor=cursor, limit=_AT_A_TIME)
+            for record in page.items:
+                cursor = record.request_id
+                if may_see(caller, record):
+                    answers = await self._storage.approval_answers(record.request_id)
+                    found.append(told(record, answers, now_ms=now_ms, with_arguments=False))
+                if len(found) == limit:
+                    is_last = page.next_cursor is None and record is page.items[-1]
+                    return tuple(found), None if is_last else cursor
+            if page.next_cursor is None:
+                return tuple(found), None
+        return tuple(found), cursor
+
+    async def answer(
+        self, caller: Caller, request_id: bytes, *, arguments_digest: bytes, approve: bool, justification: str
+    ) -> ApprovalRequest:
+        """Approve or refuse.
+
+        Args:
+            caller: an approver.
+            request_id: which request.
+            arguments_digest: of the arguments that the approver has seen.
+            approve: whether they consent.
+            justification: why, for the record and for whoever has asked.
+
+        Raises:
+            PermissionDenied: the caller is no approver, is an agent of the chain, has asked, or is not asked.
+            NotFound: there is no such request, or not for this caller.
+            Conflict: it cannot be answered any more, the caller has answered otherwise, or has seen other arguments.
+            ServiceUnavailable: there is no key to sign with.
+        """
+        caller.require_role(Role.APPROVER)
+        record = await self._seen(caller, request_id)
+        if has_a_part(caller, record):
+            raise PermissionDenied("nobody approves their own call: the caller has asked, or is an agent of the chain")
+        if not may_answer(caller, record):
+            raise PermissionDenied("the caller is not among those who are asked for this approval")
+        if arguments_digest != record.arguments_digest:
+            raise Conflict("the request is about other arguments than those that were seen")
+        now_ms = self._now_ms()
+        if now_ms >= record.expires_ms:
+            raise Conflict("this request for approval has expired")
+        answer = self._answer(caller, record, now_ms, approve=approve, justification=justification)
+        return await self._told(await self._storage.answer_approval(record, answer, state_after))
+
+    async def withdraw(self, caller: Caller, request_id: bytes) -> ApprovalRequest:
+        """Take a request back, as whoever has asked or as an operator.
+
+        Raises:
+            NotFound: there is no such request, or not for this caller.
+            PermissionDenied: somebody else has asked.
+            Conflict: it is over.
+        """
+        record = await self._seen(caller, request_id)
+        if caller.id != record.requester and not caller.has_role(Role.OPERATOR):
+            raise PermissionDenied("a request for approval is withdrawn by whoever has asked, or by an operator")
+        withdrawn = await self._storage.withdraw_approval(record, withdrawn_by=caller.id, now_ms=self._now_ms())
+        return await self._told(withdrawn)
+
+    async def _seen(self, caller: Caller, request_id: bytes) -> ApprovalRequestRecord:
+        record = await self._storage.approval_request(request_id)
+        if record is None or not may_see(caller, record):
+            raise NotFound("no such request for approval, or not for this caller to see")
+        return record
+
+    async def _told(self, record: ApprovalRequestRecord) -> ApprovalRequest:
+        return told(record, await self._storage.approval_answers(record.request_id), now_ms=self._now_ms())
+
+    def _answer(
+        self, caller: Caller, record: ApprovalRequestRecord, now_ms: int, *, approve: bool, justification: str
+    ) -> ApprovalAnswerRecord:
+        key_id = payload = signature = b""
+        if approve:
+            signed = sign_approval(self._approval(caller, record, now_ms), self._statement_key)
+            key_id, payload, signature = signed.key_id, signed.payload, signed.signature
+        return ApprovalAnswerRecord(
+            request_id=record.request_id,
+            approver=caller.id,
+            approver_issuer=caller.voucher,
+            authentication_strength=caller.authentication_strength,
+            is_principal=consenting(caller, record).is_principal,
+            approve=approve,
+            justification=justification,
+            answered_ms=now_ms,
+            key_id=key_id,
+            payload=payload,
+            signature=signature,
+        )
+
+    def _approval(self, caller: Caller, record: ApprovalRequestRecord, now_ms: int) -> Approval:
+        return Approval(
+            link_id=record.link_id,
+            audience=record.audience,
+            tool=record.tool,
+            arguments_digest=record.arguments_digest,
+            policy_digest=record.policy_digest,
+            approver=caller.id,
+            approver_issuer=caller.voucher,
+            authentication_strength=caller.authentication_strength,
+            approved_at_ms=now_ms,
+            expires_at_ms=min(record.expires_ms, now_ms + limits.APPROVAL_LIFETIME_MS),
+            nonce=self._random(limits.NONCE_BYTES),
+        )

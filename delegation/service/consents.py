@@ -1,0 +1,78 @@
+"""Whether people have consented to a call: what its links' conditions and the operator's rules demand of approvals.
+
+Asked inside the transaction of a decision. An approval counts only as the service has signed it, for this call, now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from delegation.core.approval import ApprovalDemand, Consenting, require_call_of, satisfied
+from delegation.core.attest import open_approval
+from delegation.core.trust import TrustBundle
+from delegation.errors import Reason, Refused, refusal
+from delegation.policy.port import Consent
+from delegation.service.approval_records import statement_of
+from delegation.service.call_in_session import CallInSession
+from delegation.storage.approvals import ApprovalAnswerRecord
+from delegation.storage.sessions import SessionView
+
+
+class Consents:
+    """Tells whether everything that is demanded of approvals is there.
+
+    Args:
+        trust: gives the trust bundle in use, whose statement keys sign approvals.
+    """
+
+    def __init__(self, trust: Callable[[], TrustBundle]) -> None:
+        self._trust = trust
+
+    def consented(
+        self, call: CallInSession, view: SessionView, demands: tuple[Consent, ...], policy_digest: bytes
+    ) -> bool:
+        """Tell whether enough have consented to what a policy demands; as `Consented`."""
+        return satisfied(demands_of_rules(demands), self._given(call, view, policy_digest))
+
+    def unmet(self, call: CallInSession, view: SessionView, policy_digest: bytes) -> Refused | None:
+        """Say which link's condition lacks consent; None if none does, or none demands any."""
+        if not call.approvals:
+            return None
+        given = self._given(call, view, policy_digest)
+        for demand in call.approvals:
+            if not satisfied((demand,), given):
+                pair = f"{call.tool.audience}.{call.tool.tool}"
+                return refusal(
+                    Reason.APPROVAL_REQUIRED, link_index=demand.link_index, field=pair, detail=demand.describe()
+                )
+        return None
+
+    def _given(self, call: CallInSession, view: SessionView, policy_digest: bytes) -> tuple[Consenting, ...]:
+        answers = view.approvals(policy_digest)
+        return tuple(
+            Consenting(answer.approver, answer.is_principal or answer.approver == call.chain.principal.subject)
+            for answer in answers
+            if self._counts(answer, call, policy_digest)
+        )
+
+    def _counts(self, answer: ApprovalAnswerRecord, call: CallInSession, policy_digest: bytes) -> bool:
+        try:
+            approval = open_approval(statement_of(answer), self._trust(), now_ms=call.now_ms)
+            require_call_of(
+                approval,
+                call.chain,
+                audience=call.tool.audience,
+                tool=call.tool.tool,
+                arguments_digest=call.arguments_digest,
+                now_ms=call.now_ms,
+            )
+        except Refused:
+            return False
+        return approval.approver == answer.approver and approval.policy_digest == policy_digest
+
+
+def demands_of_rules(consents: Iterable[Consent]) -> tuple[ApprovalDemand, ...]:
+    """Give what rules demand, as links' conditions are given."""
+    return tuple(
+        ApprovalDemand(consent.approvers, consent.threshold, consent.principal_may_approve) for consent in consents
+    )

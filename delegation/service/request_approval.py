@@ -1,0 +1,100 @@
+"""RequestApproval: open a request for people's consent to a call, if its chain permits it and nothing else is lacking.
+
+Checked as the call itself will be, so that approvers are not asked about what would be refused anyway.
+"""
+
+from __future__ import annotations
+
+from delegation.core import limits
+from delegation.core.approval_request import ApprovalRequest
+from delegation.core.chain import VerifiedChain
+from delegation.errors import Overloaded
+from delegation.identity.port import Caller
+from delegation.service.approval_records import agents_text, demands_text, told
+from delegation.service.authorize import Authorize, Question
+from delegation.service.ids import Clock, Random, time_ordered_id
+from delegation.storage.approvals import ApprovalNeeds, ApprovalRequestRecord, CallKey
+from delegation.storage.port import Storage, TooManyOpenError
+
+
+class RequestApproval:
+    """Opens requests.
+
+    Args:
+        storage: keeps them.
+        authorize: judges the call, as far as that goes without its state.
+        now_ms: the time.
+        random: for the requests' ids.
+    """
+
+    def __init__(self, storage: Storage, *, authorize: Authorize, now_ms: Clock, random: Random) -> None:
+        self._storage = storage
+        self._authorize = authorize
+        self._now_ms = now_ms
+        self._random = random
+
+    async def __call__(self, caller: Caller, question: Question) -> ApprovalRequest | None:
+        """Open a request, or give the one that is open, or approved, for this call; None: it needs no approval.
+
+        Args:
+            caller: whoever asks; the proof shows that it is for the leaf's holder.
+            question: the call. Its proof is not used up.
+
+        Raises:
+            Refused: the call is refused whoever approves it.
+            Overloaded: too many requests of its task are open.
+        """
+        now_ms = self._now_ms()
+        examined = await self._authorize.examine(question, now_ms)
+        if examined.refusal is not None:
+            raise examined.refusal
+        if examined.step is None or examined.chain is None:
+            return None
+        chain, digest = examined.chain, examined.arguments_digest
+        call = CallKey(chain.digest, question.audience, question.tool, digest)
+
+        def make(needs: ApprovalNeeds) -> ApprovalRequestRecord:
+            return self._record(caller, chain, call, needs, arguments_json=question.arguments_json, now_ms=now_ms)
+
+        try:
+            opened = await self._storage.open_approval(examined.step, make)
+        except TooManyOpenError as error:
+            raise Overloaded(f"{error}: withdraw one, or wait") from None
+        if opened.refusal is not None:
+            raise opened.refusal
+        if opened.request is None:
+            return None
+        answers = await self._storage.approval_answers(opened.request.request_id)
+        return told(opened.request, answers, now_ms=now_ms)
+
+    def _record(
+        self,
+        caller: Caller,
+        chain: VerifiedChain,
+        call: CallKey,
+        needs: ApprovalNeeds,
+        *,
+        arguments_json: bytes,
+        now_ms: int,
+    ) -> ApprovalRequestRecord:
+        principal = chain.principal
+        return ApprovalRequestRecord(
+            request_id=time_ordered_id(now_ms, self._random),
+            task_id=chain.task_id,
+            link_id=call.link_id,
+            audience=call.audience,
+            tool=call.tool,
+            arguments_digest=call.arguments_digest,
+            policy_digest=needs.policy_digest,
+            arguments_json=arguments_json,
+            purpose=chain.purpose,
+            principal_subject=principal.subject,
+            principal_issuer=principal.issuer,
+            principal_basis=str(principal.basis),
+            agents=agents_text(chain, now_ms),
+            demands=demands_text(needs.demands),
+            requester=caller.id,
+            requested_ms=now_ms,
+            expires_ms=min(now_ms + limits.APPROVAL_LIFETIME_MS, chain.expires_at_ms),
+            task_expires_ms=chain.links[0].link.expires_at_ms,
+        )
