@@ -9,18 +9,24 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
+from delegation.app.key_files import system_ms
+from delegation.core import limits
 from delegation.core.approval_request import ApprovalState
+from delegation.core.arguments import Arguments
 from delegation.core.conditions import approved_by, at_most_calls
 from delegation.core.constraints import under
 from delegation.core.scope import Scope, tool
-from delegation.errors import ConditionUnmet, Conflict, NotFound, NotPermitted, PermissionDenied, Reason
+from delegation.errors import BadProof, ConditionUnmet, Conflict, NotFound, NotPermitted, PermissionDenied, Reason
+from delegation.v1 import approval_service_pb2 as pb
+from delegation.wire.authorization import CallToDecide
 from delegation_sdk import Client
 from delegation_sdk.aio import AsyncClient
 from delegation_sdk.delegation import Delegation
-from support.caller import Caller, Holding
+from support.caller import Caller, Holding, nonce
 from support.server import identity, running_server, spiffe_id
 
 ANN, BEN, CY, EVE, BOTH = (f"person/{name}" for name in ("ann", "ben", "cy", "eve", "both"))
@@ -98,7 +104,7 @@ def world(tmp_path_factory):
 # -- one exact call, once
 
 
-@pytest.mark.spec("A-12", "A-20")
+@pytest.mark.spec("A-12", "A-23")
 def test_a_call_is_refused_until_a_named_person_has_consented_and_then_permitted_once(world):
     task = world.task(world.needs(ANN))
     refused = world.decide(task).refusal
@@ -155,6 +161,7 @@ def test_asking_again_is_the_same_request_and_the_proof_is_not_used_up(world):
     assert world.ask(task, {"path": "/srv/new"}).request_id != first.request_id
 
 
+@pytest.mark.spec("A-25")
 def test_only_what_the_chain_permits_is_asked_about(world):
     task = world.task(world.needs(ANN), at_most_calls(1))
     with pytest.raises(NotPermitted) as refused:
@@ -167,23 +174,20 @@ def test_only_what_the_chain_permits_is_asked_about(world):
     assert exhausted.value.reason is Reason.CALLS_EXHAUSTED
 
 
+@pytest.mark.spec("A-25")
 def test_only_the_leafs_holder_asks(world):
     task = world.task(world.needs(ANN))
     thief = Holding(task.token, world.task().key, task.task_id)
     wanted = thief.question("files", "delete", PATH)
-    from delegation.v1 import approval_service_pb2 as pb
-    from delegation.v1.approval_service_pb2_grpc import ApprovalServiceStub
 
     caller = world.caller(PLANNER)
     message = pb.RequestApprovalRequest(
         token=wanted.token, proof=wanted.proof, audience="files", tool="delete", arguments_json=wanted.arguments_json
     )
-    from delegation.errors import BadProof
-
     with pytest.raises(BadProof):
-        caller.ask(ApprovalServiceStub(caller.channel).RequestApproval, message)
+        caller.ask(caller.approvals.RequestApproval, message)
     message.proof = task.proof("files", "delete", PATH)
-    answer = caller.ask(ApprovalServiceStub(caller.channel).RequestApproval, message)
+    answer = caller.ask(caller.approvals.RequestApproval, message)
     assert answer.request.requester == spiffe_id(PLANNER)
 
 
@@ -202,7 +206,7 @@ def test_every_links_demand_is_met_or_the_call_is_refused(world):
 # -- who answers
 
 
-@pytest.mark.spec("A-21")
+@pytest.mark.spec("A-24")
 def test_somebody_who_is_not_asked_neither_sees_nor_answers_it(world):
     task = world.task(world.needs(ANN))
     request = world.ask(task)
@@ -219,7 +223,7 @@ def test_somebody_who_is_not_asked_neither_sees_nor_answers_it(world):
     assert world.permits(task)
 
 
-@pytest.mark.spec("A-21")
+@pytest.mark.spec("A-24")
 def test_whoever_has_asked_does_not_answer(world):
     task = world.task(world.needs(BOTH, ANN))
     request = world.ask(task, by=BOTH)
@@ -228,7 +232,7 @@ def test_whoever_has_asked_does_not_answer(world):
     assert world.answer(ANN, request).state is ApprovalState.APPROVED
 
 
-@pytest.mark.spec("A-21", "T-25")
+@pytest.mark.spec("A-24", "T-25")
 def test_an_agent_of_the_chain_does_not_answer(world):
     task = world.task(world.needs(BOTH, ANN))
     child = world.caller(PLANNER).hand_off(task, BOTH)
@@ -240,7 +244,7 @@ def test_an_agent_of_the_chain_does_not_answer(world):
     assert world.answer(BOTH, benign).state is ApprovalState.APPROVED
 
 
-@pytest.mark.spec("A-21")
+@pytest.mark.spec("A-24")
 def test_the_principal_does_not_approve_what_is_done_in_its_name(world):
     task = world.task(world.needs(BOTH, ANN), orchestrator=BOTH)  # on its own behalf
     request = world.ask(task)
@@ -249,7 +253,7 @@ def test_the_principal_does_not_approve_what_is_done_in_its_name(world):
     assert world.answer(ANN, request).state is ApprovalState.APPROVED
 
 
-@pytest.mark.spec("A-20")
+@pytest.mark.spec("A-23")
 def test_two_of_three_are_two_different_people(world):
     task = world.task(world.needs(ANN, BEN, CY, threshold=2))
     request = world.ask(task)
@@ -261,6 +265,7 @@ def test_two_of_three_are_two_different_people(world):
     assert not world.permits(task)
 
 
+@pytest.mark.spec("A-24")
 def test_one_refusal_ends_it_with_its_reason(world):
     task = world.task(world.needs(ANN, BEN))
     request = world.ask(task)
@@ -274,6 +279,7 @@ def test_one_refusal_ends_it_with_its_reason(world):
     assert again.request_id != request.request_id
 
 
+@pytest.mark.spec("A-24")
 def test_what_was_withdrawn_counts_no_more(world):
     task = world.task(world.needs(ANN, BEN))
     request = world.approved(task)
@@ -287,11 +293,10 @@ def test_what_was_withdrawn_counts_no_more(world):
     assert world.permits(task)
 
 
+@pytest.mark.spec("A-25")
 def test_an_answer_is_to_what_was_seen(world):
     task = world.task(world.needs(ANN))
     request, other = world.ask(task), world.ask(task, {"path": "/srv/new"})
-    from dataclasses import replace
-
     with pytest.raises(Conflict):
         world.answer(ANN, replace(request, arguments_digest=other.arguments_digest))
     assert world.answer(ANN, request).state is ApprovalState.APPROVED
@@ -333,7 +338,7 @@ def test_each_lists_what_it_may_see(world):
 # -- at once, late, and without a database
 
 
-@pytest.mark.spec("A-20")
+@pytest.mark.spec("A-23")
 def test_of_many_calls_at_once_one_uses_the_approval(world):
     task = world.task(world.needs(ANN))
     world.approved(task)
@@ -351,10 +356,8 @@ class Clock:
         return self._read() + self.ahead_ms
 
 
+@pytest.mark.spec("A-24", "T-25")
 def test_an_approval_is_void_when_it_has_expired(tmp_path):
-    from delegation.app.key_files import system_ms
-    from delegation.core import limits
-
     clock = Clock(system_ms)
     with running_server(tmp_path, identities=IDENTITIES, now_ms=clock) as server, ExitStack() as stack:
         world = World(server, stack)
@@ -402,10 +405,6 @@ def agents_task(client, world):
 
 
 def carried(world, call):
-    from delegation.core.arguments import Arguments
-    from delegation.wire.authorization import CallToDecide
-    from support.caller import nonce
-
     question = CallToDecide(
         call.carriage.token, call.carriage.proof, "files", "delete", Arguments.of(call.arguments).canonical, nonce()
     )
