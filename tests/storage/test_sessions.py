@@ -13,7 +13,7 @@ from delegation.core.constraints.decimals import format_decimal
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import CALLS, Demand, charged
-from delegation.errors import Conflict, Reason, Refused, StorageError
+from delegation.errors import Conflict, Reason, Refused, StorageError, refusal
 from delegation.storage.port import REVOCATION_KEPT_MS, NotRecordedError, ReplayedProofError, RevokedMeanwhileError
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 from delegation.storage.sessions import SessionStep, Verdict
@@ -397,14 +397,74 @@ async def gone_at(storage, now_ms):
         pass
 
 
-async def test_what_was_reserved_is_forgotten_with_the_grant_and_stays_spent(storage):
-    task, call = a_task(), a_call()
-    await storage.decide_in_session(call, a_step(task, spends(task, 70)))
-    await storage.decide_in_session(
-        a_call(), a_step(replace(task, expires_ms=task.expires_ms + 10**6), spends(task, 30))
-    )
+@pytest.mark.spec("A-15")
+@pytest.mark.parametrize("looked", ["a refused call", "an approval", "nobody"])
+async def test_a_renewed_grants_usage_is_kept_though_the_state_was_begun_under_the_former_grant(storage, looked):
+    """What was verified by the former token before the renewal, and is entered after it, begins the state."""
+    task, later = await a_renewed_task(storage)
+    if looked == "a refused call":
+        call = a_call(task, allowed=False, reason="argument_refused", layer="scope")
+        await storage.decide_in_session(call, a_step(task))
+    elif looked == "an approval":
+        refused = Verdict(refusal(Reason.POLICY_DENIED))
+        await storage.open_approval(a_step(task, judge=lambda view: refused), make=None)
+    await storage.decide_in_session(a_call(later), a_step(later, spends(task, 70)))
     await gone_at(storage, task.expires_ms + REVOCATION_KEPT_MS)
+    assert await used(storage, task) == {(task.task_id, "amount"): "70"}
+    assert (await storage.session(task.task_id)).calls == 1
+    await gone_at(storage, later.expires_ms + REVOCATION_KEPT_MS - 1)
+    assert await used(storage, task) != {}
+    await gone_at(storage, later.expires_ms + REVOCATION_KEPT_MS)
+    assert (await used(storage, task), await storage.session(task.task_id)) == ({}, TaskSession())
+
+
+@pytest.mark.spec("A-15")
+async def test_what_was_used_before_a_call_with_a_longer_grant_is_kept_with_it(storage):
+    """Whoever renewed the grant did not know of states: the next call says how long it lives."""
+    task = a_task()
+    later = replace(task, expires_ms=task.expires_ms + 3_600_000)
+    await storage.decide_in_session(a_call(task), a_step(task, spends(task, 70)))
+    await storage.decide_in_session(a_call(later), a_step(later, judge=lambda view: Verdict(None, view.session)))
+    await storage.decide_in_session(a_call(task), a_step(task, counts(task, 9)))
+    await gone_at(storage, later.expires_ms + REVOCATION_KEPT_MS - 1)
+    assert await used(storage, task) == {(task.task_id, "amount"): "70", (task.task_id, CALLS): "1"}
+
+
+@pytest.mark.spec("A-15")
+async def test_a_tasks_state_is_kept_while_its_recorded_grant_lives_whatever_it_says_itself(storage):
+    """A replica of a release without states has renewed the grant, and nobody has called since."""
+    living, over = (a_task(expires_ms=NOW_MS + lifetime_ms) for lifetime_ms in (3_600_000, 900_000))
+    for task in (living, over):
+        await storage.add_grant(task, a_link(task))
+        early = replace(task, expires_ms=NOW_MS + 900_000)
+        await storage.decide_in_session(a_call(task), a_step(early, spends(task, 70)))
+    await gone_at(storage, NOW_MS + 900_000 + REVOCATION_KEPT_MS)
+    assert await used(storage, living) == {(living.task_id, "amount"): "70"}
+    assert await used(storage, over) == {}
+    await gone_at(storage, living.expires_ms + REVOCATION_KEPT_MS)
+    assert await used(storage, living) == {}
+
+
+async def a_renewed_task(storage):
+    """A task as it was granted, and as it is since its grant was renewed."""
+    task = a_task()
+    await storage.add_grant(task, a_link(task, expires_ms=task.expires_ms))
+    later = replace(task, expires_ms=task.expires_ms + 3_600_000)
+    grant = a_link(task, link_id=digest(next_id()), expires_ms=later.expires_ms)
+    await storage.renew_grant(task.grant_link_id, grant, revocation=a_revocation("link", task.grant_link_id))
+    return task, later
+
+
+@pytest.mark.spec("A-16")
+@pytest.mark.parametrize(("hours", "left"), [(0.9, "0"), (1.1, "70")])
+async def test_a_failure_within_an_hour_gives_back_though_the_grant_was_renewed_meanwhile(storage, hours, left):
+    task, later = await a_renewed_task(storage)
+    call = a_call(task)
+    await storage.decide_in_session(call, a_step(task, spends(task, 70)))
+    await storage.decide_in_session(a_call(later), a_step(later, counts(task, 9)))
+    await gone_at(storage, NOW_MS + int(hours * 3_600_000) + REVOCATION_KEPT_MS)
     await storage.report_outcome(an_outcome(call, status="failed"))
+    assert (await used(storage, task))[task.task_id, "amount"] == left
 
 
 # -- replicas

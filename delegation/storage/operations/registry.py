@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from delegation.errors import Conflict
 from delegation.storage import queries
 from delegation.storage.operations.operation import Lock, Operation, Transaction
-from delegation.storage.port import PROOF_KEPT_MS, NotRecordedError
+from delegation.storage.port import PROOF_KEPT_MS, REVOCATION_KEPT_MS, NotRecordedError
 from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
 from delegation.storage.schema import (
     agent_labels,
@@ -23,6 +23,7 @@ from delegation.storage.schema import (
     responses,
     revocations,
     sessions,
+    tasks,
     usage,
 )
 from delegation.storage.statements import Statement, insert_or_leave, insert_or_replace
@@ -136,9 +137,9 @@ class PutDocument(Operation[None]):
         transaction.insert(_ADD_DOCUMENT, [DOCUMENTS.to_row(self.document)])
 
 
-def _forget(table: sa.Table, end: sa.Column[Any]) -> Statement:
+def _forget(table: sa.Table, end: sa.Column[Any], *unless: sa.Exists) -> Statement:
     key = sa.tuple_(*table.primary_key.columns)
-    ended = sa.select(*table.primary_key.columns).where(end <= sa.bindparam("ended_ms"))
+    ended = sa.select(*table.primary_key.columns).where(end <= sa.bindparam("ended_ms"), *(~each for each in unless))
     return Statement(sa.delete(table).where(key.in_(ended.order_by(end).limit(sa.bindparam("at_most")))))
 
 
@@ -151,9 +152,16 @@ _OLDEST_PROOFS: Final = (
 )
 _LAST_TO_FORGET: Final = Statement(sa.select(sa.func.max(_OLDEST_PROOFS.c.issued_ms)))
 _FORGET_PROOFS: Final = Statement(sa.delete(proofs).where(proofs.c.issued_ms <= sa.bindparam("until_ms")))
-_EXPIRING: Final = (responses, revocations, offers, reservations, usage, sessions)
+_EXPIRING: Final = (responses, revocations, offers, reservations)
+# Who renewed the grant may not have known of what the task has used, and nobody may have called since.
+_LIVES: Final = sa.exists().where(
+    tasks.c.task_id == sessions.c.task_id, tasks.c.expires_ms + REVOCATION_KEPT_MS > sa.bindparam("ended_ms")
+)
+_HAS_STATE: Final = sa.exists().where(sessions.c.task_id == usage.c.task_id)
 _FORGET: Final = (
     *(_forget(table, table.c.expires_ms) for table in _EXPIRING),
+    _forget(sessions, sessions.c.expires_ms, _LIVES),
+    _forget(usage, usage.c.expires_ms, _HAS_STATE),
     _forget(agent_labels, agent_labels.c.until_ms),
 )
 

@@ -56,6 +56,8 @@ _RELEASE: Final = Statement(
     .where(reservations.c.call_id == sa.bindparam("of_call"), reservations.c.released.is_(False))
     .values(released=True)
 )
+_RESERVED_MS: Final = 3_600_000
+"""A call that fails within an hour gives back, though its task's grant has been renewed meanwhile."""
 _KEEP: Final = tuple(
     Statement(
         sa.update(table)
@@ -139,7 +141,9 @@ class Sessions:
         calls = sorted({want.call_id for want in unread if want.call_id})
         if calls:
             self._read_reservations(calls)
-        self._read_states({want.task_id: want.expires_ms for want in unread if want.task_id})
+        until = _latest(want for want in unread if want.task_id)
+        self._read_states(until)
+        self._last(until)
         keys = {(want.task_id, demand.key) for want in unread for demand in want.demands}
         keys.update((task_id, key) for task_id, entries in self._reserved.values() for key, _ in entries)
         keys.difference_update(self._used)
@@ -171,6 +175,14 @@ class Sessions:
             rows = [(task, empty.text(), empty.version, begun[task] + REVOCATION_KEPT_MS) for task in missing]
             self._transaction.insert(_BEGIN, rows)
             self._take(self._transaction.rows_of(_STATES, task_id=missing))
+
+    def _last(self, until: dict[bytes, int]) -> None:
+        """Keep what is there for as long as those live who look at it: it may have been begun by a former grant."""
+        for task_id, expires_ms in sorted(until.items()):
+            state = self._states.get(task_id)
+            if state is not None and state.expires_ms < expires_ms + REVOCATION_KEPT_MS:
+                self.keep(task_id, expires_ms)
+                state.expires_ms = expires_ms + REVOCATION_KEPT_MS
 
     def _take(self, rows: Iterable[Row]) -> None:
         for task_id, text, version, expires_ms in rows:
@@ -213,7 +225,8 @@ class Sessions:
             )
         if entries:
             text = json.dumps(entries, separators=(",", ":"))
-            self._new_reservations.append((call_id, task_id, text, False, step.expires_ms + REVOCATION_KEPT_MS))
+            until_ms = max(step.expires_ms, step.now_ms + _RESERVED_MS) + REVOCATION_KEPT_MS
+            self._new_reservations.append((call_id, task_id, text, False, until_ms))
         version = state.session.version + 1
         after_call = verdict.session
         state.change(after_call if after_call.version == version else replace(after_call, version=version))
@@ -297,3 +310,11 @@ class Sessions:
     def _change(self, statement: Statement, **values: Any) -> None:
         if self._transaction.change(statement, **values) != 1:
             raise StorageError("storage_unavailable", "the state of a task changed under its lock")
+
+
+def _latest(wanted: Iterable[Wanted]) -> dict[bytes, int]:
+    """Tell until when each task's last grant lives, of those that are wanted."""
+    until: dict[bytes, int] = {}
+    for want in wanted:
+        until[want.task_id] = max(want.expires_ms, until.get(want.task_id, 0))
+    return until
