@@ -20,6 +20,7 @@ from delegation.service.complete_task import CompleteTask
 from delegation.service.consents import Consents
 from delegation.service.consume_proof import ConsumeProof
 from delegation.service.feed import RevocationFeed
+from delegation.service.given_scopes import GivenScopes
 from delegation.service.grant import Grant, GrantLifetimes
 from delegation.service.grant_replacement import GrantReplacement
 from delegation.service.guard_keys import GuardKeys
@@ -65,6 +66,7 @@ def handlers(
     recorded = RecordedLinks(storage)
     guard_keys = GuardKeys(storage, now_ms=now_ms)
     owners = owners_of(config, storage)
+    given = GivenScopes(policy, storage, recorded=recorded, owner=owners.owner)
     lifetimes = GrantLifetimes(
         config.grants.default_lifetime_ms, config.grants.max_lifetime_ms, config.grants.max_task_lifetime_ms
     )
@@ -77,8 +79,11 @@ def handlers(
         now_ms=now_ms,
         random=random,
         lifetimes=lifetimes,
+        given=given,
     )
-    late_links = LateLinks(storage, keys=keys, verifier=verifier, recorded=recorded, now_ms=now_ms)
+    late_links = LateLinks(
+        storage, keys=keys, verifier=verifier, recorded=recorded, given=given, feed=feed, now_ms=now_ms
+    )
     authorize = Authorize(
         storage,
         feed=feed,
@@ -90,6 +95,7 @@ def handlers(
             consents=Consents(lambda: verifier.trust),
         ),
         policy=policy,
+        given=given,
         now_ms=now_ms,
         random=random,
         keep=KeepArguments(lambda: trust.trust.catalogue),
@@ -104,6 +110,7 @@ def handlers(
                 trust_domain=config.trust_domain,
                 now_ms=now_ms,
                 random=random,
+                given=given,
                 lifetimes=lifetimes,
                 principals=principals,
             ),
@@ -115,6 +122,7 @@ def handlers(
                 recorded=recorded,
                 offers=offers,
                 owners=owners,
+                given=given,
                 now_ms=now_ms,
             ),
             renew=Renew(replacement, now_ms=now_ms),

@@ -60,6 +60,13 @@ class CedarPolicy:
         """Whether any rule reads which calls a task made before."""
         return any(rule.reads & HISTORY for rule in self.rules)
 
+    def permits_all(self, action: Action) -> bool:
+        """Tell whether the rules about an action all permit, and one of them whatever holds."""
+        about = [rule for rule in self.rules if action in rule.reach.actions]
+        return not any(rule.forbids for rule in about) and any(
+            rule.always and rule.reach.tool_type is None and rule.reach.tool is None for rule in about
+        )
+
     def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:
         """Tell what the rules have to do with a tool."""
         subset = self._subset(action, tool, listed=listed)

@@ -165,6 +165,10 @@ class Policy(Protocol):
         """Whether any rule reads which calls a task made before: then each of them has to be kept in mind."""
         ...
 
+    def permits_all(self, action: Action) -> bool:
+        """Tell whether it permits an action for every tool, whatever else holds: then it need not be asked."""
+        ...
+
     def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:
         """Tell what the rules have to do with a tool. Raises whatever the engine does."""
         ...

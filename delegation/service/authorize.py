@@ -30,6 +30,7 @@ from delegation.service.attribution import Attribution, attributed, attribution
 from delegation.service.decision_span import describe
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of, refusal_of
+from delegation.service.given_scopes import GivenScopes
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.service.keep_arguments import KeepArguments
 from delegation.service.packing import digest_of
@@ -125,6 +126,7 @@ class Authorize:
         recorded: RecordedLinks,
         sessions: SessionSteps,
         policy: PolicyInUse,
+        given: GivenScopes,
         now_ms: Clock,
         random: Random,
         keep: KeepArguments | None = None,
@@ -133,6 +135,7 @@ class Authorize:
         self._keep = keep
         self._sessions = sessions
         self._policy = policy
+        self._given = given
         self._feed = feed
         self._verifier = verifier
         self._recorded = recorded
@@ -203,6 +206,7 @@ class Authorize:
                 arguments_digest=digest,
                 now_ms=now_ms,
             )
+            await self._given.require_unrecorded(chain, now_ms)
             audience, tool = question.audience, question.tool
             authorize(chain, audience=audience, tool=tool, arguments=arguments, conditions="elsewhere")
             demands = demands_of(chain, audience=audience, tool=tool, arguments=values, approvals="elsewhere")

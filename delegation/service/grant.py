@@ -14,11 +14,14 @@ from delegation.core.revocation import RevocationKind, principal_id, revocation_
 from delegation.core.scope import Scope
 from delegation.errors import InvalidRequest, Reason, refusal
 from delegation.identity.port import Caller, PrincipalReader, Role
+from delegation.policy.port import Action
 from delegation.service.ceilings import require_scope
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_keys, refusal_of
+from delegation.service.given_scopes import GivenScopes
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.service.packing import digest_of, pack, unpack
+from delegation.service.policy_questions import GivenScope
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.signing.port import ServiceKeys
 from delegation.storage.port import Idempotency, IdempotencyKey, RevokedMeanwhileError, Storage
@@ -59,6 +62,7 @@ class Grant:
         trust_domain: str,
         now_ms: Clock,
         random: Random,
+        given: GivenScopes,
         lifetimes: GrantLifetimes | None = None,
         principals: PrincipalReader | None = None,
     ) -> None:
@@ -71,6 +75,7 @@ class Grant:
         self._random = random
         self._lifetimes = lifetimes or GrantLifetimes()
         self._principals = principals
+        self._given = given
 
     async def __call__(
         self,
@@ -90,7 +95,7 @@ class Grant:
 
         Raises:
             PermissionDenied: the caller is no orchestrator.
-            PolicyDenied: CEILING_EXCEEDED, by the scope or the principal.
+            PolicyDenied: CEILING_EXCEEDED, by the scope or the principal; POLICY_DENIED, by the operator's rules.
             Revoked: the caller, the principal, or the caller's key is revoked.
             InvalidRequest, Malformed, OutsideTime: what is asked for makes no sense.
             Refused: the principal's token is not taken; `field` is `principal_token`.
@@ -117,6 +122,8 @@ class Grant:
         require_scope(caller, scope)
         principal = await self._principal(caller, principal_token)
         now_ms = self._now_ms()
+        given = GivenScope(Action.GRANT, scope, (caller.id,), frozenset(), principal, purpose)
+        await self._given.require(given, now_ms)
         link = sign_grant(
             self._keys.grant,
             task_id=time_ordered_id(now_ms, self._random),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from delegation.core import limits
-from delegation.core.chain import SignedLink, TraceIds, VerifiedChain
+from delegation.core.chain import Link, SignedLink, TraceIds, VerifiedChain
 from delegation.core.codec import join_token
 from delegation.core.mint import sign_grant
 from delegation.core.renewal import require_renews
@@ -19,12 +19,15 @@ from delegation.core.scope import Scope
 from delegation.core.verify import Verifier
 from delegation.errors import Conflict, InvalidRequest, NotFound, Reason, refusal
 from delegation.identity.port import Caller, Role
+from delegation.policy.port import Action
 from delegation.service.ceilings import require_principal, require_scope
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_keys, refusal_of
+from delegation.service.given_scopes import GivenScopes
 from delegation.service.grant import ANSWERS_KEPT_MS, GrantLifetimes
 from delegation.service.ids import Clock, Random, time_of
 from delegation.service.packing import pack, unpack
+from delegation.service.policy_questions import GivenScope
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.service.revoke import remembered_until_ms
 from delegation.signing.port import ServiceKeys
@@ -75,6 +78,7 @@ class GrantReplacement:
         now_ms: Clock,
         random: Random,
         lifetimes: GrantLifetimes,
+        given: GivenScopes,
     ) -> None:
         self._storage = storage
         self._keys = keys
@@ -84,6 +88,7 @@ class GrantReplacement:
         self._now_ms = now_ms
         self._random = random
         self._lifetimes = lifetimes
+        self._given = given
 
     async def earlier(self, key: IdempotencyKey | None) -> Replaced | None:
         """Give the answer to a request that was made before. Raises `Conflict` if it was another request."""
@@ -120,7 +125,7 @@ class GrantReplacement:
 
         Raises:
             ScopeGrew: it asks for more than the former grant.
-            PolicyDenied: CEILING_EXCEEDED; the caller's ceiling is lower by now.
+            PolicyDenied: CEILING_EXCEEDED; the caller's ceiling is lower by now. POLICY_DENIED; the operator's rules are.
             OutsideTime: LIFETIME_TOO_LONG, for one grant or for the whole task.
             Revoked: something it rests on is revoked.
             Conflict: the task has got another grant meanwhile; or the idempotency key was used for another request.
@@ -130,6 +135,7 @@ class GrantReplacement:
         require_renews(signed.link, former.leaf)
         require_scope(caller, signed.link.scope)
         require_principal(caller, former.principal)
+        await self._given.require(_given(former, signed.link), now_ms)
         return await self._record(former, signed, _revocation(caller, former, wanted.why, now_ms), key)
 
     def _sign(self, former: VerifiedChain, wanted: Wanted, now_ms: int) -> SignedLink:
@@ -195,6 +201,11 @@ class GrantReplacement:
             return earlier
         self._recorded.note(record, former.principal.subject)
         return Replaced(token, ended)
+
+
+def _given(former: VerifiedChain, link: Link) -> GivenScope:
+    holder = (link.holder_agent,)
+    return GivenScope(Action.GRANT, link.scope, holder, frozenset(), former.principal, former.purpose, former.task_id)
 
 
 def _revocation(caller: Caller, former: VerifiedChain, why: str, now_ms: int) -> RevocationRecord:

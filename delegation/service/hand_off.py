@@ -20,6 +20,7 @@ from delegation.errors import InvalidRequest, Overloaded, Reason, Refused, refus
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_all, refusal_of
+from delegation.service.given_scopes import GivenScopes
 from delegation.service.ids import Clock
 from delegation.service.offers import Offers
 from delegation.service.owners import Owners
@@ -71,6 +72,7 @@ class HandOff:
         recorded: RecordedLinks,
         offers: Offers,
         owners: Owners,
+        given: GivenScopes,
         now_ms: Clock,
     ) -> None:
         self._storage = storage
@@ -80,6 +82,7 @@ class HandOff:
         self._recorded = recorded
         self._offers = offers
         self._owners = owners
+        self._given = given
         self._now_ms = now_ms
 
     async def __call__(
@@ -127,6 +130,10 @@ class HandOff:
         new = await self._new_links(caller, chains, now_ms)
         not_offered = [] if ask_others else self._offers.not_made_here(chain.leaf.holder_key for chain in chains)
         bindings = [await self._binding(caller, chain, now_ms, ask_others=ask_others) for chain in chains]
+        for chain, binding in zip(chains, bindings, strict=True):
+            links = [index for index, link in enumerate(chain.links) if link.link_id in new]
+            vouched = {len(chain.links) - 1} if binding else ()
+            await self._given.require_handed_on(chain, links, now_ms, vouched=vouched)
         handoffs = [
             RecordedHandOff(chain.digest, new[chain.digest][1], binding)
             for chain, binding in zip(chains, bindings, strict=True)

@@ -4,32 +4,52 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
+
+import structlog
 
 from delegation.core.chain import VerifiedChain
 from delegation.core.records import DecisionRecord
-from delegation.core.revocation import RevocationState
+from delegation.core.revocation import RevocationKind, RevocationState
 from delegation.core.verify import Verifier
 from delegation.errors import Refused
 from delegation.identity.port import Caller
 from delegation.service.attribution import NOBODY, Attribution, attributed, leaf_of
+from delegation.service.feed import RevocationFeed
+from delegation.service.given_scopes import GivenScopes
 from delegation.service.ids import Clock
 from delegation.service.met_chains import MetChains
 from delegation.service.recorded_links import RecordedLinks, link_record
+from delegation.service.revoke import remembered_until_ms
 from delegation.signing.port import ServiceKeys
 from delegation.storage.port import Storage
-from delegation.storage.records import LinkRecord
+from delegation.storage.records import LinkRecord, RevocationRecord
+
+_LOG: Final = structlog.get_logger("delegation")
+BY_POLICY: Final = "policy"
+"""Who has revoked a handoff that was told late, as it is recorded."""
 
 
 class LateLinks:
     """Tells whose calls a guard decided, from what is recorded and from tokens that it sends along."""
 
     def __init__(
-        self, storage: Storage, *, keys: ServiceKeys, verifier: Verifier, recorded: RecordedLinks, now_ms: Clock
+        self,
+        storage: Storage,
+        *,
+        keys: ServiceKeys,
+        verifier: Verifier,
+        recorded: RecordedLinks,
+        given: GivenScopes,
+        feed: RevocationFeed,
+        now_ms: Clock,
     ) -> None:
         self._storage = storage
         self._keys = keys
         self._verifier = verifier
         self._recorded = recorded
+        self._given = given
+        self._feed = feed
         self._now_ms = now_ms
         self._met = MetChains()
 
@@ -84,6 +104,7 @@ class LateLinks:
             first -= 1
         if first == 0 or not chain.grant.unrecorded_handoffs:
             return
+        await self._judge(chain, range(first, len(chain.links)))
         late: list[LinkRecord] = []
         for index in range(first, len(chain.links)):
             record, _ = link_record(
@@ -99,3 +120,29 @@ class LateLinks:
         if late:
             for record in await self._storage.add_handoffs(late):
                 self._recorded.note(record, chain.principal.subject)
+
+    async def _judge(self, chain: VerifiedChain, late: Sequence[int]) -> None:
+        """Ask the policy about handoffs that are told late. What it refuses is recorded all the same, and revoked.
+
+        That comes first: were the service to end in between, nothing of it would be recorded yet.
+        """
+        now_ms = self._now_ms()
+        try:
+            await self._given.require_handed_on(chain, late, now_ms)
+        except Refused as refused:
+            place = late[0] if refused.link_index is None else refused.link_index
+            link = chain.links[place]
+            _LOG.warning("a handoff that was recorded late is refused, and revoked", link=link.link_id.hex())
+            position = await self._storage.revoke(
+                [
+                    RevocationRecord(
+                        kind=str(RevocationKind.LINK),
+                        id=link.link_id,
+                        revoked_ms=now_ms,
+                        expires_ms=remembered_until_ms(link.link.expires_at_ms, now_ms),
+                        revoked_by=BY_POLICY,
+                        why=str(refused),
+                    )
+                ]
+            )
+            await self._feed.catch_up(position)

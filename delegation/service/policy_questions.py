@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -93,11 +93,19 @@ def questions_of_scope(
 
 
 def asserted_agents(
-    chain: VerifiedChain, now_ms: int, *, vouched: Callable[[int], bool] = lambda _: False
+    chain: VerifiedChain, now_ms: int, *, up_to: int | None = None, vouched: Collection[int] = ()
 ) -> frozenset[str]:
-    """Give the agents of a chain that nobody vouches for, at one of their links at least."""
+    """Give the agents of a chain that nobody vouches for, at one of their links at least.
+
+    Args:
+        chain: the chain.
+        now_ms: when.
+        up_to: the last link that counts; None: the leaf.
+        vouched: the links whose holders somebody vouches for beyond what the chain shows.
+    """
+    agents = chain.agents if up_to is None else chain.agents[: up_to + 1]
     return frozenset(
-        agent for index, agent in enumerate(chain.agents) if not (chain.bound(index, now_ms) or vouched(index))
+        agent for index, agent in enumerate(agents) if index not in vouched and not chain.bound(index, now_ms)
     )
 
 

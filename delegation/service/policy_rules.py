@@ -81,6 +81,9 @@ class PolicyRules:
         self.catalogue_digest = catalogue_digest
         self.version = version
         self.notes_every_call = policy.reads_history
+        self.gives_freely = frozenset(
+            action for action in (Action.GRANT, Action.HAND_OFF) if policy.permits_all(action)
+        )
         self._dev = dev
         self._consented = consented
         # Of listed tools alone: there is no end to the names of others.

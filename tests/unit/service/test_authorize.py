@@ -15,6 +15,7 @@ from delegation.policy.source import Source
 from delegation.service.authorize import Authorize, Question
 from delegation.service.consents import Consents
 from delegation.service.feed import RevocationFeed
+from delegation.service.given_scopes import GivenScopes
 from delegation.service.owners import Owners
 from delegation.service.policy_rules import PolicyInUse, PolicyRules
 from delegation.service.recorded_links import RecordedLinks, link_record
@@ -50,15 +51,15 @@ def recorded(storage):
 
 @pytest.fixture
 def authorize(storage, clock, feed, recorded):
+    policy, owner = PolicyInUse(PolicyRules(PERMISSIVE, Catalogue())), Owners(storage, {}).owner
     return Authorize(
         storage,
         feed=feed,
         verifier=Verifier(BUNDLE),
         recorded=recorded,
-        sessions=SessionSteps(
-            labels_stick_ms=3_600_000, owner=Owners(storage, {}).owner, consents=Consents(lambda: BUNDLE)
-        ),
-        policy=PolicyInUse(PolicyRules(PERMISSIVE, Catalogue())),
+        sessions=SessionSteps(labels_stick_ms=3_600_000, owner=owner, consents=Consents(lambda: BUNDLE)),
+        policy=policy,
+        given=GivenScopes(policy, storage, recorded=recorded, owner=owner),
         now_ms=clock,
         random=secrets.token_bytes,
     )
