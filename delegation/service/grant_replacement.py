@@ -125,7 +125,7 @@ class GrantReplacement:
 
         Raises:
             ScopeGrew: it asks for more than the former grant.
-            PolicyDenied: CEILING_EXCEEDED; the caller's ceiling is lower by now. POLICY_DENIED; the operator's rules are.
+            PolicyDenied: CEILING_EXCEEDED; the caller's ceiling is lower by now. POLICY_DENIED, by the rules.
             OutsideTime: LIFETIME_TOO_LONG, for one grant or for the whole task.
             Revoked: something it rests on is revoked.
             Conflict: the task has got another grant meanwhile; or the idempotency key was used for another request.
