@@ -12,7 +12,7 @@ from rich.text import Text
 
 from delegation.cli.hops import Hop
 from delegation.cli.untrusted_text import visible
-from delegation.cli.views.call_lines import mark, refusal_words, tool_name
+from delegation.cli.views.call_lines import mark, refused_words, tool_name
 from delegation.cli.views.chain_tree import print_fields
 from delegation.cli.views.reasons import meaning
 from delegation.cli.views.times import moment, relative
@@ -21,6 +21,8 @@ from delegation.core.lineage import RecordedCall
 from delegation.errors import Layer, Refused
 
 _MOST_CHARACTERS: Final = 320
+_DIGITS: Final = 16
+"""Of a digest, for people; `--json` has all of it."""
 
 
 class Verdict(StrEnum):
@@ -59,7 +61,7 @@ def verdicts(call: RecordedCall, hops: Sequence[Hop]) -> list[HopVerdict]:
 def print_explanation(console: Console, call: RecordedCall, hops: Sequence[Hop], now_ms: int) -> None:
     """Print why a call was decided as it was."""
     symbol, style = mark(allowed=call.allowed)
-    words = "allowed" if call.refusal is None else f"refused: {refusal_words(call.refusal)}"
+    words = "allowed" if call.refusal is None else f"refused: {refused_words(call, call.refusal)}"
     console.print(Text.assemble((f"{symbol} {tool_name(call)} ", style), (words, style)), soft_wrap=True)
     for each in verdicts(call, hops):
         holder = (visible(each.hop.link.holder_agent), "agent")
@@ -121,6 +123,8 @@ def _facts(call: RecordedCall, now_ms: int) -> list[tuple[str, Text]]:
     decided = Text(f"{moment(call.decided_at_ms)}, {relative(call.decided_at_ms, now_ms)}, by {_decider(call)}")
     decided.append(f" at feed position {call.feed_position}", "quiet")
     facts = [("asked", who), ("decided", decided)]
+    if call.policy_digest:
+        facts.append(("policy", _policy(call)))
     if call.trace is not None:
         facts.append(("trace", Text(call.trace.trace_id.hex(), "quiet")))
     if call.refusal is not None:
@@ -128,6 +132,15 @@ def _facts(call: RecordedCall, now_ms: int) -> list[tuple[str, Text]]:
     else:
         facts.append(("outcome", Text(visible(call.outcome) or "none reported yet")))
     return facts
+
+
+def _policy(call: RecordedCall) -> Text:
+    text = Text(call.policy_digest.hex()[:_DIGITS])
+    if call.catalogue_digest:
+        text.append(f" with catalogue {call.catalogue_digest.hex()[:_DIGITS]}", "quiet")
+    if call.rules:
+        text.append(f", decided by {visible(', '.join(call.rules))}")
+    return text
 
 
 def _decider(call: RecordedCall) -> str:

@@ -30,13 +30,19 @@ def tool_name(call: RecordedCall) -> str:
 def result_text(call: RecordedCall) -> Text:
     """Say how a call ended: the outcome of an allowed one, the reason of a refused one."""
     if call.refusal is not None:
-        return Text(refusal_words(call.refusal), "refused")
+        return Text(refused_words(call, call.refusal), "refused")
     return Text(visible(call.outcome) or "no outcome yet", "refused" if call.outcome == "failed" else "quiet")
 
 
 def refusal_words(error: Refused) -> str:
     """Name a refusal in a few words."""
     return f"{error.reason}" if error.link_index is None else f"{error.reason} at link {error.link_index}"
+
+
+def refused_words(call: RecordedCall, refused: Refused) -> str:
+    """Name why a call was refused in a few words, with the rules that did so: `policy_denied by no-leak`."""
+    by = f" by {visible(', '.join(call.rules))}" if call.rules else ""
+    return f"{refusal_words(refused)}{by}"
 
 
 def call_head(call: RecordedCall) -> Text:

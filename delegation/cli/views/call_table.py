@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from delegation.cli.untrusted_text import visible
-from delegation.cli.views.call_lines import call_head, mark, refusal_words, result_text, tool_name, with_id
+from delegation.cli.views.call_lines import call_head, mark, refused_words, result_text, tool_name, with_id
 from delegation.cli.views.times import day, moment
 from delegation.cli.views.tree import Line, wrapped
 from delegation.core.lineage import RecordedCall
@@ -41,7 +41,7 @@ def print_call_records(console: Console, calls: Sequence[RecordedCall]) -> None:
             call.call_id.hex(),
             tool_name(call),
             visible(call.agent) or "-",
-            refusal_words(call.refusal) if call.refusal else visible(call.outcome) or "-",
+            refused_words(call, call.refusal) if call.refusal else visible(call.outcome) or "-",
         )
         for call in calls
     ]

@@ -105,6 +105,9 @@ def plain_call(call: RecordedCall) -> dict[str, Any]:
         "decided_by": call.decided_by,
         "feed_position": call.feed_position,
         "outcome": call.outcome or None,
+        "policy_digest": call.policy_digest.hex() or None,
+        "catalogue_digest": call.catalogue_digest.hex() or None,
+        "rules": list(call.rules),
         **_plain_trace(call.trace),
     }
 

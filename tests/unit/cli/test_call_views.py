@@ -9,6 +9,7 @@ import pytest
 from delegation.cli.hops import hops_of_records
 from delegation.cli.views.call_explanation import Verdict, print_explanation, verdicts
 from delegation.cli.views.call_table import print_call_records, print_calls
+from delegation.cli.views.plain import plain_call
 from delegation.cli.views.reasons import MEANING
 from delegation.cli.views.task_table import print_tasks
 from delegation.cli.views.task_tree import print_task
@@ -96,6 +97,24 @@ def test_in_a_pipe_a_call_is_a_line(capsys):
         "ok",
     ]
     assert second.endswith("tool_not_permitted at link 1")
+
+
+def test_a_call_that_rules_decided_says_which_by_which_policy_and_catalogue(screen):
+    ruled = call(
+        refused=refusal(Reason.APPROVAL_REQUIRED),
+        rules=("no-leak", "money\x1b"),
+        policy_digest=bytes.fromhex("ab" * 32),
+        catalogue_digest=bytes.fromhex("cd" * 32),
+    )
+    assert "approval_required by no-leak, money" in screen(print_calls, [ruled])
+    text = screen(print_explanation, ruled, HOPS, NOW_MS)
+    assert "refused: approval_required by no-leak, money" in text
+    assert "abababababababab with catalogue cdcdcdcdcdcdcdcd, decided by no-leak, money" in " ".join(text.split())
+    assert "\x1b" not in text
+    plain = plain_call(ruled)
+    assert (plain["rules"], plain["policy_digest"]) == (["no-leak", "money\x1b"], "ab" * 32)
+    assert plain_call(ALLOWED)["policy_digest"] is plain_call(ALLOWED)["catalogue_digest"] is None
+    assert "policy" not in screen(print_explanation, ALLOWED, HOPS, NOW_MS)
 
 
 def test_what_was_used_of_a_hops_conditions_is_said_on_it(screen):
