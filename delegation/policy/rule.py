@@ -8,37 +8,13 @@ from typing import Any, Final, NamedTuple
 
 from delegation.policy.annotations import Annotations
 from delegation.policy.engine import cedar
-from delegation.policy.port import Action
+from delegation.policy.scope import Reach, read_scope
 from delegation.policy.source import Fault, Written
-from delegation.policy.vocabulary import ACTION, ARGUMENTS, BUDGETS_LEFT, FIELDS, TOOL, UNLISTED_TOOL
+from delegation.policy.vocabulary import ARGUMENTS, BUDGETS_LEFT, FIELDS
 
 EVERYTHING: Final = frozenset({*FIELDS, ARGUMENTS, BUDGETS_LEFT})
 EXPRESSION_DEPTH: Final = 200
 """Lists and objects in one another, in a rule as Cedar's JSON has it; each operator makes two. Reading it recurses."""
-
-_ACTIONS: Final = {str(action): action for action in Action}
-
-
-class Reach(NamedTuple):
-    """To what a rule may apply, as its scope has it.
-
-    Attributes:
-        actions: to which actions.
-        tool_type: to tools of which entity type; None: of each.
-        tool: to which tool, as `tool_id` has it; None: to each of the type.
-    """
-
-    actions: frozenset[Action]
-    tool_type: str | None
-    tool: str | None
-
-    def covers(self, action: Action, tool_type: str, tool: str | None) -> bool:
-        """Tell whether it may apply to calls of a tool; None: of one that no rule names."""
-        return (
-            action in self.actions
-            and (self.tool_type is None or self.tool_type == tool_type)
-            and (self.tool is None or self.tool == tool)
-        )
 
 
 class Rule(NamedTuple):
@@ -47,8 +23,8 @@ class Rule(NamedTuple):
     Attributes:
         written: where it stands, and its text.
         forbids: whether it forbids; else it permits.
-        reach: to what it may apply.
-        always: whether it applies to all that it reaches, whoever acts and whatever else holds.
+        reach: to what it may apply, as its scope has it.
+        always: whether it applies to all that it reaches, whoever acts and whatever else holds; False: nobody knows.
         reads: the fields of `context` that it may read.
         says: its annotations.
         parsed: all of it, as Cedar's JSON has it.
@@ -96,11 +72,12 @@ def read_rule(written: Written) -> Rule | Fault:
             "its expression is nested too deep, or has too many operators in a row: write several rules"
         )
     forbids, conditions = rule["effect"] == "forbid", rule["conditions"]
+    scope = read_scope(rule["principal"], rule["action"], rule["resource"])
     return Rule(
         written=written,
         forbids=forbids,
-        reach=_reach(rule["action"], rule["resource"]),
-        always=not conditions and rule["principal"]["op"] == "All",
+        reach=scope.reach,
+        always=scope.exact and not conditions,
         reads=_reads(conditions),
         says=Annotations.read(rule.get("annotations", {}), forbids=forbids),
         parsed=rule,
@@ -120,25 +97,6 @@ def _deeper_than(limit: int, value: Any) -> bool:
         if not level:
             return False
     return True
-
-
-def _reach(action: Mapping[str, Any], resource: Mapping[str, Any]) -> Reach:
-    entity = resource.get("entity", {})
-    if resource["op"] == "All":
-        return Reach(_actions(action), None, None)
-    if resource["op"] in {"==", "in"} and entity.get("type") in {TOOL, UNLISTED_TOOL}:  # no tool has others in it
-        return Reach(_actions(action), entity["type"], entity["id"])
-    if resource["op"] == "is" and "in" not in resource:
-        return Reach(_actions(action), resource["entity_type"], None)
-    return Reach(_actions(action), None, None)
-
-
-def _actions(action: Mapping[str, Any]) -> frozenset[Action]:
-    """Tell to which actions a rule may apply. What is no action of ours is left to the type check."""
-    if action["op"] == "All":
-        return frozenset(Action)
-    named = action.get("entities") or [action["entity"]]
-    return frozenset(_ACTIONS[each["id"]] for each in named if each["type"] == ACTION and each["id"] in _ACTIONS)
 
 
 def _reads(expression: Any) -> frozenset[str]:

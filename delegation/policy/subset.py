@@ -109,10 +109,10 @@ class Subset(NamedTuple):
 
 
 def _known_answer(rules: Sequence[Rule]) -> Permit | Denial | None:
-    """Give the answer, where it depends on nothing any more."""
+    """Give the answer, where it depends on nothing any more: on no argument either, which may be of another type."""
     if not rules:
         return NOT_PERMITTED
-    if all(rule.always and not rule.forbids for rule in rules):
+    if all(rule.always and not rule.forbids and not rule.says.arguments for rule in rules):
         return Permit(obligations_of(rules))
     return None
 
@@ -131,7 +131,10 @@ def _never(rule: Rule, effects: frozenset[Effect]) -> bool:
     for conjunct in _conjuncts(rule.conditions):
         match conjunct:
             case {
-                "contains": {"left": {".": {"left": {"Var": "context"}, "attr": "effects"}}, "right": {"Value": effect}}
+                "contains": {
+                    "left": {".": {"left": {"Var": "context"}, "attr": "effects"}},
+                    "right": {"Value": str(effect)},
+                }
             }:
                 if effect not in effects:
                     return True

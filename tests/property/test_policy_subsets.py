@@ -43,6 +43,17 @@ CONDITIONS = [
 ]
 GIVEN = [condition for condition in CONDITIONS if "approved" not in condition and "callsLeft" not in condition]
 AMOUNT = 'context.arguments has amount && context.arguments.amount.lessThan(decimal("10.0"))'
+PRINCIPALS = ["", "", "", " is Agent", *(f'{of} Agent::"{WORKER}"' for of in (" ==", " in", " is Agent in"))]
+CALLS = ['action == Action::"call"', 'action in Action::"call"', 'action in [Action::"call"]']
+ACTIONS = ["action", 'action == Action::"grant"', 'action in [Action::"grant", Action::"handOff"]']
+
+
+@st.composite
+def resources(draw) -> str:
+    type_ = draw(st.sampled_from(["Tool", "UnlistedTool"]))
+    named = f'{type_}::"{draw(st.sampled_from(LISTED if type_ == "Tool" else UNLISTED))}"'
+    forms = ["", "", "", f" is {type_}", f" == {named}", f" in {named}", f" is {type_} in {named}"]
+    return draw(st.sampled_from(forms))
 
 
 @st.composite
@@ -50,9 +61,9 @@ def rules(draw, number: int) -> str:
     forbids = draw(st.booleans())
     consent = forbids and draw(st.booleans())
     call = consent or draw(st.booleans())
-    action = 'action == Action::"call"' if call else draw(st.sampled_from(["action", 'action == Action::"grant"']))
-    named = draw(st.sampled_from([f'Tool::"{name}"' for name in LISTED] + [f'UnlistedTool::"{n}"' for n in UNLISTED]))
-    resource = draw(st.sampled_from(["", "", "", " is Tool", " is UnlistedTool", f" == {named}", f" in {named}"]))
+    principal = draw(st.sampled_from(PRINCIPALS))
+    action = draw(st.sampled_from(CALLS if call else ACTIONS))
+    resource = draw(resources())
     known = CONDITIONS if call else GIVEN
     clause = st.tuples(st.sampled_from(["when", "unless"]), st.sampled_from(known))
     clauses = [f"{kind} {{ {condition} }}" for kind, condition in draw(st.lists(clause, max_size=2))]
@@ -63,9 +74,9 @@ def rules(draw, number: int) -> str:
         annotations += ' @obligation("notify")'
     if call and "::" in resource and draw(st.booleans()):
         annotations += ' @arguments("amount: decimal")'
-        clauses.append(f"when {{ {AMOUNT} }}")
+        clauses += [f"when {{ {AMOUNT} }}"] if draw(st.booleans()) else []
     effect = "forbid" if forbids else "permit"
-    return f"{annotations} {effect} (principal, {action}, resource{resource}) {' '.join(clauses)};"
+    return f"{annotations} {effect} (principal{principal}, {action}, resource{resource}) {' '.join(clauses)};"
 
 
 @st.composite
