@@ -36,6 +36,7 @@ from delegation.cli.commands import (
     policy_check,
     policy_test,
     revoke,
+    scope_suggest,
     scope_unused,
     serve,
     trace,
@@ -97,6 +98,7 @@ _POLICY: tuple[tuple[Callable[..., Any], str], ...] = (
 )
 _SCOPE: tuple[tuple[Callable[..., Any], str], ...] = (
     (scope_unused.unused, "What was granted in a task and never used."),
+    (scope_suggest.suggest, "The tightest scope that would have served."),
 )
 _CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
 

@@ -6,7 +6,9 @@ from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink,
 from delegation_sdk.flows import least_privilege
 from delegation_sdk.flows import lineage as flows
 from delegation_sdk.flows.lineage import DEFAULT_LIMIT, Found
+from delegation_sdk.least_privilege.suggestion import Suggestion
 from delegation_sdk.least_privilege.unused import TaskUse
+from delegation_sdk.sources import Sources
 from delegation_sdk.transport import AsyncTransport, Transport, run, run_async
 
 __all__ = ["AsyncLineage", "Found", "Lineage"]
@@ -64,6 +66,27 @@ class Lineage:
         """
         return run(least_privilege.scope_use(task_id, limit=limit), self._transport)
 
+    def suggest_scope(
+        self,
+        purpose: str,
+        *,
+        since_ms: int = 0,
+        max_tasks: int = least_privilege.DEFAULT_TASKS,
+        max_calls: int = least_privilege.DEFAULT_CALLS,
+    ) -> Suggestion:
+        """Suggest the tightest scope that would have served the permitted calls of tasks with a purpose.
+
+        Args:
+            purpose: The purpose of their grants; `*` stands for what differs from task to task.
+            since_ms: Only tasks that began at or after it, milliseconds since the Unix epoch.
+            max_tasks: At most so many of them, newest first.
+            max_calls: At most so many calls.
+        """
+        flow = least_privilege.suggest_scope(
+            purpose, since_ms=since_ms, max_tasks=max_tasks, max_calls=max_calls, sources=Sources.system()
+        )
+        return run(flow, self._transport)
+
 
 class AsyncLineage:
     """The twin of `Lineage` for asyncio. From `AsyncClient.lineage`."""
@@ -114,3 +137,24 @@ class AsyncLineage:
             limit: Permitted calls that are looked at, newest first.
         """
         return await run_async(least_privilege.scope_use(task_id, limit=limit), self._transport)
+
+    async def suggest_scope(
+        self,
+        purpose: str,
+        *,
+        since_ms: int = 0,
+        max_tasks: int = least_privilege.DEFAULT_TASKS,
+        max_calls: int = least_privilege.DEFAULT_CALLS,
+    ) -> Suggestion:
+        """Suggest the tightest scope that would have served the permitted calls of tasks with a purpose.
+
+        Args:
+            purpose: The purpose of their grants; `*` stands for what differs from task to task.
+            since_ms: Only tasks that began at or after it, milliseconds since the Unix epoch.
+            max_tasks: At most so many of them, newest first.
+            max_calls: At most so many calls.
+        """
+        flow = least_privilege.suggest_scope(
+            purpose, since_ms=since_ms, max_tasks=max_tasks, max_calls=max_calls, sources=Sources.system()
+        )
+        return await run_async(flow, self._transport)

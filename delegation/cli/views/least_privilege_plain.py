@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from delegation.cli.views.plain import plain_task
+from delegation.cli.views.plain import plain_refusal, plain_task
 from delegation.core.lineage import RecordedTask
 from delegation.core.notation import scope_to_plain
+from delegation_sdk.least_privilege.builder_code import builder_code
+from delegation_sdk.least_privilege.suggestion import Suggestion
 from delegation_sdk.least_privilege.unused import LinkUse, TaskUse
 
 
@@ -34,4 +36,37 @@ def _plain_link_use(link: LinkUse) -> dict[str, Any]:
             if link.calls.get((audience, tool))
         ],
         "unused": scope_to_plain(link.unused),
+    }
+
+
+def plain_suggestion(found: Suggestion, purpose: str) -> dict[str, Any]:
+    """Write a suggestion, what it rests on and how it was tried."""
+    trial = found.trial
+    return {
+        "purpose": purpose,
+        "scope": scope_to_plain(found.scope),
+        "code": builder_code(found.scope),
+        "tools": [
+            {
+                "audience": each.capability.audience,
+                "tool": each.capability.tool,
+                "arguments_from": str(each.basis),
+                "calls": each.calls,
+                "tasks": each.tasks,
+                "calls_with_unknown_arguments": each.unknown,
+            }
+            for each in found.tools
+        ],
+        "tasks": found.tasks,
+        "more_tasks": found.more_tasks,
+        "more_calls": found.more_calls,
+        "trial": {
+            "calls": trial.calls,
+            "permitted": trial.permitted,
+            "permitted_by_what_was_granted": trial.by_granted,
+            "undecided": trial.undecided,
+            "refused": [
+                {"audience": pair[0], "tool": pair[1], "refusal": plain_refusal(error)} for pair, error in trial.refused
+            ],
+        },
     }

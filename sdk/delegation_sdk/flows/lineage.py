@@ -66,6 +66,24 @@ def list_tasks(
     return _pages(ask, read_tasks_response, limit)
 
 
+def tasks_that(
+    are_meant: Callable[[RecordedTask], bool], *, since_ms: int = 0, limit: int = DEFAULT_LIMIT
+) -> Flow[Found[RecordedTask]]:
+    """List the tasks that are meant, of those that began at or after a time, newest first. Raises `RequestFailed`."""
+    meant: list[RecordedTask] = []
+    cursor: bytes | None = None
+    while True:
+        request = list_tasks_request_message(TasksWanted(PageRequest(MAX_PAGE_SIZE, cursor)))
+        answer = yield Rpc(f"{_SERVICE}/ListTasks", request, pb.ListTasksResponse)
+        tasks, cursor = read_tasks_response(answer)
+        recent = [task for task in tasks if task.created_at_ms >= since_ms]
+        meant += filter(are_meant, recent)
+        if len(meant) > limit:
+            return Found(tuple(meant[:limit]), more=True)
+        if cursor is None or not recent:
+            return Found(tuple(meant), more=False)
+
+
 def search_calls(
     *,
     task_id: bytes | None = None,
