@@ -39,9 +39,20 @@ class AuthorizationRpcs:
         call = wire.read_authorize_request(message)
         decision = await self._authorize(
             caller,
-            Question(call.audience, call.tool, call.token, call.proof, call.arguments_json, call.attempt, call.trace),
+            Question(
+                call.audience,
+                call.tool,
+                call.token,
+                call.proof,
+                call.arguments_json,
+                call.attempt,
+                call.trace,
+                frozenset(call.fulfils),
+            ),
         )
-        return wire.authorize_response_message(decision.call_id, decision.decided_at_ms, decision.refusal)
+        return wire.authorize_response_message(
+            decision.call_id, decision.decided_at_ms, decision.refusal, decision.obligations
+        )
 
     async def AuthorizeStream(
         self, caller: Caller, messages: AsyncIterator[pb.AuthorizeStreamRequest]

@@ -65,6 +65,7 @@ class Question:
     arguments_json: bytes = field(repr=False)
     attempt: bytes
     trace: TraceIds | None = None
+    fulfils: frozenset[str] = frozenset()
 
     def digest(self) -> bytes:
         """Give the SHA-256 by which the same question is known again."""
@@ -76,15 +77,17 @@ class Question:
             self.arguments_json,
             self.attempt,
             *(self.trace or _NO_TRACE),
+            *(name.encode() for name in sorted(self.fulfils)),
         )
 
 
 class Decision(NamedTuple):
-    """A decision; `refusal` is None if and only if the call is permitted."""
+    """A decision; `refusal` is None if and only if the call is permitted. `obligations` are the tool's then."""
 
     call_id: bytes
     decided_at_ms: int
     refusal: Refused | None
+    obligations: tuple[str, ...] = ()
 
 
 class Examined(NamedTuple):
@@ -174,7 +177,8 @@ class Authorize:
             reason=refused.reason if refused else None,
             duration_ms=(time.monotonic() - started) * 1000,
         )
-        decision = Decision(standing.call_id, standing.decided_ms, refused)
+        obligations = tuple(standing.obligations.split(",")) if standing.obligations else ()
+        decision = Decision(standing.call_id, standing.decided_ms, refused, obligations)
         return self._remember((caller.id, digest), decision)
 
     async def examine(self, question: Question, now_ms: int) -> Examined:
@@ -239,6 +243,7 @@ class Authorize:
             demands=judged.demands,
             now_ms=now_ms,
             rules=rules,
+            fulfils=question.fulfils,
         )
 
     async def _verified(self, token: bytes, now_ms: int) -> VerifiedChain:

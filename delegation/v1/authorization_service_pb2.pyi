@@ -34,6 +34,7 @@ class AuthorizeRequest(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     SPAN_ID_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    FULFILS_FIELD_NUMBER: _builtins.int
     token: _builtins.bytes
     """The token that came with the call."""
     proof: _builtins.bytes
@@ -53,6 +54,12 @@ class AuthorizeRequest(_message.Message):
     bytes, because no answer came, gives the same decision; without them a proof replayed to
     another instance of the tool would look like such a repetition.
     """
+    @_builtins.property
+    def fulfils(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The obligations that the tool fulfils where a permission demands them: "redact", "notify". A call
+        whose permission would demand another one is refused.
+        """
+
     def __init__(
         self,
         *,
@@ -64,10 +71,11 @@ class AuthorizeRequest(_message.Message):
         trace_id: _builtins.bytes = ...,
         span_id: _builtins.bytes = ...,
         attempt: _builtins.bytes = ...,
+        fulfils: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "attempt", b"attempt", "audience", b"audience", "proof", b"proof", "span_id", b"span_id", "token", b"token", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "attempt", b"attempt", "audience", b"audience", "fulfils", b"fulfils", "proof", b"proof", "span_id", b"span_id", "token", b"token", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -83,6 +91,7 @@ class AuthorizeResponse(_message.Message):
     ALLOWED_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
     DECIDED_AT_MS_FIELD_NUMBER: _builtins.int
+    OBLIGATIONS_FIELD_NUMBER: _builtins.int
     call_id: _builtins.bytes
     """Names the call from here on (16 bytes)."""
     allowed: _builtins.bool
@@ -93,6 +102,10 @@ class AuthorizeResponse(_message.Message):
     def refusal(self) -> _errors_pb2.Refusal:
         """Why not; absent if permitted."""
 
+    @_builtins.property
+    def obligations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the operator's policy demands of the tool with this permission, sorted; each was among `fulfils`."""
+
     def __init__(
         self,
         *,
@@ -100,10 +113,11 @@ class AuthorizeResponse(_message.Message):
         allowed: _builtins.bool = ...,
         refusal: _errors_pb2.Refusal | None = ...,
         decided_at_ms: _builtins.int = ...,
+        obligations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "call_id", b"call_id", "decided_at_ms", b"decided_at_ms", "refusal", b"refusal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "call_id", b"call_id", "decided_at_ms", b"decided_at_ms", "obligations", b"obligations", "refusal", b"refusal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,6 +17,7 @@ from delegation.wire.fields import at_most, moment_ms, printable, service_answer
 from delegation.wire.refusals import read_refusal, refusal_message
 
 ATTEMPT_BYTES: Final = 16
+MOST_OBLIGATIONS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class CallToDecide:
         arguments_json: The arguments as the tool will use them, RFC 8785.
         attempt: 16 random bytes, drawn when the call reached the guard; the same when it asks again.
         trace: The decision's span.
+        fulfils: The obligations that the tool fulfils where a permission demands them.
     """
 
     token: bytes = field(repr=False)
@@ -40,15 +42,20 @@ class CallToDecide:
     arguments_json: bytes = field(repr=False)
     attempt: bytes
     trace: TraceIds | None = None
+    fulfils: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The service's decision on a call; `refusal` is None if and only if it is permitted."""
+    """The service's decision on a call; `refusal` is None if and only if it is permitted.
+
+    `obligations` are what the permission demands of the tool.
+    """
 
     call_id: bytes
     decided_at_ms: int
     refusal: Refused | None = None
+    obligations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ def authorize_request_message(call: CallToDecide) -> pb.AuthorizeRequest:
         trace_id=trace.trace_id if trace else b"",
         span_id=trace.span_id if trace else b"",
         attempt=call.attempt,
+        fulfils=call.fulfils,
     )
 
 
@@ -109,13 +117,16 @@ def read_authorize_request(message: pb.AuthorizeRequest) -> CallToDecide:
         message.arguments_json,
         sized(message.attempt, ATTEMPT_BYTES, "attempt"),
         trace_ids(message.trace_id, message.span_id),
+        _obligations(message.fulfils, "fulfils") if message.fulfils else (),
     )
 
 
-def authorize_response_message(call_id: bytes, decided_at_ms: int, refused: Refused | None) -> pb.AuthorizeResponse:
+def authorize_response_message(
+    call_id: bytes, decided_at_ms: int, refused: Refused | None, obligations: Sequence[str] = ()
+) -> pb.AuthorizeResponse:
     """Make the message of a decision."""
     if refused is None:
-        return pb.AuthorizeResponse(call_id=call_id, allowed=True, decided_at_ms=decided_at_ms)
+        return pb.AuthorizeResponse(call_id=call_id, allowed=True, decided_at_ms=decided_at_ms, obligations=obligations)
     return pb.AuthorizeResponse(call_id=call_id, refusal=refusal_message(refused), decided_at_ms=decided_at_ms)
 
 
@@ -126,7 +137,16 @@ def read_authorize_response(message: pb.AuthorizeResponse) -> Decision:
         if message.allowed is message.HasField("refusal"):
             raise InvalidRequest("a decision permits or says why not")
         refused = None if message.allowed else read_refusal(message.refusal)
-        return Decision(call_id, moment_ms(message.decided_at_ms, "decided_at_ms"), refused)
+        obligations = _obligations(message.obligations, "obligations")
+        if refused is not None and obligations:
+            raise InvalidRequest("a refusal has no obligations")
+        return Decision(call_id, moment_ms(message.decided_at_ms, "decided_at_ms"), refused, obligations)
+
+
+def _obligations(names: Sequence[str], field_name: str) -> tuple[str, ...]:
+    if len(names) > MOST_OBLIGATIONS:
+        raise InvalidRequest(f"{field_name} may have {MOST_OBLIGATIONS} names, it has {len(names)}")
+    return tuple(printable(name, limits.NAME_BYTES, field_name) for name in names)
 
 
 # -- ConsumeProof --------------------------------------------------------------------------------------------

@@ -23,9 +23,21 @@ class AuthorizedCall:
         audience: Who serves the tool.
         tool: What is called.
         arguments: The arguments that were decided on: typed values, the tool's defaults included.
+        obligations: What the operator's policy demands with the permission, of what the guard has promised:
+            "redact", "notify".
     """
 
-    __slots__ = ("_report", "_reported", "_taken", "arguments", "audience", "call_id", "chain", "tool")
+    __slots__ = (
+        "_report",
+        "_reported",
+        "_taken",
+        "arguments",
+        "audience",
+        "call_id",
+        "chain",
+        "obligations",
+        "tool",
+    )
 
     def __init__(
         self,
@@ -36,12 +48,14 @@ class AuthorizedCall:
         tool: str,
         arguments: Mapping[str, Any],
         report: Report,
+        obligations: tuple[str, ...] = (),
     ) -> None:
         self.call_id = call_id
         self.chain = chain
         self.audience = audience
         self.tool = tool
         self.arguments = arguments
+        self.obligations = obligations
         self._report = report
         # Acquired once and never released: the first who asks gets it, in whatever thread.
         self._reported = threading.Lock()

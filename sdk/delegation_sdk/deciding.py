@@ -68,6 +68,7 @@ class Decider:
         feed_ages: How old the feed may be.
         chains: The chains that can be found by their digest.
         sources: Clock and randomness.
+        fulfils: The obligations that the tools fulfil.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Decider:
         feed_ages: FeedAges,
         chains: KnownChains,
         sources: Sources,
+        fulfils: tuple[str, ...] = (),
     ) -> None:
         self._audience = audience
         self._trust = trust
@@ -96,6 +98,7 @@ class Decider:
         self._feed_ages = feed_ages
         self._chains = chains
         self._sources = sources
+        self._fulfils = fulfils
 
     def decide(
         self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any], span: Span
@@ -266,6 +269,7 @@ class Decider:
                 arguments_json=sent.canonical,
                 attempt=self._sources.random(limits.NONCE_BYTES),
                 trace=question.trace,
+                fulfils=self._fulfils,
             )
         except DelegationError as error:
             refused = _undecided(error)
@@ -286,6 +290,7 @@ class Decider:
                 self._verify(question, self._sources.now_ms())
             raise decision.refusal
         try:
+            self._require_promised(decision.obligations)
             now_ms = self._sources.now_ms()
             chain = yield from self._verified(question, now_ms)
             self._chains.keep(chain, now_ms)  # the service has checked the proof, and permits nothing without
@@ -301,7 +306,12 @@ class Decider:
             self.report(decision.call_id, OutcomeStatus.FAILED)  # permitted there, refused here: it will not run
             question.call_id = self._sources.new_id()
             raise
-        return self._authorized(decision.call_id, chain, question.tool, used)
+        return self._authorized(decision.call_id, chain, question.tool, used, decision.obligations)
+
+    def _require_promised(self, obligations: tuple[str, ...]) -> None:
+        """Require that the tool has promised to do what a permission demands."""
+        if not set(obligations).issubset(self._fulfils):
+            raise refusal(Reason.POLICY_DENIED, detail="the permission demands what the tool does not promise")
 
     def _verified(self, question: Question, now_ms: int) -> Generator[NewerTrust, bool, VerifiedChain]:
         """Verify the chain; if it is refused for a key that is not known here, once more by a newer bundle."""
@@ -353,8 +363,23 @@ class Decider:
         capabilities = (signed.link.scope.find(self._audience, tool) for signed in chain.links)
         return {name for capability in capabilities if capability for name in capability.arguments or ()}
 
-    def _authorized(self, call_id: bytes, chain: VerifiedChain, tool: str, used: Mapping[str, Value]) -> AuthorizedCall:
-        return AuthorizedCall(call_id, chain, audience=self._audience, tool=tool, arguments=used, report=self.report)
+    def _authorized(
+        self,
+        call_id: bytes,
+        chain: VerifiedChain,
+        tool: str,
+        used: Mapping[str, Value],
+        obligations: tuple[str, ...] = (),
+    ) -> AuthorizedCall:
+        return AuthorizedCall(
+            call_id,
+            chain,
+            audience=self._audience,
+            tool=tool,
+            arguments=used,
+            report=self.report,
+            obligations=obligations,
+        )
 
     def _deny(self, question: Question, refused: Refused, span: Span) -> None:
         refused.call_id = question.call_id

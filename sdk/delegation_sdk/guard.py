@@ -47,6 +47,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OPEN_TIMEOUT_S: Final = 10.0
+OBLIGATIONS: Final = ("notify", "redact")
+"""What a permission may demand of a tool."""
+
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 _FEED_AGES: Final = FeedAges()
 
@@ -68,6 +71,8 @@ class Guard:
         used_orders: A directory that all instances of this audience share, where statements of single use are used up;
             None: in the store of used proofs. Where there is neither, they do not count.
         feed_ages: How old the revocation feed may be, where the catalogue does not say.
+        fulfils: What every tool of this guard does where `caller.obligations` says so: "redact", "notify". A call
+            whose permission demands anything else is refused.
 
     Raises:
         ConfigError: One of these cannot be used.
@@ -86,6 +91,7 @@ class Guard:
         break_glass: Path | None = None,
         used_orders: Path | None = None,
         feed_ages: FeedAges = _FEED_AGES,
+        fulfils: Iterable[str] = (),
     ) -> None:
         self.audience = audience
         self.declared: dict[str, DeclaredTool] = {}
@@ -122,6 +128,7 @@ class Guard:
             feed_ages=feed_ages.checked(),
             chains=self._chains,
             sources=sources,
+            fulfils=_promised(fulfils),
         )
         self.aio = AsyncGuard(self)
 
@@ -137,6 +144,7 @@ class Guard:
         break_glass: Path | None = None,
         used_orders: Path | None = None,
         feed_ages: FeedAges = _FEED_AGES,
+        fulfils: Iterable[str] = (),
         federation: Mapping[str, ProfilePath | Profile] | None = None,
     ) -> Self:
         """Make a guard that is connected as the profile says (see `Client.connect`), and open it.
@@ -150,6 +158,7 @@ class Guard:
             break_glass: As for `Guard`.
             used_orders: As for `Guard`.
             feed_ages: As for `Guard`.
+            fulfils: As for `Guard`.
             federation: For each federated trust domain whose chains shall be let in, the profile to follow the
                 revocation feed of its service with. A chain of one that is not here is refused.
 
@@ -178,6 +187,7 @@ class Guard:
             break_glass=break_glass,
             used_orders=used_orders,
             feed_ages=feed_ages,
+            fulfils=fulfils,
         )
         guard.open(timeout_s=timeout_s)
         return guard
@@ -368,6 +378,13 @@ def _shared_replay(given: SharedReplay | Literal["service"] | None, ports: Guard
     if ports.proofs is None:
         raise ConfigError("this guard has no service to use up proofs: give it another store")
     return ports.proofs
+
+
+def _promised(obligations: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(sorted(set(obligations)))
+    if unknown := [name for name in names if name not in OBLIGATIONS]:
+        raise ConfigError(f"{unknown[0]} is no obligation: it is one of {', '.join(OBLIGATIONS)}")
+    return names
 
 
 class AsyncGuard:
