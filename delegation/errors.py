@@ -148,6 +148,7 @@ class Refused(DelegationError):
         child: for growth, what was asked, in words.
         detail: one more sentence for people; never a value that a caller sent.
         call_id: of a call that a guard refused, the id under which the denial is recorded, 16 bytes; else empty.
+        approval_request_id: of the request for approval that waits for an answer, 16 bytes; else empty.
     """
 
     layer: Layer = Layer.AVAILABILITY
@@ -170,6 +171,7 @@ class Refused(DelegationError):
         self.child = child
         self.detail = detail
         self.call_id = b""
+        self.approval_request_id = b""
 
     def __str__(self) -> str:
         parts = [f"{self.reason}"]

@@ -100,6 +100,7 @@ def handlers(
         random=random,
         keep=KeepArguments(lambda: trust.trust.catalogue),
     )
+    request_approval = RequestApproval(storage, authorize=authorize, now_ms=now_ms, random=random)
     return Rpcs(
         delegation=DelegationRpcs(
             grant=Grant(
@@ -135,6 +136,7 @@ def handlers(
             consume_proof=ConsumeProof(storage, now_ms=now_ms),
             record_decisions=RecordDecisions(storage, guard_keys=guard_keys, late_links=late_links, now_ms=now_ms),
             report_outcome=ReportOutcome(storage, guard_keys=guard_keys, now_ms=now_ms),
+            request_approval=request_approval if config.approvals.open_on_refusal else None,
         ),
         trust=TrustRpcs(trust=trust, feed=feed, agents=Agents(storage, feed, now_ms=now_ms), offers=offers),
         approvals=ApprovalRpcs(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
+from delegation.errors import Reason
 from delegation.identity.port import Caller
 from delegation.server.incoming import in_order
 from delegation.service.authorize import Authorize, Question
 from delegation.service.consume_proof import ConsumeProof
 from delegation.service.record_decisions import RecordDecisions
 from delegation.service.report_outcome import ReportOutcome
+from delegation.service.request_approval import RequestApproval
 from delegation.v1 import authorization_service_pb2 as pb
 from delegation.wire import authorization as wire
 
@@ -28,28 +30,32 @@ class AuthorizationRpcs:
         consume_proof: ConsumeProof,
         record_decisions: RecordDecisions,
         report_outcome: ReportOutcome,
+        request_approval: RequestApproval | None = None,
     ) -> None:
+        """Take the use cases; with `request_approval`, calls that lack approval are put before their approvers."""
         self._authorize = authorize
         self._consume_proof = consume_proof
         self._record_decisions = record_decisions
         self._report_outcome = report_outcome
+        self._request_approval = request_approval
 
     async def Authorize(self, caller: Caller, message: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         """Decide one call."""
         call = wire.read_authorize_request(message)
-        decision = await self._authorize(
-            caller,
-            Question(
-                call.audience,
-                call.tool,
-                call.token,
-                call.proof,
-                call.arguments_json,
-                call.attempt,
-                call.trace,
-                frozenset(call.fulfils),
-            ),
+        question = Question(
+            call.audience,
+            call.tool,
+            call.token,
+            call.proof,
+            call.arguments_json,
+            call.attempt,
+            call.trace,
+            frozenset(call.fulfils),
         )
+        decision = await self._authorize(caller, question)
+        refused = decision.refusal
+        if refused is not None and refused.reason is Reason.APPROVAL_REQUIRED and self._request_approval is not None:
+            refused.approval_request_id = await self._request_approval.after_refusal(question)
         return wire.authorize_response_message(
             decision.call_id, decision.decided_at_ms, decision.refusal, decision.obligations
         )

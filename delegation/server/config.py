@@ -18,6 +18,7 @@ from delegation.identity.spiffe import check_trust_domain, parse_spiffe_id
 from delegation.server.config_errors import config_error, read_toml
 from delegation.server.config_origins import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Origins
 from delegation.server.config_sections import (
+    ApprovalsConfig,
     DatabaseConfig,
     FeedConfig,
     GrantsConfig,
@@ -78,6 +79,7 @@ _SECTIONS: Final = (
     GrantsConfig,
     FeedConfig,
     SessionsConfig,
+    ApprovalsConfig,
     PolicyConfig,
 )
 
@@ -134,6 +136,7 @@ class ServerConfig(BaseSettings):
     grants: GrantsConfig = GrantsConfig()
     feed: FeedConfig = FeedConfig()
     sessions: SessionsConfig = SessionsConfig()
+    approvals: ApprovalsConfig = ApprovalsConfig()
     policy: PolicyConfig = PolicyConfig()
     logs: LogsConfig = LogsConfig()
     telemetry: TelemetryConfig = TelemetryConfig()

@@ -169,6 +169,12 @@ class SessionsConfig(Section):
     labels_stick_ms: Annotated[int, Field(ge=0, le=30 * GRANT_LIFETIME_MS)] = 3_600_000
 
 
+class ApprovalsConfig(Section):
+    """Whether a refused call that lacks nothing but approval is put before its approvers without its agent's asking."""
+
+    open_on_refusal: bool = True
+
+
 class PolicyConfig(Section):
     """The rules beyond what chains permit, written in Cedar; without a file, those that are shipped."""
 

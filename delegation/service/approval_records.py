@@ -21,7 +21,7 @@ from delegation.storage.approvals import (
 )
 
 SEES_ALL: Final = frozenset({Role.AUDITOR, Role.OPERATOR})
-_ASKS: Final = frozenset({Role.AGENT, Role.ORCHESTRATOR})
+_HAS_A_PART: Final = frozenset({Role.AGENT, Role.ORCHESTRATOR, Role.APPROVER})
 
 
 def agents_text(chain: VerifiedChain, now_ms: int) -> str:
@@ -114,7 +114,7 @@ def consenting(caller: Caller, record: ApprovalRequestRecord) -> Consenting:
 
 
 def has_a_part(caller: Caller, record: ApprovalRequestRecord) -> bool:
-    """Tell whether a caller is of the chain whose call it is, or has asked: then it does not answer."""
+    """Tell whether a caller is an agent of the chain whose call it is, or has asked: then it does not answer."""
     return caller.id == record.requester or any(caller.id == each.agent for each in agents_of(record))
 
 
@@ -130,6 +130,4 @@ def may_see(caller: Caller, record: ApprovalRequestRecord) -> bool:
     """Tell whether a request exists for a caller."""
     if caller.roles & SEES_ALL or may_answer(caller, record):
         return True
-    if caller.has_role(Role.APPROVER) and has_a_part(caller, record):
-        return True
-    return caller.id == record.requester and not caller.roles.isdisjoint(_ASKS)
+    return has_a_part(caller, record) and not caller.roles.isdisjoint(_HAS_A_PART)

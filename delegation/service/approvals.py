@@ -56,11 +56,14 @@ class Approvals:
     async def list(
         self, caller: Caller, *, pending_only: bool, task_id: bytes | None, cursor: bytes | None, limit: int
     ) -> tuple[tuple[ApprovalRequest, ...], bytes | None]:
-        """List the requests that a caller may see, newest first, without arguments; and where to go on."""
+        """List the requests that a caller may see, newest first, without arguments; and where to go on.
+
+        Agents without a task's id are listed what they have asked for themselves.
+        """
         now_ms = self._now_ms()
         which = ApprovalFilter(
             task_id=task_id,
-            requester=None if caller.roles & (SEES_ALL | {Role.APPROVER}) else caller.id,
+            requester=None if task_id or caller.roles & (SEES_ALL | {Role.APPROVER}) else caller.id,
             pending_at_ms=now_ms if pending_only else None,
         )
         found: list[ApprovalRequest] = []
@@ -111,16 +114,16 @@ class Approvals:
         return await self._told(await self._storage.answer_approval(record, answer, state_after))
 
     async def withdraw(self, caller: Caller, request_id: bytes) -> ApprovalRequest:
-        """Take a request back, as whoever has asked or as an operator.
+        """Take a request back, as whoever has asked, an agent of its chain, or an operator.
 
         Raises:
             NotFound: there is no such request, or not for this caller.
-            PermissionDenied: somebody else has asked.
+            PermissionDenied: the caller is none of these.
             Conflict: it is over.
         """
         record = await self._seen(caller, request_id)
-        if caller.id != record.requester and not caller.has_role(Role.OPERATOR):
-            raise PermissionDenied("a request for approval is withdrawn by whoever has asked, or by an operator")
+        if not (has_a_part(caller, record) or caller.has_role(Role.OPERATOR)):
+            raise PermissionDenied("a request is withdrawn by whoever has asked, an agent of its chain, or an operator")
         withdrawn = await self._storage.withdraw_approval(record, withdrawn_by=caller.id, now_ms=self._now_ms())
         return await self._told(withdrawn)
 

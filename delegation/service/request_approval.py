@@ -5,16 +5,26 @@ Checked as the call itself will be, so that approvers are not asked about what w
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from delegation.core import limits
 from delegation.core.approval_request import ApprovalRequest
 from delegation.core.chain import VerifiedChain
-from delegation.errors import Overloaded
+from delegation.errors import DelegationError, Overloaded, Reason, refusal
 from delegation.identity.port import Caller
+from delegation.policy.port import ObligationKind
 from delegation.service.approval_records import agents_text, demands_text, told
 from delegation.service.authorize import Authorize, Question
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.storage.approvals import ApprovalNeeds, ApprovalRequestRecord, CallKey
 from delegation.storage.port import Storage, TooManyOpenError
+
+_ALL_OBLIGATIONS: Final = frozenset(map(str, ObligationKind))
+"""What a tool promises to do is the tool's to say, when it is called."""
+
+ARGUMENTS_BYTES: Final = 64 * 1024
+"""Of a call that people shall consent to: nobody reads more."""
 
 
 class RequestApproval:
@@ -44,7 +54,23 @@ class RequestApproval:
             Refused: the call is refused whoever approves it.
             Overloaded: too many requests of its task are open.
         """
+        return await self._opened(replace(question, fulfils=_ALL_OBLIGATIONS), caller.id)
+
+    async def after_refusal(self, question: Question) -> bytes:
+        """Open a request for a call that was refused for want of approval, as if its agent had asked.
+
+        Returns the request's id; empty if none could be opened, which leaves the refusal what it is.
+        """
+        try:
+            request = await self._opened(question, requester="")
+        except DelegationError:
+            return b""
+        return request.request_id if request else b""
+
+    async def _opened(self, question: Question, requester: str) -> ApprovalRequest | None:
         now_ms = self._now_ms()
+        if len(question.arguments_json) > ARGUMENTS_BYTES:
+            raise refusal(Reason.ARGUMENTS_TOO_LARGE, detail="nobody reads arguments of this size to approve them")
         examined = await self._authorize.examine(question, now_ms)
         if examined.refusal is not None:
             raise examined.refusal
@@ -54,7 +80,14 @@ class RequestApproval:
         call = CallKey(chain.digest, question.audience, question.tool, digest)
 
         def make(needs: ApprovalNeeds) -> ApprovalRequestRecord:
-            return self._record(caller, chain, call, needs, arguments_json=question.arguments_json, now_ms=now_ms)
+            return self._record(
+                requester or chain.leaf.holder_agent,
+                chain,
+                call,
+                needs,
+                arguments_json=question.arguments_json,
+                now_ms=now_ms,
+            )
 
         try:
             opened = await self._storage.open_approval(examined.step, make)
@@ -69,7 +102,7 @@ class RequestApproval:
 
     def _record(
         self,
-        caller: Caller,
+        requester: str,
         chain: VerifiedChain,
         call: CallKey,
         needs: ApprovalNeeds,
@@ -93,7 +126,7 @@ class RequestApproval:
             principal_basis=str(principal.basis),
             agents=agents_text(chain, now_ms),
             demands=demands_text(needs.demands),
-            requester=caller.id,
+            requester=requester,
             requested_ms=now_ms,
             expires_ms=min(now_ms + limits.APPROVAL_LIFETIME_MS, chain.expires_at_ms),
             task_expires_ms=chain.links[0].link.expires_at_ms,

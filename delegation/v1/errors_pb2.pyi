@@ -321,6 +321,7 @@ class Refusal(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     CHILD_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    APPROVAL_REQUEST_ID_FIELD_NUMBER: _builtins.int
     reason: Global___ErrorReason.ValueType
     """Why, stable."""
     link_index: _builtins.int
@@ -333,6 +334,8 @@ class Refusal(_message.Message):
     """For growth, what was asked, in words."""
     detail: _builtins.str
     """One more sentence for people. Never a value that a caller sent."""
+    approval_request_id: _builtins.bytes
+    """Of a call that lacks approval, the request (16 bytes) that waits for an answer; empty if none was opened."""
     def __init__(
         self,
         *,
@@ -342,10 +345,11 @@ class Refusal(_message.Message):
         parent: _builtins.str = ...,
         child: _builtins.str = ...,
         detail: _builtins.str = ...,
+        approval_request_id: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "link_index", b"link_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "child", b"child", "detail", b"detail", "field", b"field", "link_index", b"link_index", "parent", b"parent", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "approval_request_id", b"approval_request_id", "child", b"child", "detail", b"detail", "field", b"field", "link_index", b"link_index", "parent", b"parent", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__link_index: _TypeAlias = _typing.Literal["link_index"]  # noqa: Y015
     _WhichOneofArgType__link_index: _TypeAlias = _typing.Literal["_link_index", b"_link_index"]  # noqa: Y015

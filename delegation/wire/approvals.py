@@ -20,9 +20,6 @@ from delegation.wire.paging import PageRequest, page_token, read_cursor, read_pa
 
 REQUEST_ID_BYTES: Final = 16
 DIGEST_BYTES: Final = 32
-ARGUMENTS_BYTES: Final = 64 * 1024
-"""Of a call that people shall consent to: nobody reads more."""
-
 _BASIS_NUMBER: Final = {
     basis: chain_pb2.PrincipalBasis.Value(f"PRINCIPAL_BASIS_{basis.name}") for basis in PrincipalBasis
 }
@@ -82,7 +79,7 @@ def read_request_approval(message: pb.RequestApprovalRequest) -> ApprovalWanted:
         message.proof,
         printable(message.audience, limits.NAME_BYTES, "audience"),
         printable(message.tool, limits.NAME_BYTES, "tool"),
-        at_most(message.arguments_json, ARGUMENTS_BYTES, "arguments_json"),
+        at_most(message.arguments_json, limits.ARGUMENT_BYTES, "arguments_json"),
     )
 
 

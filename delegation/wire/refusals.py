@@ -10,6 +10,8 @@ from delegation.v1 import errors_pb2
 MAX_WORDS_CHARACTERS: Final = 400
 """A refusal must fit into trailing metadata; a constraint's description can be as long as it."""
 
+_REQUEST_ID_BYTES: Final = 16
+
 _PREFIX: Final = "ERROR_REASON_"
 _NUMBER: Final = {reason: errors_pb2.ErrorReason.Value(_PREFIX + reason.name) for reason in Reason}
 _REASON: Final = {number: reason for reason, number in _NUMBER.items()}
@@ -24,6 +26,7 @@ def refusal_message(refused: Refused) -> errors_pb2.Refusal:
         parent=_cut(refused.parent),
         child=_cut(refused.child),
         detail=_cut(refused.detail),
+        approval_request_id=refused.approval_request_id,
     )
 
 
@@ -32,7 +35,7 @@ def read_refusal(message: errors_pb2.Refusal) -> Refused:
     reason = _REASON.get(message.reason)
     if reason is None:
         return refusal(Reason.INTERNAL, detail=f"refused for a reason unknown here, number {message.reason}")
-    return refusal(
+    refused = refusal(
         reason,
         link_index=message.link_index if message.HasField("link_index") else None,
         field=message.field,
@@ -40,6 +43,9 @@ def read_refusal(message: errors_pb2.Refusal) -> Refused:
         child=message.child,
         detail=message.detail,
     )
+    if len(message.approval_request_id) == _REQUEST_ID_BYTES:
+        refused.approval_request_id = message.approval_request_id
+    return refused
 
 
 def _cut(words: str) -> str:

@@ -20,8 +20,11 @@ _WORDS: Final = ("field", "parent", "child", "detail")
 
 
 def to_json(refused: Refused) -> dict[str, Any]:
-    """Give the members of a refusal: `reason`, `layer`, `link_index`, words, and the id of the refused call."""
-    return {
+    """Give the members of a refusal: `reason`, `layer`, `link_index`, words, the id of the refused call.
+
+    Where a request for approval waits for an answer, its id, too.
+    """
+    members = {
         "reason": str(refused.reason),
         "layer": str(refused.layer),
         "link_index": refused.link_index,
@@ -31,6 +34,9 @@ def to_json(refused: Refused) -> dict[str, Any]:
         "detail": refused.detail,
         "call_id": refused.call_id.hex(),
     }
+    if refused.approval_request_id:
+        members["approval_request_id"] = refused.approval_request_id.hex()
+    return members
 
 
 def from_json(value: object) -> Refused | None:
@@ -47,6 +53,8 @@ def from_json(value: object) -> Refused | None:
     refused = refusal(reason, link_index=link_index, **{name: _text(value.get(name)) for name in _WORDS})
     with suppress(ValueError):
         refused.call_id = bytes.fromhex(_text(value.get("call_id")))
+    with suppress(ValueError):
+        refused.approval_request_id = bytes.fromhex(_text(value.get("approval_request_id")))
     return refused
 
 

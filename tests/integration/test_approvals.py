@@ -20,7 +20,17 @@ from delegation.core.arguments import Arguments
 from delegation.core.conditions import approved_by, at_most_calls
 from delegation.core.constraints import under
 from delegation.core.scope import Scope, tool
-from delegation.errors import BadProof, ConditionUnmet, Conflict, NotFound, NotPermitted, PermissionDenied, Reason
+from delegation.errors import (
+    BadProof,
+    ConditionUnmet,
+    Conflict,
+    NotFound,
+    NotPermitted,
+    Overloaded,
+    PermissionDenied,
+    Reason,
+)
+from delegation.storage.approvals import OPEN_IN_A_TASK
 from delegation.v1 import approval_service_pb2 as pb
 from delegation.wire.authorization import CallToDecide
 from delegation_sdk import Client
@@ -327,7 +337,7 @@ def test_each_lists_what_it_may_see(world):
     def listed(who, **which):
         return {each.request_id for each in world.client(who).approvals.list(limit=500, **which).items}
 
-    assert listed(CY, pending_only=True) == mine
+    assert listed(CY, pending_only=True, task_id=task.task_id) == mine <= listed(CY)
     assert listed(ANN, task_id=task.task_id) == set()
     assert listed("auditor/ada", task_id=task.task_id) == mine
     assert mine <= listed(PLANNER)
@@ -454,3 +464,53 @@ async def test_asyncio_does_the_same(world):
             assert await asyncio.to_thread(carried, world, call) is None
         await asyncio.to_thread(answering.join, 60)
         assert await client.approvals.request(task, "files", "delete", PATH) is not None
+
+
+# -- what a refusal tells
+
+
+@pytest.mark.spec("H-14", "X-3")
+def test_a_refusal_names_the_request_that_waits_and_it_is_the_agents_own(world):
+    task = world.task(world.needs(ANN))
+    child = world.caller(PLANNER).hand_off(task, WORKER)
+    refused = world.decide(child).refusal
+    (waiting,) = world.client(ANN).approvals.list(pending_only=True, task_id=child.task_id).items
+    assert (refused.approval_request_id, waiting.requester) == (waiting.request_id, spiffe_id(WORKER))
+    assert world.decide(child).refusal.approval_request_id == waiting.request_id
+    assert world.client(WORKER).approvals.get(waiting.request_id).state is ApprovalState.PENDING
+    assert world.ask(child, by=PLANNER).request_id == waiting.request_id  # which runs it in its own process
+    assert world.client(PLANNER).approvals.get(waiting.request_id).arguments_json
+    world.answer(ANN, waiting)
+    assert world.permits(child)
+
+
+def test_what_is_refused_for_another_reason_is_put_before_nobody(world):
+    task = world.task(world.needs(ANN))
+    assert world.decide(task, {"path": "/etc"}).refusal.approval_request_id == b""
+    thief = Holding(task.token, world.task().key, task.task_id)
+    assert world.decide(thief).refusal.approval_request_id == b""
+    assert world.client("auditor/ada").approvals.list(task_id=task.task_id).items == ()
+
+
+def test_where_the_operator_says_so_only_agents_open_requests(tmp_path):
+    quiet = {"open_on_refusal": False}
+    with running_server(tmp_path, identities=IDENTITIES, approvals=quiet) as server, ExitStack() as stack:
+        world = World(server, stack)
+        task = world.task(world.needs(ANN))
+        assert world.decide(task).refusal.approval_request_id == b""
+        assert world.client(ANN).approvals.list().items == ()
+        world.approved(task)
+        assert world.permits(task)
+
+
+def test_a_task_floods_nobody_with_requests(world):
+    task = world.task(world.needs(ANN))
+    for number in range(OPEN_IN_A_TASK):
+        world.ask(task, {"path": f"/srv/{number}"})
+    with pytest.raises(Overloaded):
+        world.ask(task)
+    assert world.decide(task).refusal.approval_request_id == b""
+    (some, *_) = world.client(ANN).approvals.list(pending_only=True, task_id=task.task_id).items
+    world.answer(ANN, some, approve=False)
+    world.approved(task)
+    assert world.permits(task)

@@ -7,12 +7,21 @@ from typing import Any
 import pytest
 
 from delegation.core import limits
-from delegation.core.approval import Approval, require_approval_of
+from delegation.core.approval import (
+    Approval,
+    ApprovalDemand,
+    Consenting,
+    approval_demands_of,
+    may_consent,
+    require_approval_of,
+    satisfied,
+)
 from delegation.core.arguments import Arguments
 from delegation.core.attest import open_approval, sign_approval
 from delegation.core.codec import decode_approval, encode_approval
 from delegation.core.conditions import ApprovalRequirement, approved_by
 from delegation.core.keys import Purpose, signing_input
+from delegation.core.scope import Scope, tool
 from delegation.core.statement import StatementKind
 from delegation.core.trust import KeyPurpose, KeyState
 from delegation.errors import BadStatement, ConditionUnmet, Malformed, Reason, Refused
@@ -228,3 +237,55 @@ def test_an_approval_is_read_in_its_one_encoding_within_its_limit():
 def test_a_value_that_fits_no_field_is_refused_when_it_is_written():
     with pytest.raises(Refused, match="field_invalid"):
         encode_approval(APPROVAL._replace(expires_at_ms=2**64))
+
+
+# -- what a call takes
+
+
+ANN_OR_BEN = ApprovalDemand(("ann", "ben"), 1)
+BOTH = ApprovalDemand(("ann", "ben"), 2)
+ANYBODY = ApprovalDemand((), 1)
+PRINCIPAL_TOO = ApprovalDemand(("ann",), 1, principal_may_approve=True)
+ANN, BEN, EVE = (Consenting(name, is_principal=False) for name in ("ann", "ben", "eve"))
+ANN_IN_PERSON = Consenting("ann", is_principal=True)
+
+
+@pytest.mark.spec("A-23")
+@pytest.mark.parametrize(
+    ("demands", "given", "enough"),
+    [
+        ([ANN_OR_BEN], [], False),
+        ([ANN_OR_BEN], [EVE], False),
+        ([ANN_OR_BEN], [BEN], True),
+        ([BOTH], [ANN], False),
+        ([BOTH], [ANN, ANN, ANN], False),
+        ([BOTH], [ANN, EVE], False),
+        ([BOTH], [BEN, ANN], True),
+        ([ANN_OR_BEN, BOTH], [ANN], False),
+        ([ANN_OR_BEN, BOTH], [ANN, BEN], True),
+        ([ANYBODY], [], False),
+        ([ANYBODY], [EVE], True),
+        ([ANYBODY._replace(threshold=0)], [], False),
+    ],
+)
+def test_every_demand_takes_enough_different_people_whom_it_names(demands, given, enough):
+    assert satisfied(demands, given) is enough
+
+
+@pytest.mark.spec("A-24")
+@pytest.mark.parametrize(("demand", "counts"), [(ANN_OR_BEN, False), (ANYBODY, False), (PRINCIPAL_TOO, True)])
+def test_the_principal_counts_only_where_a_demand_says_so(demand, counts):
+    assert may_consent(demand, ANN_IN_PERSON) is counts
+    assert may_consent(demand, ANN)
+    assert not may_consent(PRINCIPAL_TOO, EVE._replace(is_principal=True))
+
+
+def test_a_chain_demands_what_each_of_its_links_does():
+    strict = Scope(tool("files", "read", approved_by("ann", "ben", threshold=2)))
+    weak = Scope(tool("files", "read", approved_by("ann", "ben")), tool("files", "list"))
+    made = verify(chain("root -> planner", scopes=[weak, strict]).token)
+    assert approval_demands_of(made, "files", "read") == (
+        ANN_OR_BEN._replace(link_index=0),
+        BOTH._replace(link_index=1),
+    )
+    assert approval_demands_of(made, "files", "list") == ()

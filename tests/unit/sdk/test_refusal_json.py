@@ -7,14 +7,14 @@ import pytest
 from delegation.errors import Reason, refusal
 from delegation_sdk.refusal_json import PROBLEM_TYPE, from_json, to_json, to_problem
 
-DATA = ("reason", "layer", "link_index", "field", "parent", "child", "detail", "call_id")
+DATA = ("reason", "layer", "link_index", "field", "parent", "child", "detail", "call_id", "approval_request_id")
 
 
 @pytest.mark.spec("H-14", "H-15")
 @pytest.mark.parametrize("reason", Reason)
 def test_a_refusal_comes_back_as_it_was(reason):
     refused = refusal(reason, link_index=2, field="read.path", parent="under /srv", child="another", detail="so")
-    refused.call_id = bytes(range(16))
+    refused.call_id, refused.approval_request_id = bytes(range(16)), bytes(range(16, 32))
     for carried in (to_json(refused), to_problem(refused)):
         came = from_json(json.loads(json.dumps(carried)))
         assert type(came) is type(refused)
