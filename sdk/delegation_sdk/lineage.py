@@ -9,6 +9,7 @@ from delegation_sdk.flows.lineage import DEFAULT_LIMIT, Found
 from delegation_sdk.least_privilege.suggestion import Suggestion
 from delegation_sdk.least_privilege.unused import TaskUse
 from delegation_sdk.sources import Sources
+from delegation_sdk.task_summary import TaskSummary
 from delegation_sdk.transport import AsyncTransport, Transport, run, run_async
 
 __all__ = ["AsyncLineage", "Found", "Lineage"]
@@ -56,6 +57,15 @@ class Lineage:
     def explain_call(self, call_id: bytes) -> CallExplanation:
         """Get a call (16 bytes) with its task and the links of its chain."""
         return run(flows.explain_call(call_id), self._transport)
+
+    def task_summary(self, task_id: bytes, *, limit: int = flows.SUMMED_CALLS) -> TaskSummary:
+        """Sum up a task (16 bytes): who did what, was refused what and spent what.
+
+        Args:
+            task_id: The task.
+            limit: Calls that are counted, newest first.
+        """
+        return run(flows.task_summary(task_id, limit=limit), self._transport)
 
     def scope_use(self, task_id: bytes, *, limit: int = least_privilege.DEFAULT_CALLS) -> TaskUse:
         """Tell what was used of everything granted in a task (16 bytes), and what never was.
@@ -128,6 +138,15 @@ class AsyncLineage:
     async def explain_call(self, call_id: bytes) -> CallExplanation:
         """Get a call (16 bytes) with its task and the links of its chain."""
         return await run_async(flows.explain_call(call_id), self._transport)
+
+    async def task_summary(self, task_id: bytes, *, limit: int = flows.SUMMED_CALLS) -> TaskSummary:
+        """Sum up a task (16 bytes): who did what, was refused what and spent what.
+
+        Args:
+            task_id: The task.
+            limit: Calls that are counted, newest first.
+        """
+        return await run_async(flows.task_summary(task_id, limit=limit), self._transport)
 
     async def scope_use(self, task_id: bytes, *, limit: int = least_privilege.DEFAULT_CALLS) -> TaskUse:
         """Tell what was used of everything granted in a task (16 bytes), and what never was.

@@ -21,6 +21,9 @@ def trace(
     *,
     active: Annotated[bool, typer.Option("--active", help="In a list: only tasks that are not over.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="In a list: at most so many, newest first.")] = 20,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Instead of the tree: who did what, was refused what, spent what.")
+    ] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Show the ids of links and calls.")] = False,
     json: Json = False,
     profile: ProfileFile = None,
@@ -34,9 +37,13 @@ def trace(
     from delegation.core.limits import TASK_ID_BYTES
 
     task_id = parse_id(task, TASK_ID_BYTES, "task") if task else None
+    if summary and task_id is None:
+        raise typer.BadParameter("a summary is of one task: give its id")
     with connected(profile) as client:
         if task_id is None:
             _list(client, active_only=active, limit=limit, json=json)
+        elif summary:
+            _sum_up(client, task_id, json=json)
         else:
             _draw(client, task_id, ids=ids, json=json)
 
@@ -65,6 +72,18 @@ def _draw(client: Client, task_id: bytes, *, ids: bool, json: bool) -> None:
     print_task(out, task, hops, found.items, Sources.system().now_ms(), whole_ids=ids)
     if found.more:
         out.print(f"Only the newest {_MOST_CALLS} calls are shown.", style="quiet")
+
+
+def _sum_up(client: Client, task_id: bytes, *, json: bool) -> None:
+    from delegation.cli.terminal import console, print_json
+    from delegation.cli.views.task_summary import plain_summary, print_summary
+    from delegation_sdk.sources import Sources
+
+    summary = client.lineage.task_summary(task_id)
+    if json:
+        print_json(plain_summary(summary))
+        return
+    print_summary(console(), summary, Sources.system().now_ms())
 
 
 def _list(client: Client, *, active_only: bool, limit: int, json: bool) -> None:
