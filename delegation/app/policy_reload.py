@@ -157,6 +157,8 @@ class ReloadingPolicy:
         self.in_use.use(rules)
         if (former.version, former.digest) != (rules.version, rules.digest):
             _LOG.info("policy in use", version=rules.version, digest=rules.digest.hex())
+            if tools := rules.not_asked_about:
+                _LOG.warning("rules may concern tools that guards decide in process, without asking them", tools=tools)
 
     def _rules(self, sources: Sequence[Source], trust: Trust, version: int) -> PolicyRules:
         return PolicyRules(

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.core.unlisted import entry_of
 from delegation.errors import Reason, Refused, refusal
@@ -102,6 +103,12 @@ class PolicyRules:
         if self._dev:
             return self._met(audience, tool)
         return self._entry(entry_of(self.catalogue, audience, tool), listed=False)
+
+    @property
+    def not_asked_about(self) -> tuple[str, ...]:
+        """The tools that rules say something about, and whose guards may decide without asking them."""
+        entries = self._entries.values()
+        return tuple(tool_id(each.tool.audience, each.tool.tool) for each in entries if each.judged and each.tool.local)
 
     def verdict(self, call: CallInSession, view: SessionView) -> Verdict:
         """Ask the policy about a call; twice, where people have consented."""
