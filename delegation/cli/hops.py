@@ -47,7 +47,7 @@ class Hop:
         recorded_at_ms: When the service recorded it, or None.
         revoked: Whether it, or a link before it, is known to be revoked.
         owner: The person or team that answers for its holder; empty if that is not known here.
-        uses: What was used of its counts and budgets, where that is known.
+        uses: What was used of its counts and budgets, where that is known and not nothing.
     """
 
     index: int

@@ -71,7 +71,7 @@ class RecordedLink:
         recorded_at_ms: when the service recorded it.
         revoked: whether it, or a link before it, is revoked.
         owner: the person or team that answers for its holder; empty if that is not known.
-        uses: of its counts and budgets, while its task goes on.
+        uses: of its counts and budgets, while its task goes on; of what is not in here, nothing was used.
     """
 
     link_id: bytes

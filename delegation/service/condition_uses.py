@@ -1,54 +1,62 @@
-"""What was used of the counts and budgets of recorded links, for those who look back."""
+"""What was used of the counts and budgets of recorded links, for those who look back.
+
+A task may have thousands of links, of a hundred tools each: only those are read of which something was used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 
-from delegation.core.codec import decode_link, parse_link
-from delegation.core.conditions import ApprovalRequirement, Budget, CallCount
+from delegation.core.codec import conditions_of, parse_link
+from delegation.core.conditions import ApprovalRequirement, Budget, CallCount, Condition
 from delegation.core.constraints.decimals import format_decimal
 from delegation.core.lineage import ConditionUse
-from delegation.core.scope import Scope
-from delegation.core.usage import CALLS, NOTHING_USED
+from delegation.core.usage import CALLS
 from delegation.service.recorded_links import payload_and_signature
 from delegation.storage.records import LinkRecord
 from delegation.storage.sessions import UsageRecord
 
 
-def scope_of(record: LinkRecord) -> Scope:
-    """Give what a recorded link permits."""
-    payload, _ = payload_and_signature(record)
-    return decode_link(parse_link(payload), payload).scope
-
-
-def has_uses(scope: Scope) -> bool:
-    """Tell whether anything of a scope is used up."""
-    return any(_maxima(scope))
-
-
-def uses_of(record: LinkRecord, scope: Scope, used: Iterable[UsageRecord]) -> tuple[ConditionUse, ...]:
-    """Give what was used of each count and budget of a link, in the order of its scope.
+async def uses_of_links(
+    links: Sequence[LinkRecord], used: Sequence[UsageRecord]
+) -> dict[bytes, tuple[ConditionUse, ...]]:
+    """Give what was used of links' conditions, by link; gives way to others after each link that it reads.
 
     Args:
-        record: the link.
-        scope: what it permits.
-        used: what was used in its task.
+        links: the links.
+        used: what was used in their task.
     """
-    account = record.task_id if record.index == 0 else record.link_id
-    sums = {(row.audience, row.tool, row.argument): row.used for row in used if row.account == account}
+    of_accounts: dict[bytes, list[UsageRecord]] = {}
+    for row in used:
+        of_accounts.setdefault(row.account, []).append(row)
+    uses: dict[bytes, tuple[ConditionUse, ...]] = {}
+    for link in links:
+        if rows := of_accounts.get(link.task_id if link.index == 0 else link.link_id):
+            uses[link.link_id] = _uses_of(link, rows)
+            await asyncio.sleep(0)
+    return uses
+
+
+def _uses_of(link: LinkRecord, rows: Sequence[UsageRecord]) -> tuple[ConditionUse, ...]:
+    """Give what was used of each count and budget of a link of which something was, in the order of its scope."""
+    sums = {(row.audience, row.tool, row.argument): row.used for row in rows}
+    payload, _ = payload_and_signature(link)
+    conditions = conditions_of(parse_link(payload), {(row.audience, row.tool) for row in rows})
     return tuple(
-        ConditionUse(audience, tool, argument, sums.get((audience, tool, argument), NOTHING_USED), maximum)
-        for audience, tool, argument, maximum in _maxima(scope)
+        ConditionUse(audience, tool, argument, sums[audience, tool, argument], maximum)
+        for audience, tool, argument, maximum in _maxima(conditions)
+        if (audience, tool, argument) in sums
     )
 
 
-def _maxima(scope: Scope) -> Iterator[tuple[str, str, str, str]]:
-    for capability in scope.capabilities:
-        for condition in capability.conditions:
+def _maxima(conditions: Mapping[tuple[str, str], Sequence[Condition]]) -> Iterator[tuple[str, str, str, str]]:
+    for (audience, tool), of_tool in conditions.items():
+        for condition in of_tool:
             match condition:
                 case CallCount(maximum):
-                    yield capability.audience, capability.tool, CALLS, format_decimal(maximum)
+                    yield audience, tool, CALLS, format_decimal(maximum)
                 case Budget(argument, most):
-                    yield capability.audience, capability.tool, argument, most
+                    yield audience, tool, argument, most
                 case ApprovalRequirement():
                     pass

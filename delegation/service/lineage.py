@@ -15,9 +15,9 @@ from delegation.core.chain import Principal, PrincipalBasis, TraceIds
 from delegation.core.codec import add_statements, decode_statement
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import CallExplanation, ConditionUse, RecordedCall, RecordedLink, RecordedTask
-from delegation.errors import Malformed, NotFound, PermissionDenied, Reason, StorageError, refusal
+from delegation.errors import InvalidRequest, Malformed, NotFound, PermissionDenied, Reason, StorageError, refusal
 from delegation.identity.port import Caller, Role
-from delegation.service.condition_uses import has_uses, scope_of, uses_of
+from delegation.service.condition_uses import uses_of_links
 from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
 from delegation.service.owners import Owners
@@ -51,20 +51,36 @@ class CallPage(NamedTuple):
 
 
 class Lineage:
-    """Answers questions about what is recorded."""
+    """Answers questions about what is recorded.
 
-    def __init__(self, storage: Storage, feed: RevocationFeed, *, owners: Owners, now_ms: Clock) -> None:
+    Args:
+        storage: where it is.
+        feed: what is revoked.
+        owners: who answers for whom.
+        answer_bytes: what one answer may hold; a task with longer links is not made into one.
+        now_ms: the clock.
+    """
+
+    def __init__(
+        self, storage: Storage, feed: RevocationFeed, *, owners: Owners, answer_bytes: int, now_ms: Clock
+    ) -> None:
         self._storage = storage
+        self._answer_bytes = answer_bytes
         self._feed = feed
         self._owners = owners
         self._now_ms = now_ms
 
     async def task(self, caller: Caller, task_id: bytes) -> TaskView:
-        """Give a task with its links. Raises `NotFound`."""
+        """Give a task with its links. Raises `NotFound`, and `InvalidRequest` for a task too large to be told at once."""
         task = await self._storage.task(task_id)
         links = await self._storage.links_of_task(task_id)
         if task is None or not (_sees_all(caller) or _has_part(caller, links)):
             raise NotFound("no such task, or none that the caller has a part in")
+        if sum(len(link.signed) for link in links) > self._answer_bytes:
+            raise InvalidRequest(
+                f"the {len(links)} links of this task are larger than one answer ({self._answer_bytes} bytes);"
+                " ask for its calls, and for the chains of those"
+            )
         return TaskView(_task(task), await self._links(task, links))
 
     async def tasks(
@@ -156,9 +172,7 @@ class Lineage:
         """Give what was used of links' conditions; nothing for a task that is over, whose sums are not kept."""
         if task.completed_ms is not None or task.expires_ms <= self._now_ms():
             return {}
-        scopes = [(link, scope) for link in links if has_uses(scope := scope_of(link))]
-        used = await self._storage.usage(task.task_id) if scopes else ()
-        return {link.link_id: uses_of(link, scope, used) for link, scope in scopes}
+        return await uses_of_links(links, await self._storage.usage(task.task_id))
 
     async def _calls(self, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
         outcomes = await self._storage.outcomes([record.call_id for record in records if record.allowed])

@@ -107,7 +107,9 @@ class RecordedLink(_message.Message):
 
     @_builtins.property
     def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionUse]:
-        """What was used of its counts and budgets, by its holder and all below it, while its task goes on."""
+        """What was used of its counts and budgets, by its holder and all below it, while its task goes on. What is not in here has not
+        been used.
+        """
 
     def __init__(
         self,

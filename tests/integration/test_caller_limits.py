@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
+from delegation.core.conditions import at_most_calls
 from delegation.core.scope import any_call
-from delegation.errors import Conflict, InvalidRequest, Overloaded
+from delegation.errors import Conflict, InvalidRequest, NotFound, Overloaded
 from delegation.v1 import authorization_service_pb2 as authorization_pb
 from delegation.v1 import delegation_service_pb2 as delegation_pb
 from delegation.v1 import lineage_service_pb2 as lineage_pb
@@ -176,6 +177,20 @@ def test_a_message_over_its_size_is_refused_before_it_is_read(tmp_path):
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert isinstance(error_of_call(refused.value), InvalidRequest), "and not Overloaded: it is no use to try again"
         quiet.tasks()
+
+
+def test_a_task_with_links_larger_than_one_answer_is_refused_as_a_whole_before_they_are_read(tmp_path):
+    with serving(tmp_path, max_message_bytes=64 * 1024) as (_, noisy, quiet):
+        task = noisy.grant(*(any_call("files", f"read-{number:03d}", at_most_calls(9)) for number in range(100)))
+        child = noisy.hand_off(task, "agent/child")
+        link_bytes = len(child.token) // 2
+        assert len(noisy.task(task.task_id)[1]) == 2
+        for number in range(64 * 1024 // link_bytes + 2):
+            noisy.hand_off(task, f"agent/child-{number}")
+        with pytest.raises(InvalidRequest, match="larger than one answer"):
+            noisy.task(task.task_id)
+        with pytest.raises(NotFound):
+            quiet.task(task.task_id)
 
 
 def test_a_stale_idempotency_key_with_another_body_is_a_conflict_whatever_is_asked(tmp_path):

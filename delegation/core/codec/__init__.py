@@ -9,6 +9,7 @@ from delegation.core.codec.envelope import Envelope, add_statements, join_token,
 from delegation.core.codec.feed import decode_feed_entry, encode_feed_entry, encode_revocations
 from delegation.core.codec.links import (
     LinkMessage,
+    conditions_of,
     decode_link,
     encode_link,
     issuer_of,
@@ -51,6 +52,7 @@ __all__ = [
     "Envelope",
     "LinkMessage",
     "add_statements",
+    "conditions_of",
     "decode_approval",
     "decode_batch",
     "decode_binding",

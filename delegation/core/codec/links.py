@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from delegation.core import limits
@@ -20,7 +21,9 @@ from delegation.core.codec.canonical import (
     trace_fields,
     trace_of,
 )
+from delegation.core.codec.conditions import conditions_from_messages
 from delegation.core.codec.scopes import scope_from_message, write_scope
+from delegation.core.conditions import Condition
 from delegation.core.keys import check_public_key
 from delegation.core.named_tuple import made
 from delegation.core.names import check_name
@@ -66,6 +69,20 @@ def parse_canonical_links(frames: bytes) -> list[pb.Link] | None:
 def issuer_of(message: pb.Link) -> bytes | None:
     """Give the issuer key id that a link names, or None if it is no grant."""
     return message.grant.issuer_key_id if message.HasField("grant") else None
+
+
+def conditions_of(message: pb.Link, tools: Container[tuple[str, str]]) -> dict[tuple[str, str], tuple[Condition, ...]]:
+    """Give what a link that was decoded before demands of some tools; little else of it is read, and nothing checked.
+
+    Args:
+        message: the link's payload.
+        tools: of which conditions are wanted, each with its audience before it.
+
+    Raises:
+        Malformed: such a condition cannot be read.
+    """
+    items = ((pair, item) for item in message.scope.capabilities if (pair := (item.audience, item.tool)) in tools)
+    return {pair: conditions_from_messages(item.conditions[:]) for pair, item in items}
 
 
 def decode_link(message: pb.Link, payload: bytes, *, canonical: bool = False) -> Link:
