@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from delegation.errors import ConfigError
+from delegation.policy.repeated import repeats_too_much
 
 RULE_BYTES: Final = 16 * 1024
 """One rule: longer ones are lists, and belong into the catalogue."""
@@ -22,7 +23,7 @@ POLICY_BYTES: Final = 1024 * 1024
 BRACKETS: Final = 64
 """Brackets in brackets. Cedar's parser recurses on them, and some hundreds exhaust its stack."""
 
-_TOKEN: Final = re.compile(r"""//[^\n]*|"(?:[^"\\]|\\.)*"|[()\[\]{};"]|\S""", re.DOTALL)
+_TOKEN: Final = re.compile(r"""//[^\n]*|"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*|[0-9]+|\S""", re.DOTALL)
 
 
 class Source(NamedTuple):
@@ -106,9 +107,10 @@ def rules_in(source: Source) -> Iterator[Written]:
 def _written(source: Source, began: int, end: int, deepest: int) -> Written:
     line = source.text.count("\n", 0, began) + 1
     text = source.text[began:end]
-    fault = ""
     if len(text.encode(errors="replace")) > RULE_BYTES:
         fault = f"a rule has at most {RULE_BYTES} bytes: write several"
     elif deepest > BRACKETS:
         fault = f"brackets are nested more than {BRACKETS} deep"
+    else:
+        fault = repeats_too_much([token[0] for token in _TOKEN.finditer(text) if not token[0].startswith("//")])
     return Written(source.name, line, text, fault)

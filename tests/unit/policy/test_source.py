@@ -63,6 +63,61 @@ def test_operators_in_a_row_are_read_up_to_a_limit(operator, times):
     assert len(faults) <= 1
 
 
+IN_ONE_ANOTHER = {
+    "has": "{{a: {} has a.b}}",
+    "has in brackets": "({} has a.b)",
+    "has of a sum": "({} + context has a.b)",
+    "has of a field": "{{a: {}}}.a has a.b",
+    "has of an index": '[{}]["a"] has a.b',
+    "has after a comment": "({} // x\n has // y\n a // z\n . b)",
+    "is": "(if {} is Agent in principal then principal else principal)",
+    "is of a call": "(if {}.f() is Agent in principal then principal else principal)",
+}
+
+
+@pytest.mark.parametrize("form", IN_ONE_ANOTHER.values(), ids=IN_ONE_ANOTHER)
+def test_what_doubles_with_each_repetition_is_refused_before_it_is_read(form):
+    """The engine takes all memory, or all time, to read thirty of them: a rule of some hundred bytes."""
+    expression = "principal"
+    for _ in range(30):
+        expression = form.format(expression)
+    (fault,) = faults_of(f'@id("a") permit (principal, action, resource) when {{ {expression} == 1 }};')
+    assert "comes after a plain name" in fault
+
+
+def test_a_long_path_is_refused_before_it_is_read():
+    """The engine writes it out with each of its beginnings: sixteen kilobytes of it become some tens of gigabytes."""
+    text = '@id("a") permit (principal, action, resource) when {{ context has a{} }};'
+    assert faults_of(text.format(".a" * 7000)) == ["policy.cedar:1: `has` asks for at most 8 fields in a row"]
+    assert faults_of(text.format(" . // x\n a" * 8)) == ["policy.cedar:1: `has` asks for at most 8 fields in a row"]
+    assert "fields in a row" not in str(faults_of(text.format(".a" * 7)))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "context has callsLeft && context.callsLeft < 3 || !(principal is Agent)",
+        "if context has callsLeft then context has callsLeft else resource is Tool",
+        'principal is Agent in Agent::"x" || [context has callsLeft, resource is UnlistedTool].contains(true)',
+        "{a: context has callsLeft}.a && context // the question\n has // whether\n callsLeft",
+        'context.purpose == "x + y has a.b is c"',
+    ],
+)
+def test_names_may_be_asked_what_they_are_and_have(condition):
+    assert not faults_of(f'@id("a") permit (principal, action == Action::"call", resource) when {{ {condition} }};')
+
+
+@pytest.mark.parametrize(
+    "form", ["(if {} then true else false)", "(true && {})", "({} || context.local)", "!({})", "({} == true)"]
+)
+def test_what_nests_without_repeating_is_read_up_to_the_limits(form):
+    for times in (12, 62):
+        expression = "context.local"
+        for _ in range(times):
+            expression = form.format(expression)
+        faults_of(f'@id("a") permit (principal, action, resource) when {{ {expression} }};')
+
+
 def test_a_policy_has_limits():
     assert faults_of(f'@id("a") @description("{"a" * RULE_BYTES}") {RULE}') == [
         "policy.cedar:1: a rule has at most 16384 bytes: write several"
