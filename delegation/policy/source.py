@@ -23,7 +23,7 @@ POLICY_BYTES: Final = 1024 * 1024
 BRACKETS: Final = 64
 """Brackets in brackets. Cedar's parser recurses on them, and some hundreds exhaust its stack."""
 
-_TOKEN: Final = re.compile(r"""//[^\n]*|"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*|[0-9]+|\S""", re.DOTALL)
+_TOKEN: Final = re.compile(r"""//[^\n\r]*|"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*|[0-9]+|\S""", re.DOTALL)
 
 
 class Source(NamedTuple):
@@ -83,12 +83,14 @@ def rules_in(source: Source) -> Iterator[Written]:
     """Cut a text into its rules."""
     text = source.text
     began, depth, deepest = -1, 0, 0
+    line, read = 1, 0
     for token in _TOKEN.finditer(text):
         kind = token[0]
         if kind.startswith("//"):
             continue
         if began < 0:
             began = token.start()
+            line, read = line + _line_ends(text, read, began), began
         if kind in "([{":
             depth += 1
             deepest = max(deepest, depth)
@@ -97,20 +99,24 @@ def rules_in(source: Source) -> Iterator[Written]:
         elif kind == '"':
             break
         elif kind == ";":
-            yield _written(source, began, token.end(), deepest)
+            yield _written(source.name, line, text[began : token.end()], deepest)
             began, depth, deepest = -1, 0, 0
     if began >= 0:
-        line = text.count("\n", 0, began) + 1
         yield Written(source.name, line, "", "the last rule has no end: a string or bracket is open, or `;` is missing")
 
 
-def _written(source: Source, began: int, end: int, deepest: int) -> Written:
-    line = source.text.count("\n", 0, began) + 1
-    text = source.text[began:end]
+def _line_ends(text: str, first: int, end: int) -> int:
+    """Count the ends of lines in a part of a text; to Cedar, too, a lone CR is one."""
+    newlines, returns = text.count("\n", first, end), text.count("\r", first, end)
+    return newlines + returns - text.count("\r\n", first, end)
+
+
+def _written(file: str, line: int, text: str, deepest: int) -> Written:
+    fault = ""
     if len(text.encode(errors="replace")) > RULE_BYTES:
         fault = f"a rule has at most {RULE_BYTES} bytes: write several"
     elif deepest > BRACKETS:
         fault = f"brackets are nested more than {BRACKETS} deep"
     else:
         fault = repeats_too_much([token[0] for token in _TOKEN.finditer(text) if not token[0].startswith("//")])
-    return Written(source.name, line, text, fault)
+    return Written(file, line, text, fault)

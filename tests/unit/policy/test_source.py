@@ -1,9 +1,12 @@
 """Cutting policy text into rules: by Cedar's own lexical rules, with lines, and nothing that ends the process."""
 
+import json
+
 import pytest
+from cedarpy import policies_to_json_str
 
 from delegation.policy.source import BRACKETS, RULE_BYTES, RULES, Source, rules_in
-from support.policies import faults_of
+from support.policies import faults_of, policy_of, question, word
 
 RULE = "permit (principal, action, resource);"
 
@@ -15,6 +18,22 @@ def cut(text):
 def test_each_rule_has_the_line_of_its_first_word():
     text = f'// a comment; with a semicolon\n\n@id("a")\n{RULE} {RULE}\n// "open\n{RULE}\n'
     assert cut(text) == [(3, f'@id("a")\n{RULE}'), (4, RULE), (6, RULE)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_a_comment_ends_where_cedar_ends_it(end):
+    """Or a rule below it would be dropped without a word."""
+    forbid = RULE.replace("permit", "forbid")
+    text = f'// nobody; "changes{end}@id("ok") {RULE} // anything{end}{end}@id("no"){end}{forbid}{end}'
+    assert [line for line, _ in cut(text)] == [2, 4]
+    assert len(json.loads(policies_to_json_str(text))["staticPolicies"]) == 2
+    assert word(policy_of(text).decide(question("docs.read"))) == "deny"
+
+
+@pytest.mark.parametrize("inside", ["\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+def test_a_comment_ends_nowhere_else(inside):
+    assert cut(f"// words{inside}{RULE}\n{RULE}") == [(2, RULE)]
+    assert len(json.loads(policies_to_json_str(f"// words{inside}{RULE}\n{RULE}"))["staticPolicies"]) == 1
 
 
 @pytest.mark.parametrize(
