@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
-from delegation.errors import Refused
+from delegation.errors import InvalidRequest, Refused
 from delegation_sdk import refusal_json
+from delegation_sdk.aio import AsyncConnectedDelegation
+from delegation_sdk.call import Call
 from delegation_sdk.carriage import Carriage, to_mcp_meta
 from delegation_sdk.delegation import Delegation
+from delegation_sdk.lifetimes import Lifetime
 from delegation_sdk.peer import Peer
 
 Result_co = TypeVar("Result_co", covariant=True)
@@ -40,6 +43,7 @@ async def call_tool(
     arguments: Mapping[str, Any] | None = None,
     *,
     meta: Mapping[str, Any] | None = None,
+    wait_for_approval: Lifetime | None = None,
     **options: Any,
 ) -> Result_co:
     """Call a guarded tool under a delegation.
@@ -53,6 +57,8 @@ async def call_tool(
         tool: What is called.
         arguments: With what.
         meta: More `_meta`.
+        wait_for_approval: How long to wait, "2m", for people to consent to the call, if it needs that; the delegation
+            must then be one of an `AsyncClient`. None: not at all.
         **options: As the session takes them.
 
     Returns:
@@ -60,10 +66,11 @@ async def call_tool(
 
     Raises:
         NotPermitted: ARGUMENTS_INVALID or ARGUMENTS_TOO_LARGE.
-        InvalidRequest: The holder key is not here.
+        InvalidRequest: The holder key is not here, or the delegation cannot wait.
+        ConditionUnmet: APPROVAL_REQUIRED: it was refused, or nobody has answered in time.
     """
     peer = _peer_of(session)
-    async with delegation.call(audience, tool, arguments) as call:
+    async with _call(delegation, audience, tool, arguments, wait_for_approval) as call:
 
         async def once(carriage: Carriage) -> Result_co:
             return await session.call_tool(
@@ -78,6 +85,20 @@ async def call_tool(
         if refusal_in(result) is None:
             peer.was_sent(call)
         return result
+
+
+def _call(
+    delegation: Delegation,
+    audience: str,
+    tool: str,
+    arguments: Mapping[str, Any] | None,
+    wait_for_approval: Lifetime | None,
+) -> Call:
+    if wait_for_approval is None:
+        return delegation.call(audience, tool, arguments)
+    if not isinstance(delegation, AsyncConnectedDelegation):
+        raise InvalidRequest("only a delegation of an AsyncClient can wait for approval here")
+    return delegation.call(audience, tool, arguments, wait_for_approval=wait_for_approval)
 
 
 def refusal_in(result: Any) -> Refused | None:
