@@ -23,6 +23,9 @@ _BY_LAYER: Final = {
 _BY_REASON: Final = {
     Reason.FEED_STALE: "Try again when the tool has reached the delegation service again.",
     Reason.CHAIN_UNKNOWN: "Send the same call again with its chain, and the same proof.",
+    Reason.APPROVAL_REQUIRED: (
+        "Ask for the approval, and sign the call when it is there: `delegation.call(…, wait_for_approval=…)`."
+    ),
     Reason.CHAIN_MISSING: "Call this tool under a delegation: `delegation.call(…)`.",
 }
 

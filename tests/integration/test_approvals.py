@@ -6,9 +6,10 @@ Every refusal has its benign twin: the same call, approved as it must be, is per
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
@@ -356,6 +357,41 @@ def test_of_many_calls_at_once_one_uses_the_approval(world):
     with ThreadPoolExecutor(10) as pool:
         decisions = list(pool.map(world.caller(FILES).decide_question, questions))
     assert sum(decision.refusal is None for decision in decisions) == 1
+
+
+def renamed(world, before, after):
+    with closing(sqlite3.connect(world.server.application.config.database_path)) as database:
+        database.execute(f"ALTER TABLE {before} RENAME TO {after}")
+
+
+@pytest.mark.spec("A-23")
+@pytest.mark.parametrize("table", ["approval_answers", "approval_requests"])
+def test_approvals_that_cannot_be_read_permit_nothing(world, table):
+    task = world.task(world.needs(ANN))
+    request = world.approved(task)
+    renamed(world, table, "elsewhere")
+    try:
+        assert world.decide(task).refusal.reason is Reason.INTERNAL
+    finally:
+        renamed(world, "elsewhere", table)
+    assert world.state(request).state is ApprovalState.APPROVED
+    assert world.permits(task)
+
+
+@pytest.mark.spec("T-24")
+@pytest.mark.parametrize("forged", ["signature", "payload", "key_id"])
+def test_an_approval_that_the_service_has_not_signed_permits_nothing(world, forged):
+    task = world.task(world.needs(ANN))
+    request = world.approved(task)
+    path = world.server.application.config.database_path
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        of_request = (request.request_id,)
+        ((kept,),) = database.execute(f"SELECT {forged} FROM approval_answers WHERE request_id = ?", of_request)
+        torn = kept[:-1] + bytes([kept[-1] ^ 1])
+        database.execute(f"UPDATE approval_answers SET {forged} = ? WHERE request_id = ?", (torn, *of_request))
+    assert not world.permits(task)
+    assert world.approved(task).request_id != request.request_id
+    assert world.permits(task)
 
 
 class Clock:
