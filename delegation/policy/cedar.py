@@ -13,7 +13,7 @@ from typing import Any, Final
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool
 from delegation.policy.arguments import UnfitError
-from delegation.policy.engine import cedar
+from delegation.policy.engine import cedar, is_failure
 from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, StepUp, Verdict
 from delegation.policy.rule import Rule
 from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
@@ -22,9 +22,6 @@ from delegation.policy.vocabulary import ACTION, AGENT, HISTORY, OF_THE_TASK, OW
 _FAILED: Final = re.compile(r"error while evaluating policy `([^`]*)`")
 _SHOWN: Final = 8
 """Rules that a denial's words name; its data names all."""
-
-_PANIC: Final = "PanicException"
-"""How the engine's own defects arrive: an exception that is no `Exception`, by this name."""
 
 
 class CedarPolicy:
@@ -51,7 +48,7 @@ class CedarPolicy:
         try:
             return self._decide(question)
         except BaseException as error:
-            if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            if not is_failure(error):
                 raise
             return Denial((), "the policy engine failed")
 

@@ -10,15 +10,17 @@ from typing import Any, Final
 
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue
+from delegation.errors import ConfigError
 from delegation.policy.arguments import ArgumentType
 from delegation.policy.cedar import CedarPolicy
 from delegation.policy.decimals import NotLiteralError, with_integers
-from delegation.policy.engine import cedar
+from delegation.policy.engine import cedar, is_failure
 from delegation.policy.port import Action
-from delegation.policy.rule import Rule, read_rule
+from delegation.policy.rule import UNKNOWN, Rule, read_rule
 from delegation.policy.schema import schema_text
-from delegation.policy.source import POLICY_BYTES, RULES, Fault, PolicyRejectedError, Source, rules_in
+from delegation.policy.source import POLICY_BYTES, RULES, Fault, PolicyRejectedError, Source, Written, rules_in
 from delegation.policy.spelling import Spelling
+from delegation.policy.subset import Evaluated
 from delegation.policy.vocabulary import TOOL, UNLISTED_TOOL
 
 DEFAULT_POLICY: Final = Path(__file__).with_name("default.cedar")
@@ -64,11 +66,7 @@ def examine(sources: Sequence[Source], catalogue: Catalogue) -> tuple[tuple[Rule
     for source in sources:
         before = len(examined.rules) + len(examined.faults)
         for written in rules_in(source):
-            found = read_rule(written)
-            if isinstance(found, Fault):
-                examined.faults.append(found)
-            else:
-                examined.add(found)
+            examined.take(written)
         if len(examined.rules) + len(examined.faults) == before:
             examined.faults.append(Fault(source.name, 1, "", "there is no rule in it"))
     if not sources:
@@ -102,8 +100,23 @@ class _Examination:
         self._types: dict[str, dict[str, tuple[ArgumentType, Rule]]] = {}
         self._schemas: dict[frozenset[tuple[str, ArgumentType]], Any] = {}
 
-    def add(self, rule: Rule) -> None:
-        """Take a rule, and note what is wrong with it."""
+    def take(self, written: Written) -> None:
+        """Take a rule as it was written. Whatever fails on the way is something wrong with it."""
+        rule = read_rule(written)
+        if isinstance(rule, Fault):
+            self.faults.append(rule)
+            return
+        try:
+            self._add(rule)
+        except ConfigError:
+            raise
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            self.faults.append(rule.wrong(f"{UNKNOWN} ({type(error).__name__})"))
+
+    def _add(self, rule: Rule) -> None:
+        """Note what is wrong with a rule."""
         wrong = [
             *rule.says.faults,
             *self._twice(rule),
@@ -113,7 +126,7 @@ class _Examination:
             *self._spelling.faults(rule.conditions),
         ]
         self.rules.append(rule)
-        self.faults += map(rule.wrong, dict.fromkeys(wrong))
+        self.faults += map(rule.wrong, dict.fromkeys(wrong or _unusable(rule)))
 
     def _twice(self, rule: Rule) -> list[str]:
         other = self._ids.setdefault(rule.id, rule)
@@ -124,6 +137,8 @@ class _Examination:
     def _out_of_reach(self, rule: Rule) -> list[str]:
         """Find demands that the rule's scope gives no sense to."""
         reach, faults = rule.reach, []
+        if not reach.actions:
+            return ["it names no action: it would never apply"]
         if rule.says.consent is not None and reach.actions != _CALL:
             faults.append('people approve calls: an approval needs `action == Action::"call"`')
         if rule.says.arguments and (reach.actions != _CALL or reach.tool is None):
@@ -153,6 +168,15 @@ class _Examination:
         if declared not in self._schemas:
             self._schemas[declared] = cedar().Schema.from_str(schema_text(self._catalogue, arguments))
         return self._schemas[declared]
+
+
+def _unusable(rule: Rule) -> list[str]:
+    """Have the engine read a rule as it will evaluate it: before it is in use, not at the first call."""
+    try:
+        Evaluated.of([rule])
+    except ValueError as error:
+        return [f"the engine does not take it: {error}"]
+    return []
 
 
 def _unwritten_decimals(rule: Rule) -> list[str]:

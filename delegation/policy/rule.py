@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from delegation.policy.annotations import Annotations
-from delegation.policy.engine import cedar
+from delegation.policy.engine import cedar, is_failure
 from delegation.policy.scope import Reach, read_scope
 from delegation.policy.source import Fault, Written
 from delegation.policy.vocabulary import ARGUMENTS, BUDGETS_LEFT, FIELDS
 
 EVERYTHING: Final = frozenset({*FIELDS, ARGUMENTS, BUDGETS_LEFT})
-EXPRESSION_DEPTH: Final = 200
-"""Lists and objects in one another, in a rule as Cedar's JSON has it; each operator makes two. Reading it recurses."""
+EXPRESSION_DEPTH: Final = 124
+"""Lists and objects in one another, in a rule as Cedar's JSON has it; each operator makes two. The engine gives deeper
+ones, and does not take them back: it reads JSON of 128, with what stands around a rule."""
+
+UNKNOWN: Final = "the engine reads it as something that is not known here"
+
+_MEMBERS: Final = frozenset({"effect", "principal", "action", "resource", "conditions", "annotations"})
 
 
 class Rule(NamedTuple):
@@ -54,13 +59,26 @@ class Rule(NamedTuple):
 
 
 def read_rule(written: Written) -> Rule | Fault:
-    """Read a rule; of one that says nothing, or more than one thing, what is wrong."""
+    """Read a rule; of one that says nothing, or more than one thing, what is wrong.
+
+    Raises:
+        ConfigError: the extra is not installed.
+    """
     if written.fault:
         return written.wrong(written.fault)
+    engine = cedar()
     try:
-        parsed = json.loads(cedar().policies_to_json_str(written.text))
-    except (ValueError, RecursionError) as error:
+        return rule_of(written, json.loads(engine.policies_to_json_str(written.text)))
+    except ValueError as error:
         return written.wrong(str(error) or type(error).__name__)
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        return written.wrong(f"{UNKNOWN} ({type(error).__name__})")
+
+
+def rule_of(written: Written, parsed: Mapping[str, Any]) -> Rule | Fault:
+    """Take a rule as the engine has read it, in Cedar's JSON; of one that is not of the shape known here, say so."""
     if parsed["templates"]:
         return written.wrong("a rule has no slots: write whom or what it is about")
     rules = list(parsed["staticPolicies"].values())
@@ -71,6 +89,8 @@ def read_rule(written: Written) -> Rule | Fault:
         return written.wrong(
             "its expression is nested too deep, or has too many operators in a row: write several rules"
         )
+    if rule["effect"] not in {"permit", "forbid"} or rule.keys() - _MEMBERS:
+        return written.wrong(UNKNOWN)
     forbids, conditions = rule["effect"] == "forbid", rule["conditions"]
     scope = read_scope(rule["principal"], rule["action"], rule["resource"])
     return Rule(

@@ -1,13 +1,16 @@
 """Loading a policy: what does not type-check is refused whole, and the words say file, line, rule and reason."""
 
 import hashlib
+import json
 
 import pytest
+from cedarpy import policies_to_json_str
 
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.errors import ConfigError
 from delegation.policy.load import DEFAULT_POLICY, examine, load_policy
-from delegation.policy.source import PolicyRejectedError, Source
+from delegation.policy.rule import Rule, rule_of
+from delegation.policy.source import Fault, PolicyRejectedError, Source, Written
 from support.policies import CATALOGUE, PERMIT, faults_of, policy_of
 
 CALL = 'forbid (principal, action == Action::"call", resource)'
@@ -41,6 +44,37 @@ def only_fault(text):
 def test_what_does_not_type_check_is_refused(text, reason):
     faults = faults_of(PERMIT + text)
     assert any(reason in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize("condition", ["", "when { context.depth > 3 }"])
+def test_a_rule_about_no_action_is_refused(condition):
+    fault, *_ = faults_of(f'{PERMIT}@id("r") forbid (principal, action in [], resource) {condition};')
+    assert fault == "policy.cedar:2: r: it names no action: it would never apply"
+    assert not faults_of(f'{PERMIT}@id("r") forbid (principal, action in [Action::"call"], resource) {condition};')
+
+
+PARSED = json.loads(policies_to_json_str('@id("r") forbid (principal, action, resource);'))
+(RULE,) = PARSED["staticPolicies"].values()
+
+
+def of_parts(**parts):
+    """Read a rule as the engine of another day may give it."""
+    written = Written("policy.cedar", 1, "…")
+    return rule_of(written, {"templates": {}, "staticPolicies": {"policy0": {**RULE, **parts}}})
+
+
+@pytest.mark.parametrize("parts", [{"effect": "advise"}, {"effect": "Forbid"}, {"after": []}])
+def test_a_rule_that_is_read_as_something_unknown_is_refused(parts):
+    fault = of_parts(**parts)
+    assert fault == Fault("policy.cedar", 1, "", "the engine reads it as something that is not known here")
+    assert isinstance(of_parts(), Rule)
+
+
+def test_a_failure_while_a_rule_is_checked_is_a_fault_of_that_rule():
+    """Here of the engine, which takes no such text: the policy is refused, and nothing ends."""
+    catalogue = Catalogue((CatalogueTool("a", "b\ud800", frozenset({Effect.READ})),))
+    (fault,) = faults_of(PERMIT, catalogue)
+    assert fault.startswith("policy.cedar:1: permit: the engine reads it as something that is not known here (")
 
 
 def test_every_fault_is_told_with_its_line():
