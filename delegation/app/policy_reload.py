@@ -77,7 +77,8 @@ class ReloadingPolicy:
         if kept is None:
             await self._publish(storage, self._sources, 1)
         elif text_digest(newest := _sources_in(kept)) != text_digest(self._sources):
-            if await _was_before(storage, self._sources, kept.version):
+            # A replica that was forgotten must not bring back what was replaced; alone, the file is all there is.
+            if self._config.database.url and await _was_before(storage, self._sources, kept.version):
                 _LOG.warning(
                     "the policy file is older than the policy in use, which stays: change the file to go back",
                     file=str(self._config.policy.file or "as shipped"),
@@ -88,6 +89,7 @@ class ReloadingPolicy:
                 await self._publish(storage, self._sources, kept.version + 1)
         else:
             await self._use(newest, kept.version)
+        await self._look_at_database(storage)  # another replica may have been faster
 
     async def follow(self, storage: Storage, *, every_seconds: float = LOOK_EVERY_SECONDS) -> None:
         """Look for something new now and then, and at once when told to, until cancelled."""

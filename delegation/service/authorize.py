@@ -305,6 +305,7 @@ class Authorize:
             proof=question.proof[: limits.PROOF_BYTES],
             catalogue_digest=rules.catalogue_digest or None,
             policy_digest=rules.digest,
+            rules=(refused.field or None) if refused and refused.reason is Reason.POLICY_DENIED else None,
             trace_id=trace.trace_id if trace else None,
             span_id=trace.span_id if trace else None,
             arguments=kept,

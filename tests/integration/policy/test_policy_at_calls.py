@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from delegation.core.scope import any_call
-from delegation.errors import Reason
+from delegation.errors import Reason, StorageError
 from integration.policy.conftest import PERMIT
 
 READ, SEND, DOCS, ROLE = (
@@ -146,6 +146,27 @@ def test_an_engine_that_fails_denies_and_so_does_whatever_else_goes_wrong(start,
     assert ask(ruled, task, "mail.send").refusal.reason is Reason.INTERNAL
     monkeypatch.undo()
     assert ask(ruled, task, "mail.send").refusal is None
+
+
+def test_a_database_that_does_not_answer_permits_nothing(start, monkeypatch):
+    ruled = start(
+        PERMIT
+        + '@id("owned") forbid (principal, action == Action::"call", resource == Tool::"mail.send")'
+        + ' unless { context.agentOwner == "" };'
+    )
+    task = ruled.as_("agent/planner").grant(SEND, DOCS)
+    storage = type(ruled.server.application._storage)
+    for asked in ("agent", "decide_in_session"):
+        with monkeypatch.context() as patched:
+            patched.setattr(storage, asked, _away)
+            with pytest.raises(StorageError):
+                ask(ruled, task, "mail.send")
+            assert ask(ruled, task, "docs.read").refusal is None  # no rule is about it
+    assert ask(ruled, task, "mail.send").refusal is None
+
+
+async def _away(*_, **__):
+    raise StorageError("storage_unavailable", "gone")
 
 
 def _fails(*_, **__):

@@ -98,7 +98,9 @@ def test_a_handoff_that_the_service_was_never_told_of_is_judged_when_a_call_come
     task = planner.grant(READ, SEND, DOCS, unrecorded_handoffs=True)
     offline = task.child("agent/offline")
     assert tool.decide(offline, "crm", "read", {}).refusal is None
-    refused = tool.decide(offline, "docs", "read", {}).refusal
+    decision = tool.decide(offline, "docs", "read", {})
+    refused = decision.refusal
+    assert ruled.as_("developer").explain(decision.call_id).call.rules == ("no-mail-below",)
     assert (refused.reason, refused.link_index, refused.field) == (Reason.POLICY_DENIED, 1, "no-mail-below")
     narrow = task.child("agent/narrow", scope=Scope(DOCS))
     assert tool.decide(narrow, "docs", "read", {}).refusal is None

@@ -58,7 +58,8 @@ def test_a_service_does_not_start_with_a_policy_that_cannot_be_used(start):
 
 
 @pytest.mark.spec("A-22")
-def test_a_service_started_with_an_older_file_decides_by_the_newest_version(start):
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_replica_started_with_an_older_file_decides_by_the_newest_version(start):
     first = start(PERMIT, name="first")
     first.write(NO_MAIL)
     first.until(lambda: first.version == 2)
@@ -66,6 +67,16 @@ def test_a_service_started_with_an_older_file_decides_by_the_newest_version(star
     second = start(PERMIT, name="second")
     assert second.version == 2
     assert reason(sends(second)) is Reason.POLICY_DENIED
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_service_that_is_alone_decides_by_its_file(start):
+    first = start(PERMIT, name="first")
+    first.write(NO_MAIL)
+    first.until(lambda: first.version == 2)
+    first.stop()
+    again = start(PERMIT, name="first")
+    assert (again.version, sends(again)) == (3, None)
 
 
 @pytest.mark.spec("A-22")

@@ -32,7 +32,8 @@ class Replica:
         self.file = directory / "policy.cedar"
         self.file.write_text(text)
         self.tools = tools or (MAIL,)
-        config = dev_config(directory, policy={"file": self.file})
+        shared = {"database": {"url": "postgresql://localhost/shared"}}  # as far as it knows: the storage is given
+        config = dev_config(directory, policy={"file": self.file}, **shared)
         self.policy = ReloadingPolicy(config, self.trust, now_ms=lambda: NOW_MS)
 
     def trust(self) -> Trust:
