@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -129,4 +130,7 @@ def _client(ca: Path | None, timeout_s: float) -> Any:
         tls = ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError):
         raise ConfigError(f"{ca} holds no CA certificates: give them as PEM") from None
-    return httpx2.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, timeout=timeout_s)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx2.AsyncClient(
+        verify=tls, trust_env=False, follow_redirects=False, timeout=timeout_s, cookies=no_cookies
+    )

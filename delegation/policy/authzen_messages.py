@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,6 +16,10 @@ DECISION_POINT: Final = "authzen"
 """What stands for a rule's id where a decision point has decided."""
 
 _KINDS: Final = {str(kind): kind for kind in ObligationKind}
+_MEMBERS: Final = frozenset({"decision", "context"})
+_OBLIGES: Final = re.compile(r"[\W_]*obligation", re.IGNORECASE)
+"""Names under which others say what they demand: a demand that is passed over would be a wider permission."""
+
 _RESOURCE: Final = ("audience", "tool", "toolOwner", "effects", "labels", "local")
 _SUBJECT: Final = ("agentOwner",)
 
@@ -63,8 +68,8 @@ def request_of(question: PolicyQuestion) -> bytes:
 def verdict_of(content: bytes) -> Verdict:
     """Read an answer.
 
-    An obligation is a name in the list `context.obligations`; whatever else stands there is one that nobody here can
-    fulfil, and denies.
+    An obligation is a name in the list `context.obligations`. Whatever else stands there, and obligations that stand
+    elsewhere, nobody here can fulfil: they deny.
 
     Raises:
         BadAnswerError: it is none.
@@ -75,13 +80,24 @@ def verdict_of(content: bytes) -> Verdict:
         raise BadAnswerError("is not JSON") from None
     if not isinstance(answer, dict) or type(answer.get("decision")) is not bool:
         raise BadAnswerError("has no decision")
+    if answer.keys() - _MEMBERS:
+        raise BadAnswerError("says more than a decision and its context")
     if not answer["decision"]:
         return Denial((DECISION_POINT,), "the decision point forbids it")
-    context = answer.get("context", {})
-    obligations = context.get("obligations", []) if isinstance(context, dict) else None
-    if not isinstance(obligations, list) or not all(type(each) is str and each in _KINDS for each in obligations):
+    obligations = _obligations(answer.get("context", {}))
+    if obligations is None:
         return Denial((DECISION_POINT,), "the decision point demands something that is not known here")
-    return Permit(tuple(sorted(Obligation(_KINDS[each], DECISION_POINT) for each in set(obligations))))
+    return Permit(tuple(sorted(Obligation(kind, DECISION_POINT) for kind in obligations)))
+
+
+def _obligations(context: Any) -> frozenset[ObligationKind] | None:
+    """Read what a permission demands; None: something that is not known here, or demanded in another way."""
+    if not isinstance(context, dict) or any(name != "obligations" and _OBLIGES.match(name) for name in context):
+        return None
+    names = context.get("obligations", [])
+    if not isinstance(names, list) or not all(type(name) is str and name in _KINDS for name in names):
+        return None
+    return frozenset(_KINDS[name] for name in names)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -132,6 +132,17 @@ async def test_obligations_that_are_known_come_back(point, files):
         (b'{"decision": true, "context": {"obligations": [1]}}', "demands something that is not known here"),
         (b'{"decision": true, "context": {"obligations": "notify"}}', "demands something that is not known here"),
         (b'{"decision": true, "context": []}', "demands something that is not known here"),
+        (b'{"decision": true, "context": {"obligation": ["redact"]}}', "demands something that is not known here"),
+        (b'{"decision": true, "context": {"Obligations": ["redact"]}}', "demands something that is not known here"),
+        (
+            b'{"decision": true, "context": {"obligations": ["redact"], "obligationExpressions": []}}',
+            "demands something that is not known here",
+        ),
+        (
+            b'{"decision": true, "obligations": ["redact"]}',
+            "gave an answer that says more than a decision and its context",
+        ),
+        (b'{"decision": true, "advice": []}', "gave an answer that says more than a decision and its context"),
         (b'{"decision": "true"}', "gave an answer that has no decision"),
         (b'{"decision": 1}', "gave an answer that has no decision"),
         (b'{"decision": null}', "gave an answer that has no decision"),
@@ -148,6 +159,19 @@ async def test_obligations_that_are_known_come_back(point, files):
 async def test_what_is_no_clear_answer_is_a_denial(point, files, content, words):
     point.answer = 200, {}, content
     assert await ask(point, files) == Denial(("authzen",), f"the decision point {words}")
+
+
+async def test_reasons_beside_a_permission_are_not_obligations(point, files):
+    point.answer = 200, {}, b'{"decision": true, "context": {"id": "7", "reason_user": {"en": "obligations: none"}}}'
+    assert await ask(point, files) == Permit()
+
+
+async def test_a_cookie_is_not_kept(point, files):
+    point.answer = 200, {"set-cookie": "track=1; Path=/"}, b'{"decision": true}'
+    async with AuthZenPolicy(point.url, ca=files / "ca.pem", timeout_ms=10_000) as policy:
+        for _ in range(2):
+            assert await policy.ask(question("mail.send")) == Permit()
+    assert ["cookie" in headers for _, headers, _ in point.asked] == [False, False]
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 307, 400, 401, 403, 500, 503])
