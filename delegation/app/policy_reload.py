@@ -18,6 +18,7 @@ from delegation.app.policy_files import read_policy_files
 from delegation.errors import ConfigError, Conflict, StorageError
 from delegation.policy.load import load_policy, text_digest
 from delegation.policy.source import Source
+from delegation.policy.spelling import labels_without_a_rule
 from delegation.server.config import ServerConfig
 from delegation.service.policy_rules import Consented, PolicyInUse, PolicyRules, nobody_consented
 from delegation.service.trust import Trust
@@ -63,6 +64,7 @@ class ReloadingPolicy:
         self._consented = consented
         self._look_now = asyncio.Event()
         self._said = ""
+        self._labels_told: tuple[str, ...] = ()
         self._read = self._sources = self._in_file()
         self.in_use = PolicyInUse(self._rules(self._sources, trust(), 0))
 
@@ -158,19 +160,27 @@ class ReloadingPolicy:
         self._sources = sources
         self.in_use.use(rules)
         if (former.version, former.digest) != (rules.version, rules.digest):
-            _LOG.info("policy in use", version=rules.version, digest=rules.digest.hex())
+            if former.version:  # at the start there is nothing else to be in use
+                _LOG.info("policy in use", version=rules.version, digest=rules.digest.hex())
             if tools := rules.not_asked_about:
                 _LOG.warning("rules may concern tools that guards decide in process, without asking them", tools=tools)
 
     def _rules(self, sources: Sequence[Source], trust: Trust, version: int) -> PolicyRules:
+        policy = load_policy(sources, trust.catalogue)
+        self._tell_of_labels(labels_without_a_rule(policy.rules, trust.catalogue))
         return PolicyRules(
-            load_policy(sources, trust.catalogue),
+            policy,
             trust.catalogue,
             catalogue_digest=trust.bundle.catalogue_digest if trust.is_whole else b"",
             version=version,
             dev=self._config.dev,
             consented=self._consented,
         )
+
+    def _tell_of_labels(self, labels: tuple[str, ...]) -> None:
+        if labels and labels != self._labels_told:
+            _LOG.warning("no rule names these labels: nothing follows from reading what has them", labels=list(labels))
+        self._labels_told = labels
 
     def _in_file(self) -> Sources:
         file = self._config.policy.file

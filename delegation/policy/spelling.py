@@ -1,17 +1,24 @@
-"""Misspelt words in rules: a label, effect or tool that does not exist would never match, and forbid nothing."""
+"""Words in rules, and words that no rule has.
+
+A label, effect or tool that does not exist would never match, and forbid nothing: it is refused. A label of the
+catalogue that no rule names does nothing: that is told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from delegation.core.chain import PrincipalBasis
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, Effect
+from delegation.policy.rule import Rule
 
 LABELS: Final = frozenset({"public", "internal", "personal", "secret"})
 """The labels that exist without a catalogue; its own come beside them."""
 
+_HARMLESS: Final = frozenset({"public", "internal"})
+_OF_LABELS: Final = frozenset({"labels", "taskLabels"})
 _COMPARED: Final = frozenset({"contains", "containsAll", "containsAny", "==", "!="})
 
 
@@ -48,6 +55,29 @@ class Spelling:
             if field in self._words:
                 kind, known = self._words[field]
                 yield from (f'there is no {kind} "{word[:64]}"' for word in _literals(other) if word not in known)
+
+
+def labels_without_a_rule(rules: Iterable[Rule], catalogue: Catalogue) -> tuple[str, ...]:
+    """Give the labels of a catalogue, beside public and internal, that no rule names, sorted.
+
+    Reading what has them changes nothing for a task: a rule such as the default `no-leak` is about the labels it names.
+    """
+    named = frozenset().union(*(_labels_in(rule.conditions) for rule in rules))
+    return tuple(sorted(frozenset().union(*(tool.labels for tool in catalogue.tools)) - named - _HARMLESS))
+
+
+def _labels_in(expression: Any) -> frozenset[str]:
+    """Find what is compared with labels."""
+    if isinstance(expression, list):
+        return frozenset().union(*map(_labels_in, expression))
+    if not isinstance(expression, dict):
+        return frozenset()
+    found = frozenset().union(*map(_labels_in, expression.values()))
+    for operator in _COMPARED & expression.keys():
+        match expression[operator]:
+            case {"left": left, "right": right} if {_field(left), _field(right)} & _OF_LABELS:
+                found |= {*_literals(left), *_literals(right)}
+    return found
 
 
 def _field(expression: Any) -> str:

@@ -40,6 +40,13 @@ def print_policy(console: Console, rules: int, digest: bytes) -> None:
     console.print(Text.assemble(("✓ ", "allowed"), f"{counted}, digest {digest.hex()}"), soft_wrap=True)
 
 
+def print_unnamed_labels(console: Console, labels: Sequence[str]) -> None:
+    """Say of which labels no rule speaks, a line each."""
+    for label in labels:
+        words = f"! no rule names the label {visible(label)}: nothing follows from reading what has it"
+        console.print(Text(words, "warning"), soft_wrap=True)
+
+
 def print_results(console: Console, results: Sequence[tuple[PolicyCase, Verdict]]) -> None:
     """Print a line for each case, and below those that do not hold what was expected."""
     width = min(max(len(visible(case.name)) for case, _ in results), _MOST_PADDING)

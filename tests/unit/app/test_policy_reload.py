@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from delegation.app.policy_reload import POLICY_DOCUMENT, ReloadingPolicy
 from delegation.core.statement import SignedStatement
@@ -142,3 +143,18 @@ def test_in_development_a_tool_that_nobody_listed_reads_what_is_public(tmp_path)
 def test_elsewhere_it_is_the_most_dangerous_kind():
     entry = PolicyRules(policy_of(PERMIT), Catalogue()).entry("web", "fetch")
     assert (entry.listed, entry.tool.effects, entry.tool.labels) == (False, frozenset(Effect), {"secret"})
+
+
+async def test_labels_of_the_catalogue_that_no_rule_names_are_told_once(tmp_path, storage):
+    scan = CatalogueTool("lab", "scan", frozenset({Effect.READ}), labels=frozenset({"health", "personal", "public"}))
+    no_leak = PERMIT + '@id("r") forbid (principal, action, resource) when { context.taskLabels.contains("personal") };'
+    with capture_logs() as lines:
+        replica = Replica(tmp_path / "one", no_leak, scan)
+        await replica.policy.start(storage)
+        await replica.policy.look(storage)
+    assert [line["labels"] for line in lines if "labels" in line] == [["health"]]
+    replica.file.write_text(no_leak.replace('contains("personal")', 'containsAny(["personal", "health"])'))
+    with capture_logs() as lines:
+        await replica.policy.look(storage)
+    assert replica.rules.version == 2
+    assert not any("labels" in line for line in lines)

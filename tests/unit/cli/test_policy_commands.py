@@ -56,6 +56,29 @@ def test_a_policy_that_type_checks_is_shown_with_its_digest(folder, capsys):
     assert capsys.readouterr().out.startswith("✓ 3 rules, digest ")
 
 
+def test_labels_that_no_rule_names_are_told(folder, capsys):
+    tools, asked = folder / "tools.toml", ["policy", "check", "--catalogue", str(folder / "tools.toml")]
+    tools.write_text(f'{TOOLS}labels = ["health", "personal", "internal"]\n')
+    assert main([*asked, str(DEFAULT_POLICY)]) == exit_codes.OK
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "! no rule names the label health: nothing follows from reading what has it"
+    ]
+    assert main([*asked, "--json", str(DEFAULT_POLICY)]) == exit_codes.OK
+    assert json.loads(capsys.readouterr().out)["labels_without_a_rule"] == ["health"]
+
+
+def test_labels_that_rules_name_are_not(folder, capsys):
+    tools, own = folder / "tools.toml", folder / "own.cedar"
+    tools.write_text(f'{TOOLS}labels = ["health", "personal"]\n')
+    own.write_text(
+        '@id("p") permit (principal, action, resource) '
+        'unless { context.taskLabels.containsAny(["personal"]) }; '
+        '@id("r") forbid (principal, action, resource) when { ["health"] == context.taskLabels };'
+    )
+    assert main(["policy", "check", "--catalogue", str(tools), str(own)]) == exit_codes.OK
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_the_shipped_policy_is_checked_like_any_other(capsys):
     assert main(["policy", "check", "--json", str(DEFAULT_POLICY)]) == exit_codes.OK
     shown = json.loads(capsys.readouterr().out)
