@@ -27,7 +27,9 @@ _REPEATED: Final = {
     "initialBackoff": "0.2s",
     "maxBackoff": "1s",
     "backoffMultiplier": 2,
-    "retryableStatusCodes": ["UNAVAILABLE"],
+    # CANCELLED is what gRPC's server says of calls that reached it and were not begun when it went away. What a client
+    # itself has cancelled is not repeated.
+    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
 }
 # What flows ask for is idempotent. Guards ask AuthorizationService, and are denied at once when it is down.
 _SERVICE_CONFIG: Final = {

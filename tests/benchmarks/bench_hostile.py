@@ -17,7 +17,7 @@ from measure import one_core
 from report import Row
 from worst_cases import Case
 from worst_documents import DOCUMENTS
-from worst_evolution import TOTAL
+from worst_evolution import TOTAL, Cost
 from worst_honest import largest_honest
 from worst_scopes import CALLED
 from worst_subjects import Decisions, Documents, decision_cost
@@ -61,14 +61,17 @@ def rows(*, quick: bool = False) -> list[Row]:
 
 def _decisions(kernel: Kernel, rounds: int) -> Iterator[tuple[str, float]]:
     """Time what was found for each attacker: verifying a token alone, and the whole decision with its arguments."""
-    subjects = {power: Decisions(kernel, power) for power in POWERS}
-    for each in worst_found.kept():
-        what = _WHAT.get(each.focus)
-        if each.subject in subjects and what is not None:
-            cost = subjects[each.subject].cost(each.recipe, rounds)
-            ms = cost.total_ms if each.focus == TOTAL else cost.parts_ms.get(each.focus, 0)
+    for power in POWERS:
+        subject = Decisions(kernel, power)
+        costs = [subject.cost(recipe, rounds) for recipe in worst_found.recipes(power)]
+        for focus, what in _WHAT.items():
+            ms, outcome = max((_part(cost, focus), cost.outcome) for cost in costs)
             if ms > _NOTHING_MS:
-                yield f"{what}, worst found, {_HOLDS[each.subject]}: {cost.outcome}", ms
+                yield f"{what}, worst found, {_HOLDS[power]}: {outcome}", ms
+
+
+def _part(cost: Cost, focus: str) -> float:
+    return cost.total_ms if focus == TOTAL else cost.parts_ms.get(focus, 0)
 
 
 def _messages(rounds: int) -> Iterator[tuple[str, float]]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from delegation.core import limits
 from delegation.core.codec.canonical import invalid
-from delegation.core.codec.values import value_from_message
+from delegation.core.codec.values import list_from_message, object_from_message
 from delegation.core.constraints import (
     AllOf,
     AnyOf,
@@ -71,7 +71,7 @@ def constraint_from_message(message: pb.Constraint, depth: int, arguments: ReadA
     nested = _NESTED.get(kind)
     if nested is None:
         raise refusal(Reason.CONSTRAINT_UNSUPPORTED, detail=f"{kind} is not known to this version")
-    return nested(getattr(message, kind), lambda inner: constraint_from_message(inner, depth - 1, arguments))
+    return nested(getattr(message, kind), depth - 1, arguments)
 
 
 def _flag(given: bool, constraint: Constraint) -> Constraint:  # noqa: FBT001 - a field of the message
@@ -88,8 +88,12 @@ def _fraction(text: str) -> Decimal:
 
 
 def _composite(message: pb.Value) -> Exact:
-    value = value_from_message(message, limits.NESTING)
-    return Exact(value) if isinstance(value, list | dict) else invalid("a scalar written as a composite")
+    kind = message.WhichOneof("kind")
+    if kind == "object":
+        return made(Exact, (object_from_message(message.object, limits.NESTING - 1),))
+    if kind == "list":
+        return made(Exact, (list_from_message(message.list, limits.NESTING - 1),))
+    return invalid("a scalar written as a composite, or an unknown kind")
 
 
 def _set(message: pb.ScalarSet) -> OneOf:
@@ -208,19 +212,17 @@ _READ: Final[dict[str, Callable[[Any], Constraint]]] = {
     "regex": Regex.of,
 }
 
-Read = Callable[[pb.Constraint], Constraint]
 
-
-def _several(message: pb.ConstraintList, read: Read) -> tuple[Constraint, ...]:
+def _several(message: pb.ConstraintList, depth: int, arguments: ReadArguments) -> tuple[Constraint, ...]:
     constraints = message.constraints[:]
     if len(constraints) > limits.BRANCHES:
         raise refusal(Reason.TOO_MANY_VALUES, detail="constraints of an all-of or any-of")
-    return tuple(map(read, constraints))
+    return tuple([constraint_from_message(inner, depth, arguments) for inner in constraints])
 
 
-_NESTED: Final[dict[str, Callable[[Any, Read], Constraint]]] = {
-    "each": lambda message, read: Each(read(message)),
-    "negation": lambda message, read: Negation.of(read(message)),
-    "all_of": lambda message, read: AllOf.of(_several(message, read)),
-    "any_of": lambda message, read: AnyOf.of(_several(message, read)),
+_NESTED: Final[dict[str, Callable[[Any, int, ReadArguments], Constraint]]] = {
+    "each": lambda message, *further: Each(constraint_from_message(message, *further)),
+    "negation": lambda message, *further: Negation.of(constraint_from_message(message, *further)),
+    "all_of": lambda message, *further: AllOf.of(_several(message, *further)),
+    "any_of": lambda message, *further: AnyOf.of(_several(message, *further)),
 }

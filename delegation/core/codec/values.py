@@ -34,17 +34,23 @@ def value_from_message(message: pb.Value, depth: int) -> Value:
             number = parse_decimal(message.decimal)
             return number if isinstance(number, Decimal) else invalid("an integer written as a decimal")
         case "list":
-            return [value_from_message(member, depth - 1) for member in message.list.values]
+            return list_from_message(message.list, depth - 1)
         case "object":
-            return _object(message.object, depth - 1)
+            return object_from_message(message.object, depth - 1)
         case _:
             return invalid("a value of an unknown kind")
 
 
-def _object(message: pb.ValueObject, depth: int) -> dict[str, Value]:
+def list_from_message(message: pb.ValueList, depth: int) -> list[Value]:
+    """Take a list of typed values; otherwise as `value_from_message`."""
+    return [value_from_message(member, depth) for member in message.values[:]]
+
+
+def object_from_message(message: pb.ValueObject, depth: int) -> dict[str, Value]:
+    """Take an object of typed values, whose members are sorted and unique; otherwise as `value_from_message`."""
     members: dict[str, Value] = {}
     last: str | None = None
-    for member in message.members:
+    for member in message.members[:]:
         if last is not None and member.name <= last:
             invalid("the members of an object are not sorted and unique")
         last = member.name
