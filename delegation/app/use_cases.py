@@ -16,6 +16,7 @@ from delegation.server.trust_rpcs import TrustRpcs
 from delegation.service.agents import Agents
 from delegation.service.approvals import Approvals
 from delegation.service.authorize import Authorize
+from delegation.service.calls_that_ran import WhatRan
 from delegation.service.complete_task import CompleteTask
 from delegation.service.consents import Consents
 from delegation.service.consume_proof import ConsumeProof
@@ -84,16 +85,17 @@ def handlers(
     late_links = LateLinks(
         storage, keys=keys, verifier=verifier, recorded=recorded, given=given, feed=feed, now_ms=now_ms
     )
+    sessions = SessionSteps(
+        labels_stick_ms=config.sessions.labels_stick_ms,
+        owner=owners.owner,
+        consents=Consents(lambda: verifier.trust),
+    )
     authorize = Authorize(
         storage,
         feed=feed,
         verifier=verifier,
         recorded=recorded,
-        sessions=SessionSteps(
-            labels_stick_ms=config.sessions.labels_stick_ms,
-            owner=owners.owner,
-            consents=Consents(lambda: verifier.trust),
-        ),
+        sessions=sessions,
         policy=policy,
         given=given,
         now_ms=now_ms,
@@ -134,7 +136,13 @@ def handlers(
         authorization=AuthorizationRpcs(
             authorize=authorize,
             consume_proof=ConsumeProof(storage, now_ms=now_ms),
-            record_decisions=RecordDecisions(storage, guard_keys=guard_keys, late_links=late_links, now_ms=now_ms),
+            record_decisions=RecordDecisions(
+                storage,
+                guard_keys=guard_keys,
+                late_links=late_links,
+                what_ran=WhatRan(storage, policy=policy, sessions=sessions),
+                now_ms=now_ms,
+            ),
             report_outcome=ReportOutcome(storage, guard_keys=guard_keys, now_ms=now_ms),
             request_approval=request_approval if config.approvals.open_on_refusal else None,
         ),

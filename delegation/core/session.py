@@ -81,13 +81,26 @@ class TaskSession:
         Raises:
             ConditionUnmet: SESSION_FULL past `SESSION_TOOLS` or `SESSION_LABELS`.
         """
-        call, name = self.calls + 1, tool_id(tool.audience, tool.tool)
-        if name not in self.tools and len(self.tools) >= limits.SESSION_TOOLS:
+        if len(self.tools) >= limits.SESSION_TOOLS and tool_id(tool.audience, tool.tool) not in self.tools:
             raise refusal(Reason.SESSION_FULL, detail=f"a task calls at most {limits.SESSION_TOOLS} different tools")
+        after = self._counted(tool)
+        return after if tool.labels <= self.labels else after.labelled(tool.labels)
+
+    def after_running(self, tool: CatalogueTool) -> TaskSession:
+        """Give what this is once a call has run that nobody here was asked about: no bound keeps its labels out.
+
+        They are the catalogue's, so there is an end to them; a task that has too many is let call nothing more. Of
+        tools past `SESSION_TOOLS` no name is kept, since a guard may record what names it likes.
+        """
+        known = tool_id(tool.audience, tool.tool) in self.tools or len(self.tools) < limits.SESSION_TOOLS
+        after = self._counted(tool)
+        return replace(after, labels=self.labels | (tool.labels - {PUBLIC}), tools=after.tools if known else self.tools)
+
+    def _counted(self, tool: CatalogueTool) -> TaskSession:
+        call, name = self.calls + 1, tool_id(tool.audience, tool.tool)
         effects = {**self.effects, **{effect: _again(self.effects.get(effect), call) for effect in tool.effects}}
         tools = {**self.tools, name: _again(self.tools.get(name), call)}
-        after = TaskSession(self.labels, effects, tools, call, self.denials, self.version + 1)
-        return after if tool.labels <= self.labels else after.labelled(tool.labels)
+        return TaskSession(self.labels, effects, tools, call, self.denials, self.version + 1)
 
     def after_denial(self) -> TaskSession:
         """Give what this is once a call was refused: one more denial, and nothing else."""

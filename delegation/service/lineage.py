@@ -71,7 +71,7 @@ class Lineage:
         self._now_ms = now_ms
 
     async def task(self, caller: Caller, task_id: bytes) -> TaskView:
-        """Give a task with its links. Raises `NotFound`, and `InvalidRequest` for a task too large to be told at once."""
+        """Give a task with its links. Raises `NotFound`, or `InvalidRequest` where they are too large for an answer."""
         task = await self._storage.task(task_id)
         links = await self._storage.links_of_task(task_id)
         if task is None or not (_sees_all(caller) or _has_part(caller, links)):

@@ -1,7 +1,8 @@
 """RecordDecisions: take what a guard decided in process, numbered without gaps, chained and signed.
 
 The record is the guard's own: nothing in it is judged again. What is checked is that it is whole, that
-the guard may speak for these audiences, and which chains it is about.
+the guard may speak for these audiences, and which chains it is about. What the calls have read and done is noted
+with their tasks, in the transaction that records them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from delegation.errors import Conflict, InvalidRequest, Malformed, Reason, layer
 from delegation.identity.port import Caller, Role
 from delegation.service.attribution import Attribution
 from delegation.service.call_ids import with_free_ids
+from delegation.service.calls_that_ran import WhatRan
 from delegation.service.guard_keys import GuardKeys
 from delegation.service.ids import Clock
 from delegation.service.late_links import LateLinks
@@ -39,8 +41,11 @@ _AT_A_TIME: Final = 128
 class RecordDecisions:
     """Records batches, each exactly once."""
 
-    def __init__(self, storage: Storage, *, guard_keys: GuardKeys, late_links: LateLinks, now_ms: Clock) -> None:
+    def __init__(
+        self, storage: Storage, *, guard_keys: GuardKeys, late_links: LateLinks, what_ran: WhatRan, now_ms: Clock
+    ) -> None:
         self._storage = storage
+        self._what_ran = what_ran
         self._guard_keys = guard_keys
         self._late_links = late_links
         self._now_ms = now_ms
@@ -72,12 +77,13 @@ class RecordDecisions:
         now_ms = self._now_ms()
         calls, proofs = _calls(caller, batch, records, about, now_ms)
         kept = _batch_record(caller, batch, statement, now_ms)
+        ran = await self._what_ran(calls, now_ms)
         try:
             try:
-                state = await self._storage.record_decisions(kept, calls, proofs)
+                state = await self._storage.record_decisions(kept, calls, proofs, ran)
             except Conflict:
                 free = await with_free_ids(self._storage, kept, calls)
-                state = await self._storage.record_decisions(kept, free, proofs)
+                state = await self._storage.record_decisions(kept, free, proofs, ran)
         except OutOfSequenceError as error:
             raise refusal(
                 Reason.RECORDS_INVALID, detail=f"the guard's next record is number {error.expected.next_sequence}"

@@ -102,7 +102,7 @@ class SessionSteps:
             demands=demands,
             judge=judge,
             now_ms=now_ms,
-            labels_until_ms=self._labels_until_ms(now_ms),
+            labels_until_ms=self.labels_until_ms(now_ms),
         )
 
     def _judge(self, call: CallInSession, view: SessionView, rules: PolicyRules, *, judged: bool) -> Verdict:
@@ -131,7 +131,8 @@ class SessionSteps:
             log_unexpected("judging a call on the state of its task", error)
             return Verdict(refusal(Reason.INTERNAL))
 
-    def _labels_until_ms(self, now_ms: int) -> int:
+    def labels_until_ms(self, now_ms: int) -> int:
+        """Tell how long the labels of what is read at a time stick; 0: not at all."""
         if not self._labels_stick_ms:
             return 0
         step_ms = max(1, self._labels_stick_ms // _STEPS_OF_STICKING)

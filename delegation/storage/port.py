@@ -36,7 +36,7 @@ from delegation.storage.records import (
     RevocationRecord,
     TaskRecord,
 )
-from delegation.storage.sessions import Decided, SessionStep, UsageRecord
+from delegation.storage.sessions import CallsThatRan, Decided, SessionStep, UsageRecord
 
 T = TypeVar("T")
 
@@ -314,9 +314,13 @@ class Storage(Protocol):
         """Use up a proof. Raises `ReplayedProofError`, `RevokedMeanwhileError`."""
 
     async def record_decisions(
-        self, batch: DecisionBatch, calls: Sequence[CallRecord], proofs: Sequence[ProofUse] = ()
+        self,
+        batch: DecisionBatch,
+        calls: Sequence[CallRecord],
+        proofs: Sequence[ProofUse] = (),
+        ran: Sequence[CallsThatRan] = (),
     ) -> RecorderState:
-        """Enter a guard's own decisions, all or none, and mark their proofs as used.
+        """Enter a guard's own decisions, all or none, mark their proofs as used, and note what their calls leave.
 
         A batch that is exactly one already entered is acknowledged and not entered again.
         Returns where the guard then stands. Raises `OutOfSequenceError`; `Conflict` if a call id is

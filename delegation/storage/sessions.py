@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from delegation.core.session import TaskSession
+from delegation.core.trust import CatalogueTool
 from delegation.core.usage import Demand
 from delegation.errors import Refused
 from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalNeeds, CallKey
@@ -88,6 +89,25 @@ class SessionStep:
     now_ms: int
     labels_until_ms: int = 0
     call: CallKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallsThatRan:
+    """Calls of one chain that a guard has permitted by itself, and what they leave in the state of their task.
+
+    Attributes:
+        task_id: the task, 16 bytes.
+        expires_ms: when its grant expires.
+        agents: of the chain, to whom the labels of what was read stick.
+        tools: what was called, as the catalogue has it, in the order of the calls.
+        labels_until_ms: how long labels stick to the agents.
+    """
+
+    task_id: bytes
+    expires_ms: int
+    agents: tuple[str, ...]
+    tools: tuple[CatalogueTool, ...]
+    labels_until_ms: int
 
 
 class Decided(NamedTuple):

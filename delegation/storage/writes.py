@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         RevocationRecord,
         TaskRecord,
     )
-    from delegation.storage.sessions import Decided, SessionStep
+    from delegation.storage.sessions import CallsThatRan, Decided, SessionStep
 
 T = TypeVar("T")
 
@@ -124,10 +124,14 @@ class Writes:
         await self._write(ConsumeProof(proof, fence))
 
     async def record_decisions(
-        self, batch: DecisionBatch, calls: Sequence[CallRecord], proofs: Sequence[ProofUse] = ()
+        self,
+        batch: DecisionBatch,
+        calls: Sequence[CallRecord],
+        proofs: Sequence[ProofUse] = (),
+        ran: Sequence[CallsThatRan] = (),
     ) -> RecorderState:
         """Enter a guard's own decisions."""
-        return await self._write(RecordDecisions(batch, calls, proofs))
+        return await self._write(RecordDecisions(batch, calls, proofs, ran))
 
     async def report_outcome(self, outcome: OutcomeRecord) -> None:
         """Enter what came of a call."""

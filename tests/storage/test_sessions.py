@@ -16,11 +16,13 @@ from delegation.core.usage import CALLS, Demand, charged
 from delegation.errors import Conflict, Reason, Refused, StorageError, refusal
 from delegation.storage.port import REVOCATION_KEPT_MS, NotRecordedError, ReplayedProofError, RevokedMeanwhileError
 from delegation.storage.postgres import PostgresServer, PostgresStorage
-from delegation.storage.sessions import SessionStep, Verdict
+from delegation.storage.records import RecorderState
+from delegation.storage.sessions import CallsThatRan, SessionStep, Verdict
 from storage.made import (
     NOW_MS,
     PLANNER,
     READER,
+    a_batch,
     a_call,
     a_fence,
     a_link,
@@ -364,6 +366,65 @@ async def test_a_new_task_begins_with_the_labels_of_its_holder_and_keeps_them(st
     assert await storage.session(unlabelled.task_id) == TaskSession()
 
 
+# -- what guards have permitted by themselves
+
+
+def that_ran(task, *tools, **fields):
+    made = {"agents": (PLANNER, READER), "tools": tools, "labels_until_ms": NOW_MS + STICK_MS}
+    return CallsThatRan(task.task_id, task.expires_ms, **made | fields)
+
+
+async def test_calls_that_a_guard_records_are_noted_with_their_tasks_and_agents_once(storage):
+    state = RecorderState(digest("guard"))
+    batch, calls = a_batch(state, 4)
+    task, other, seen = a_task(), a_task(), []
+    ran = [that_ran(task, READ, REFUND, REFUND), that_ran(other, REFUND, agents=())]
+    for _ in range(2):  # sent again
+        await storage.record_decisions(batch, calls, ran=ran)
+    assert await storage.session(task.task_id) == TaskSession().after(READ).after(REFUND).after(REFUND)
+    assert await storage.session(other.task_id) == TaskSession().after(REFUND)
+    await storage.decide_in_session(a_call(), a_step(a_task(), seen=seen, agents=(READER,)))
+    assert seen[0].session.labels == {"personal"}
+
+
+async def test_recorded_calls_that_leave_nothing_begin_no_state(storage):
+    task = a_task()
+    batch, calls = a_batch(RecorderState(digest("guard")), 2)
+    await storage.record_decisions(batch, [call._replace(task_id=task.task_id) for call in calls])
+    assert await storage.session(task.task_id) == TaskSession()
+
+
+async def test_what_ran_is_noted_beside_what_is_decided_meanwhile(storage):
+    task, state, batches = a_task(), RecorderState(digest("guard")), []
+    for _ in range(10):
+        batch, calls = a_batch(state, 2)
+        state = RecorderState(state.guard_key, state.next_sequence + 2, batch.last_hash)
+        batches.append((batch, calls))
+
+    async def recorded():
+        for batch, calls in batches:
+            await storage.record_decisions(batch, calls, ran=[that_ran(task, READ, READ)])
+
+    decided = [storage.decide_in_session(a_call(), a_step(task, spends(task, 1, "1000"))) for _ in range(30)]
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await asyncio.gather(recorded(), *decided)
+    session = await storage.session(task.task_id)
+    assert (session.calls, session.labels) == (50, {"personal"})
+
+
+async def test_a_state_that_cannot_be_read_keeps_no_guard_from_recording(storage):
+    broken, sane, seen = a_task(), a_task(), []
+    await storage.decide_in_session(a_call(broken), a_step(broken, judge=lambda view: Verdict(None, Unreadable())))
+    batch, calls = a_batch(RecorderState(digest("guard")), 2)
+    recorded = await storage.record_decisions(batch, calls, ran=[that_ran(broken, READ), that_ran(sane, REFUND)])
+    assert recorded.next_sequence == 3
+    assert (await storage.session(sane.task_id)).calls == 1
+    await storage.decide_in_session(a_call(), a_step(a_task(), seen=seen))
+    assert seen[0].session.labels == {"personal"}
+    with pytest.raises(StorageError):
+        await storage.session(broken.task_id)
+
+
 # -- how long it is kept
 
 
@@ -542,6 +603,17 @@ async def test_replicas_that_take_the_same_tasks_crosswise_end_without_a_deadloc
         async with asyncio.timeout(DEADLINE_SECONDS):
             decided = await asyncio.gather(*asked)
         assert sum(each.call.allowed for each in decided) == len(tasks)
+
+
+async def test_replicas_that_record_and_decide_of_the_same_tasks_crosswise_end_without_a_deadlock(replicas):
+    for number in range(5):
+        tasks = [a_task() for _ in range(30)]
+        batch, calls = a_batch(RecorderState(digest(number)), 1)
+        recorded = replicas[0].record_decisions(batch, calls, ran=[that_ran(task, READ) for task in reversed(tasks)])
+        decided = [replicas[1].decide_in_session(a_call(), a_step(task, spends(task, 60))) for task in tasks]
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await asyncio.gather(recorded, *decided)
+        assert {(await replicas[0].session(task.task_id)).calls for task in tasks} == {2}
 
 
 async def test_a_failure_that_is_reported_at_both_is_given_back_once(replicas):

@@ -64,9 +64,9 @@ class OpenApproval(Operation[OpenedApproval]):
     step: SessionStep
     make: Callable[[ApprovalNeeds], ApprovalRequestRecord]
 
-    def wants(self) -> Wanted:
+    def wants(self) -> tuple[Wanted, ...]:
         """The state of the call's task."""
-        return Wanted.by(self.step)
+        return (Wanted.by(self.step),)
 
     def apply(self, transaction: Transaction) -> OpenedApproval:
         """Have the call judged; only what lacks nothing but approval is asked for."""
@@ -99,9 +99,9 @@ class AnswerApproval(Operation["ApprovalRequestRecord"]):
     answer: ApprovalAnswerRecord
     state_after: StateAfter
 
-    def wants(self) -> Wanted:
+    def wants(self) -> tuple[Wanted, ...]:
         """The state of the request's task: whoever is about to use the approval waits, or goes first."""
-        return Wanted(self.request.task_id, self.request.task_expires_ms)
+        return (Wanted(self.request.task_id, self.request.task_expires_ms),)
 
     def apply(self, transaction: Transaction) -> ApprovalRequestRecord:
         """Enter the answer, if the request can still be answered."""
@@ -130,9 +130,9 @@ class WithdrawApproval(Operation["ApprovalRequestRecord"]):
     withdrawn_by: str
     now_ms: int
 
-    def wants(self) -> Wanted:
+    def wants(self) -> tuple[Wanted, ...]:
         """The state of the request's task."""
-        return Wanted(self.request.task_id, self.request.task_expires_ms)
+        return (Wanted(self.request.task_id, self.request.task_expires_ms),)
 
     def apply(self, transaction: Transaction) -> ApprovalRequestRecord:
         """Withdraw it, unless it is over."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from delegation.storage.records import CallRecord, DecisionBatch, OutcomeRecord
+    from delegation.storage.sessions import CallsThatRan
 
 _FAILED: Final = "failed"
 _ADD_OUTCOME = Statement(OUTCOMES.insert())
@@ -66,6 +67,11 @@ class RecordDecisions(Operation[RecorderState]):
     batch: DecisionBatch
     calls: Sequence[CallRecord]
     proofs: Sequence[ProofUse]
+    ran: Sequence[CallsThatRan] = ()
+
+    def wants(self) -> tuple[Wanted, ...]:
+        """The states of the tasks in which calls ran that leave something there."""
+        return tuple(Wanted(ran.task_id, ran.expires_ms, ran.agents) for ran in self.ran)
 
     def apply(self, transaction: Transaction) -> RecorderState:
         """Enter the batch if it goes on where its guard stands."""
@@ -79,6 +85,9 @@ class RecordDecisions(Operation[RecorderState]):
         transaction.insert(ADD_CALL, map(CALLS.to_row, self.calls))
         transaction.insert(MARK_PROOF, [proof_row(proof, None) for proof in self.proofs])
         transaction.insert(_SET_RECORDER, [RECORDERS.to_row(state)])
+        transaction.sessions.open(self.wants())
+        for ran in self.ran:
+            transaction.sessions.note(ran)
         return state
 
     def _again(self, transaction: Transaction, state: RecorderState) -> RecorderState:
@@ -97,9 +106,9 @@ class ReportOutcome(InsertOperation[None]):
 
     outcome: OutcomeRecord
 
-    def wants(self) -> Wanted | None:
+    def wants(self) -> tuple[Wanted, ...]:
         """What the call has reserved, if it failed."""
-        return Wanted(call_id=self.outcome.call_id) if self.outcome.status == _FAILED else None
+        return (Wanted(call_id=self.outcome.call_id),) if self.outcome.status == _FAILED else ()
 
     def plan(self, transaction: Transaction) -> Insertion[None]:
         """The call is there, an outcome is not."""

@@ -78,9 +78,9 @@ class DecideInSession(InsertOperation[Decided]):
     proof: ProofUse | None
     fence: Fence | None
 
-    def wants(self) -> Wanted:
+    def wants(self) -> tuple[Wanted, ...]:
         """The state of the call's task."""
-        return Wanted.by(self.step)
+        return (Wanted.by(self.step),)
 
     def plan(self, transaction: Transaction) -> Insertion[Decided]:
         """The proof is unused. What is judged here is seen by whatever comes after it in the group."""

@@ -89,14 +89,14 @@ class AddGrant(InsertOperation[bytes | None]):
     fence: Fence | None
     idempotency: Idempotency | None
 
-    def wants(self) -> Wanted:
+    def wants(self) -> tuple[Wanted, ...]:
         """The labels that stick to the holder."""
-        return Wanted(agents=(self.link.holder_agent,))
+        return (Wanted(agents=(self.link.holder_agent,)),)
 
     def plan(self, transaction: Transaction) -> Insertion[bytes | None]:
         """Task, grant and response are new."""
         transaction.check(self.fence)
-        transaction.sessions.open([self.wants()])
+        transaction.sessions.open(self.wants())
         labels = transaction.sessions.sticking([self.link.holder_agent], self.task.created_ms)
         if labels:  # begun now, they stay for as long as the task does
             transaction.sessions.begin(self.task.task_id, labels, self.task.expires_ms)

@@ -121,7 +121,7 @@ def _tried(transaction: GroupTransaction, operation: Operation[Any]) -> tuple[ob
 
 def _open_sessions(transaction: GroupTransaction, operations: Sequence[Operation[Any]]) -> None:
     """Lock and read all states of tasks that a group changes, before it writes anything: two groups never cross."""
-    wanted = [want for operation in operations if (want := operation.wants()) is not None]
+    wanted = [want for operation in operations for want in operation.wants()]
     if wanted:
         transaction.sessions.open(wanted)
 

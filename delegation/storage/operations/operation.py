@@ -180,9 +180,9 @@ class Operation(ABC, Generic[T]):
     lock: ClassVar[Lock] = Lock.NONE
     """What it needs besides what its fence does."""
 
-    def wants(self) -> Wanted | None:
-        """Tell what it will look at of the states of tasks; None if at nothing."""
-        return None
+    def wants(self) -> tuple[Wanted, ...]:
+        """Tell what it will look at of the states of tasks."""
+        return ()
 
     @abstractmethod
     def apply(self, transaction: Transaction) -> T:
@@ -227,6 +227,6 @@ def lock_of(operations: Iterable[Operation[Any]]) -> Lock:
     """Tell which lock a group needs, from its start to its end."""
     wanted = Lock.NONE
     for operation in operations:
-        judges = getattr(operation, "fence", None) is not None or getattr(operation, "proof", None) is not None
+        judges = any(getattr(operation, what, None) for what in ("fence", "proof", "ran"))
         wanted = max(wanted, Lock.SHARED if judges else Lock.NONE, operation.lock)
     return wanted

@@ -6,6 +6,7 @@ labels that stick to agents need none, since whoever has seen a result asks agai
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from delegation.core.session import TaskSession
+from delegation.core.session import PUBLIC, TaskSession
 from delegation.core.usage import NOTHING_USED, Demand, released
 from delegation.errors import Malformed, Reason, Refused, StorageError, refusal
 from delegation.storage.operations.approvals_in_task import LookedAt, TaskApprovals
 from delegation.storage.port import REVOCATION_KEPT_MS
 from delegation.storage.rows import stored_session
 from delegation.storage.schema import agent_labels, reservations, sessions, usage
-from delegation.storage.sessions import SessionStep, SessionView, Verdict
+from delegation.storage.sessions import CallsThatRan, SessionStep, SessionView, Verdict
 from delegation.storage.statements import Statement, insert_or_leave, insert_or_raise, insert_or_replace, of_keys
 
 if TYPE_CHECKING:
@@ -230,10 +231,25 @@ class Sessions:
         version = state.session.version + 1
         after_call = verdict.session
         state.change(after_call if after_call.version == version else replace(after_call, version=version))
-        for agent in step.agents:
-            for label in verdict.labels:
-                if self._labels[agent].get(label, 0) < step.labels_until_ms:
-                    self._labels[agent][label] = self._new_labels[agent, label] = step.labels_until_ms
+        self._stick(step.agents, verdict.labels, step.labels_until_ms)
+
+    def note(self, ran: CallsThatRan) -> None:
+        """Note what calls leave that nobody can refuse any more."""
+        state = self._state(ran.task_id)
+        labels = frozenset[str]().union(*(tool.labels for tool in ran.tools)) - {PUBLIC}
+        self._stick(ran.agents, labels, ran.labels_until_ms)
+        try:
+            session = state.session
+        except StorageError:
+            return  # which refuses every further call of its task, and must not keep a guard from recording
+        for tool in ran.tools:
+            session = session.after_running(tool)
+        state.change(session)
+
+    def _stick(self, agents: Iterable[str], labels: Iterable[str], until_ms: int) -> None:
+        for agent, label in itertools.product(agents, labels):
+            if self._labels[agent].get(label, 0) < until_ms:
+                self._labels[agent][label] = self._new_labels[agent, label] = until_ms
 
     def deny(self, task_id: bytes) -> None:
         """Note that a call was refused."""

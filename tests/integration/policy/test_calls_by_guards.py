@@ -1,4 +1,4 @@
-"""What guards permitted by themselves and recorded afterwards counts in the task and with its agents, as if asked for."""
+"""What guards permitted by themselves, and recorded, counts for task and agents as if it had been asked for."""
 
 from __future__ import annotations
 

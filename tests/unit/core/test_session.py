@@ -65,6 +65,27 @@ def test_the_state_of_a_task_is_bounded(of, past):
     return None
 
 
+def test_a_call_that_ran_counts_as_one_that_was_permitted():
+    public = SEND._replace(labels=frozenset({"public"}))
+    session = TaskSession()
+    assert session.after_running(READ).after_running(public) == session.after(READ).after(public)
+
+
+def test_labels_of_what_ran_are_kept_past_the_cap_and_names_of_tools_are_not():
+    """A task with too many labels is let call nothing more; how many there can be is the catalogue's to say."""
+    full = TaskSession().labelled(f"label {number}" for number in range(limits.SESSION_LABELS))
+    for number in range(limits.SESSION_TOOLS):
+        full = full.after(SEND._replace(tool=f"send{number}"))
+    after = full.after_running(READ).after_running(SEND._replace(tool="send0"))
+    assert after.labels == full.labels | {"personal"}
+    assert (after.calls, after.tools.keys()) == (full.calls + 2, full.tools.keys())
+    assert after.effects[Effect.READ].times == 1
+    assert after.tools["mail.send0"].times == 2
+    assert TaskSession.of_text(after.text(), after.version) == after
+    with pytest.raises(Refused):
+        after.labelled(())
+
+
 def test_a_full_session_lets_the_tools_go_on_that_it_knows():
     session = TaskSession()
     for number in range(limits.SESSION_TOOLS):

@@ -1,0 +1,77 @@
+"""What calls leave in the state of their tasks that guards have permitted by themselves, and only recorded.
+
+Nobody was asked, so nothing is judged: during an outage, by an operator's order; in process, by an older catalogue.
+What they read and did is known afterwards all the same, and the next call is decided on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from delegation.core.session import PUBLIC
+from delegation.core.trust import CatalogueTool
+from delegation.service.policy_rules import PolicyInUse, PolicyRules
+from delegation.service.session_steps import SessionSteps
+from delegation.storage.port import Storage
+from delegation.storage.records import CallRecord
+from delegation.storage.sessions import CallsThatRan
+
+_UNKNOWN_KEPT_MS: Final = 24 * 60 * 60 * 1000
+"""Of a task whose grant is not recorded here: whoever calls in it again says how long it lives."""
+
+
+class WhatRan:
+    """Finds what recorded calls leave.
+
+    Args:
+        storage: where their chains are.
+        policy: says, with its catalogue, what matters of a tool.
+        sessions: says how long labels stick.
+    """
+
+    def __init__(self, storage: Storage, *, policy: PolicyInUse, sessions: SessionSteps) -> None:
+        self._storage = storage
+        self._policy = policy
+        self._sessions = sessions
+
+    async def __call__(self, calls: Sequence[CallRecord], now_ms: int) -> list[CallsThatRan]:
+        """Give what the permitted ones of a guard's calls leave, by chain; nothing of most, which nobody asks about.
+
+        Raises:
+            StorageError: a chain cannot be read.
+        """
+        return [
+            await self._of_chain(task_id, leaf, tools, now_ms)
+            for (task_id, leaf), tools in _tools_by_chain(calls, self._policy()).items()
+        ]
+
+    async def _of_chain(self, task_id: bytes, leaf: bytes, tools: list[CatalogueTool], now_ms: int) -> CallsThatRan:
+        chain = await self._storage.chain(leaf)
+        return CallsThatRan(
+            task_id=task_id,
+            expires_ms=chain[0].expires_ms if chain else now_ms + _UNKNOWN_KEPT_MS,
+            agents=tuple(dict.fromkeys(link.holder_agent for link in chain)),
+            tools=tuple(tools),
+            labels_until_ms=self._sessions.labels_until_ms(now_ms),
+        )
+
+
+def _tools_by_chain(calls: Sequence[CallRecord], rules: PolicyRules) -> dict[tuple[bytes, bytes], list[CatalogueTool]]:
+    entries: dict[tuple[str, str], CatalogueTool | None] = {}
+    tools: dict[tuple[bytes, bytes], list[CatalogueTool]] = {}
+    for call in calls:
+        if not call.allowed or call.task_id is None or call.leaf_link_id is None:
+            continue
+        pair = call.audience, call.tool
+        if pair not in entries:
+            entries[pair] = _noted(rules, *pair)
+        if (tool := entries[pair]) is not None:
+            tools.setdefault((call.task_id, call.leaf_link_id), []).append(tool)
+    return tools
+
+
+def _noted(rules: PolicyRules, audience: str, tool: str) -> CatalogueTool | None:
+    """Give what the catalogue says of a tool if its calls leave anything that somebody asks about."""
+    entry = rules.entry(audience, tool).tool
+    return entry if rules.notes_every_call or entry.labels - {PUBLIC} else None
