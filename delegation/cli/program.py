@@ -40,6 +40,7 @@ from delegation.cli.commands import (
     scope_suggest,
     scope_unused,
     serve,
+    tools_import,
     trace,
     verify,
     version,
@@ -102,6 +103,9 @@ _SCOPE: tuple[tuple[Callable[..., Any], str], ...] = (
     (scope_unused.unused, "What was granted in a task and never used."),
     (scope_suggest.suggest, "The tightest scope that would have served."),
 )
+_TOOLS: tuple[tuple[Callable[..., Any], str], ...] = (
+    (tools_import.import_tools, "Take a live MCP server's tools into the catalogue."),
+)
 _CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
 
 
@@ -120,6 +124,7 @@ def program() -> typer.Typer:
         ("break-glass", _BREAK_GLASS, "When the service is away and work must go on."),
         ("policy", _POLICY, "The operator's rules about grants, handoffs and calls."),
         ("scope", _SCOPE, "Least privilege, measured by what was called."),
+        ("tools", _TOOLS, "The operator's catalogue of tools."),
         ("config", _CONFIG, "The service's configuration."),
     ):
         group = _group(short)
@@ -131,6 +136,8 @@ def program() -> typer.Typer:
 
 
 def _name(command: Callable[..., Any]) -> str:
+    if command is tools_import.import_tools:
+        return "import"
     lists = (agents_list.list_agents, approvals_list.list_approvals)
     return "list" if command in lists else command.__name__.replace("_", "-")
 

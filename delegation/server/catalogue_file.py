@@ -11,17 +11,19 @@
     record = { path = "plain", reader = "digest" }  # what is kept of arguments; nothing of others
     manifest_digest = "9f2c…"   # of the tool as it was looked at, 64 hexadecimal digits; `delegation tools import`
 
-A tool that is not listed is never local. Imported manifests and signed versions of it live elsewhere.
+A tool that is not listed is never local. `delegation tools import` writes entries of a live server's tools.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Self
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from delegation.core.limits import ARGUMENTS, FEED_AGE_MS, NAME_BYTES
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, Recording
+from delegation.errors import ConfigError
 from delegation.server.config_errors import config_error, read_toml
 
 if TYPE_CHECKING:
@@ -79,10 +81,26 @@ def load_catalogue(path: Path) -> Catalogue:
     Raises:
         ConfigError: One line: where it is wrong and what to do.
     """
+    return _catalogue(read_toml(path), str(path))
+
+
+def catalogue_of_text(text: str, where: str) -> Catalogue:
+    """Read a catalogue file's text; `where` names it in errors.
+
+    Raises:
+        ConfigError: One line: where it is wrong and what to do.
+    """
     try:
-        file = _File.model_validate(read_toml(path))
+        return _catalogue(tomllib.loads(text), where)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not TOML: {error}; correct it") from None
+
+
+def _catalogue(values: dict[str, Any], where: str) -> Catalogue:
+    try:
+        file = _File.model_validate(values)
     except ValidationError as error:
-        raise config_error(error, lambda _: str(path), {*_File.model_fields, *_Tool.model_fields}) from None
+        raise config_error(error, lambda _: where, {*_File.model_fields, *_Tool.model_fields}) from None
     return Catalogue(
         tuple(
             CatalogueTool(

@@ -1,0 +1,130 @@
+"""Taking tools of a live server into the catalogue: what the operator wrote stays; hints raise, and never lower, risk.
+
+A hint is the server's own word. One that says of danger is believed; one that says of harmlessness is believed only of
+tools that are new, and only if the operator says that this server's hints are to be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from delegation.core.trust import Catalogue, CatalogueTool, Effect
+from delegation.core.unlisted import entry_of
+
+
+class Hints(NamedTuple):
+    """What a tool's annotations hint at; None where they do not say."""
+
+    read_only: bool | None = None
+    destructive: bool | None = None
+    open_world: bool | None = None
+
+    def raises(self) -> frozenset[Effect]:
+        """Give the effects that the hints say the tool has."""
+        said = set()
+        if self.read_only is False:
+            said.add(Effect.WRITE)
+        if self.destructive and not self.read_only:
+            said |= {Effect.WRITE, Effect.DESTRUCTIVE}
+        if self.open_world:
+            said.add(Effect.EXTERNAL)
+        return frozenset(said)
+
+    def all_told(self) -> frozenset[Effect]:
+        """Give the effects of a tool of which nothing else is known: what is not said is the worse, as MCP has it."""
+        effects = {Effect.READ}
+        if not self.read_only:
+            effects.add(Effect.WRITE)
+            if self.destructive is not False:
+                effects.add(Effect.DESTRUCTIVE)
+        if self.open_world is not False:
+            effects.add(Effect.EXTERNAL)
+        return frozenset(effects)
+
+
+class LiveTool(NamedTuple):
+    """A tool as its server lists it.
+
+    Attributes:
+        name: its name.
+        hints: what its annotations hint at.
+        manifest_digest: 32 bytes.
+    """
+
+    name: str
+    hints: Hints
+    manifest_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What taking a server's tools into a catalogue comes to. Names are of tools of one audience, sorted.
+
+    Attributes:
+        entries: the catalogue's entries of these tools, as they are to be.
+        new: tools that it did not list.
+        pinned: listed ones whose manifest was not pinned.
+        raised: listed ones that hints say do more than is written.
+        changed: listed ones whose manifest is not the pinned one.
+        gone: listed ones that the server does not list.
+    """
+
+    entries: Mapping[str, CatalogueTool]
+    new: list[str] = field(default_factory=list)
+    pinned: list[str] = field(default_factory=list)
+    raised: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+
+def imported(
+    catalogue: Catalogue,
+    audience: str,
+    live: Iterable[LiveTool],
+    *,
+    owner: str = "",
+    trust_hints: bool = False,
+    accept_changes: bool = False,
+) -> Import:
+    """Take a server's tools into a catalogue.
+
+    Args:
+        catalogue: what the operator has written.
+        audience: under which the server's tools are served.
+        live: its tools.
+        owner: who answers for tools that are new.
+        trust_hints: whether a new tool is what its hints say; else it is what an unlisted one is taken for.
+        accept_changes: whether a changed manifest is pinned from now on; else the pinned one stays.
+    """
+    entries: dict[str, CatalogueTool] = {}
+    found = Import(entries)
+    for tool in sorted(live):
+        listed = catalogue.find(audience, tool.name)
+        if listed is None:
+            found.new.append(tool.name)
+            entries[tool.name] = _new(audience, tool, owner, trust_hints=trust_hints)
+            continue
+        entries[tool.name] = _raised(listed, tool, accept_changes=accept_changes)
+        if entries[tool.name].effects != listed.effects:
+            found.raised.append(tool.name)
+        if not listed.manifest_digest:
+            found.pinned.append(tool.name)
+        elif listed.manifest_digest != tool.manifest_digest:
+            found.changed.append(tool.name)
+    listed_names = {entry.tool for entry in catalogue.tools if entry.audience == audience}
+    found.gone.extend(sorted(listed_names - entries.keys()))
+    return found
+
+
+def _new(audience: str, tool: LiveTool, owner: str, *, trust_hints: bool) -> CatalogueTool:
+    entry = entry_of(Catalogue(), audience, tool.name)
+    effects = tool.hints.all_told() if trust_hints else entry.effects
+    return entry._replace(effects=effects, owner=owner, manifest_digest=tool.manifest_digest)
+
+
+def _raised(listed: CatalogueTool, tool: LiveTool, *, accept_changes: bool) -> CatalogueTool:
+    effects = listed.effects | tool.hints.raises()
+    pin = tool.manifest_digest if accept_changes or not listed.manifest_digest else listed.manifest_digest
+    return listed._replace(effects=effects, local=listed.local and effects == listed.effects, manifest_digest=pin)
