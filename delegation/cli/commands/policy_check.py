@@ -30,11 +30,10 @@ def check(
     The files are one policy: it is taken whole, or refused whole. Exits with 3 if there is something to put right.
     Labels of the catalogue that no rule names are told: nothing follows from reading what has them.
     """
-    from delegation.app.policy_files import load_policy_files, policy_faults
+    from delegation.app.policy_files import labels_without_a_rule, load_policy_files, policy_faults
     from delegation.cli.exit_codes import CONFIG
     from delegation.cli.views.policy import plain_faults, print_faults, print_policy, print_unnamed_labels
     from delegation.core.trust import Catalogue
-    from delegation.policy.spelling import labels_without_a_rule
     from delegation.server.catalogue_file import load_catalogue
 
     tools = load_catalogue(catalogue) if catalogue is not None else Catalogue()
