@@ -86,6 +86,7 @@ def handlers(
         storage, keys=keys, verifier=verifier, recorded=recorded, given=given, feed=feed, now_ms=now_ms
     )
     sessions = SessionSteps(
+        recorded,
         labels_stick_ms=config.sessions.labels_stick_ms,
         owner=owners.owner,
         consents=Consents(lambda: verifier.trust),

@@ -12,6 +12,7 @@ from typing import Final
 from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool
 from delegation.service.policy_rules import PolicyInUse, PolicyRules
+from delegation.service.recorded_links import is_vouched
 from delegation.service.session_steps import SessionSteps
 from delegation.storage.port import Storage
 from delegation.storage.records import CallRecord
@@ -51,7 +52,7 @@ class WhatRan:
         return CallsThatRan(
             task_id=task_id,
             expires_ms=chain[0].expires_ms if chain else now_ms + _UNKNOWN_KEPT_MS,
-            agents=tuple(dict.fromkeys(link.holder_agent for link in chain)),
+            agents=tuple(dict.fromkeys(link.holder_agent for link in chain if is_vouched(link))),
             tools=tuple(tools),
             labels_until_ms=self._sessions.labels_until_ms(now_ms),
         )

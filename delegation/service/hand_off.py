@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from delegation.core import limits
@@ -131,6 +132,9 @@ class HandOff:
         not_offered = [] if ask_others else self._offers.not_made_here(chain.leaf.holder_key for chain in chains)
         bindings = [await self._binding(caller, chain, now_ms, ask_others=ask_others) for chain in chains]
         for chain, binding in zip(chains, bindings, strict=True):
+            if binding:
+                record, receipt = new[chain.digest]
+                new[chain.digest] = replace(record, vouched=True), receipt
             links = [index for index, link in enumerate(chain.links) if link.link_id in new]
             vouched = {len(chain.links) - 1} if binding else ()
             await self._given.require_handed_on(chain, links, now_ms, vouched=vouched)

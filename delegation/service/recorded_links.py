@@ -24,6 +24,8 @@ class KnownLink(NamedTuple):
     agent: str
     principal_subject: str
     holder_key: bytes
+    vouched: bool
+    """Whether the service knows that the holder is who the link says."""
 
 
 class RecordedLinks:
@@ -36,7 +38,7 @@ class RecordedLinks:
 
     def note(self, record: LinkRecord, principal_subject: str) -> None:
         """Remember a link that was just recorded."""
-        self._put(record.link_id, KnownLink(record.task_id, record.holder_agent, principal_subject, record.holder_key))
+        self._put(record.link_id, _known(record, principal_subject))
 
     def remembered(self, link_id: bytes) -> KnownLink | None:
         """Return a recorded link if it is kept in memory; None says nothing."""
@@ -55,7 +57,7 @@ class RecordedLinks:
             return None
         leaf = chain[-1]
         task = await self._storage.task(leaf.task_id)
-        known = KnownLink(leaf.task_id, leaf.holder_agent, task.principal_subject if task else "", leaf.holder_key)
+        known = _known(leaf, task.principal_subject if task else "")
         self._put(link_id, known)
         return known
 
@@ -63,6 +65,15 @@ class RecordedLinks:
         self._known[link_id] = known
         if len(self._known) > self._remember:
             self._known.popitem(last=False)
+
+
+def is_vouched(record: LinkRecord) -> bool:
+    """Tell whether the service knows that a link's holder is who it says: it saw the grant's holder itself."""
+    return record.index == 0 or record.vouched
+
+
+def _known(record: LinkRecord, principal_subject: str) -> KnownLink:
+    return KnownLink(record.task_id, record.holder_agent, principal_subject, record.holder_key, is_vouched(record))
 
 
 def link_record(  # one place where a signed link becomes a row

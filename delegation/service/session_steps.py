@@ -19,6 +19,7 @@ from delegation.errors import Reason, Refused, refusal
 from delegation.service.call_in_session import CallInSession, Ruling
 from delegation.service.consents import Consents, demands_of_rules
 from delegation.service.policy_rules import PolicyRules
+from delegation.service.recorded_links import RecordedLinks
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.approvals import ApprovalNeeds, CallKey
 from delegation.storage.sessions import SessionStep, SessionView, Verdict
@@ -33,12 +34,21 @@ class SessionSteps:
     """Makes each call's part in the state of its task.
 
     Args:
+        recorded: tells which holders the service vouched for as it recorded their links.
         labels_stick_ms: how long labels stick to the agents of the chain that has read what has them; 0: not at all.
         owner: tells who answers for an agent; empty if nobody does.
         consents: tells whether people have consented to what links demand.
     """
 
-    def __init__(self, *, labels_stick_ms: int, owner: Callable[[str], Awaitable[str]], consents: Consents) -> None:
+    def __init__(
+        self,
+        recorded: RecordedLinks,
+        *,
+        labels_stick_ms: int,
+        owner: Callable[[str], Awaitable[str]],
+        consents: Consents,
+    ) -> None:
+        self._recorded = recorded
         self._labels_stick_ms = labels_stick_ms
         self._owner = owner
         self._consents = consents
@@ -70,7 +80,7 @@ class SessionSteps:
             fulfils: the obligations that whoever asks has promised to fulfil.
 
         Raises:
-            StorageError: it cannot be read who answers for the agent.
+            StorageError: it cannot be read who answers for the agent, or whom the service vouched for.
         """
         entry = rules.entry(audience, tool)
         approvals = approval_demands_of(chain, audience, tool)
@@ -81,7 +91,8 @@ class SessionSteps:
             *(chain, entry.tool, arguments, demands, now_ms, entry.listed, owner, fulfils, approvals, arguments_digest)
         )
         step = self._step(chain, demands, now_ms, lambda view: self._judge(call, view, rules, judged=entry.judged))
-        return replace(step, call=CallKey(chain.digest, audience, tool, arguments_digest))
+        agents = await self._vouched(chain, now_ms)
+        return replace(step, agents=agents, call=CallKey(chain.digest, audience, tool, arguments_digest))
 
     def refused(
         self, chain: VerifiedChain, refused: Refused, *, audience: str, tool: str, now_ms: int, rules: PolicyRules
@@ -92,13 +103,28 @@ class SessionSteps:
             return None
         return self._step(chain, (), now_ms, lambda view: Verdict(refused))  # noqa: ARG005 - whatever is in view
 
+    async def _vouched(self, chain: VerifiedChain, now_ms: int) -> tuple[str, ...]:
+        """Give the agents of a chain that the service knows to be its holders: labels stick to them alone.
+
+        Else whoever hands on to a name labels its bearer. A binding that was left out of the token is remembered.
+        """
+        agents: dict[str, None] = {}
+        for index, signed in enumerate(chain.links):
+            if chain.bound(index, now_ms) or await self._was_vouched_for(signed.link_id):
+                agents[signed.link.holder_agent] = None
+        return tuple(agents)
+
+    async def _was_vouched_for(self, link_id: bytes) -> bool:
+        known = await self._recorded.find(link_id)
+        return known is not None and known.vouched
+
     def _step(
         self, chain: VerifiedChain, demands: tuple[Demand, ...], now_ms: int, judge: Callable[[SessionView], Verdict]
     ) -> SessionStep:
         return SessionStep(
             task_id=chain.task_id,
             expires_ms=chain.links[0].link.expires_at_ms,
-            agents=tuple(dict.fromkeys(signed.link.holder_agent for signed in chain.links)),
+            agents=(),
             demands=demands,
             judge=judge,
             now_ms=now_ms,

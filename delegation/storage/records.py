@@ -55,6 +55,8 @@ class LinkRecord:
     caller: str
     trace_id: bytes | None = None
     span_id: bytes | None = None
+    vouched: bool = False
+    """Of a handoff: whether the service vouched, as it recorded it, that the key is the holder's."""
 
 
 class CallRecord(NamedTuple):

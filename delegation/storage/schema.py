@@ -74,6 +74,7 @@ links: Final = sa.Table(
     _column("caller", sa.Text),
     _column("trace_id", sa.LargeBinary, null=True),
     _column("span_id", sa.LargeBinary, null=True),
+    _column("vouched", sa.Boolean, null=True),
     sa.Index(None, "task_id", "index"),
     sa.Index(None, "holder_agent", "task_id"),
 )

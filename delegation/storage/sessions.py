@@ -73,7 +73,7 @@ class SessionStep:
     Attributes:
         task_id: the task, 16 bytes.
         expires_ms: when its grant expires.
-        agents: of the chain, whose sticking labels count.
+        agents: of the chain, known to the service; labels stick to them, and what sticks counts.
         demands: of the chain's conditions, whose uses are wanted.
         judge: decides on the state.
         now_ms: the decision's time.
@@ -98,7 +98,7 @@ class CallsThatRan:
     Attributes:
         task_id: the task, 16 bytes.
         expires_ms: when its grant expires.
-        agents: of the chain, to whom the labels of what was read stick.
+        agents: of the chain, known to the service; labels of what was read stick to them.
         tools: what was called, as the catalogue has it, in the order of the calls.
         labels_until_ms: how long labels stick to the agents.
     """

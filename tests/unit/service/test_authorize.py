@@ -57,7 +57,7 @@ def authorize(storage, clock, feed, recorded):
         feed=feed,
         verifier=Verifier(BUNDLE),
         recorded=recorded,
-        sessions=SessionSteps(labels_stick_ms=3_600_000, owner=owner, consents=Consents(lambda: BUNDLE)),
+        sessions=SessionSteps(recorded, labels_stick_ms=3_600_000, owner=owner, consents=Consents(lambda: BUNDLE)),
         policy=policy,
         given=GivenScopes(policy, storage, recorded=recorded, owner=owner),
         now_ms=clock,

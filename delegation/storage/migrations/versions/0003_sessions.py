@@ -23,6 +23,7 @@ def upgrade() -> None:
     op.add_column("calls", sa.Column("rules", _TEXT, nullable=True))
     op.add_column("calls", sa.Column("obligations", _TEXT, nullable=True))
     op.add_column("calls", sa.Column("arguments", _TEXT, nullable=True))
+    op.add_column("links", sa.Column("vouched", sa.Boolean, nullable=True))
 
 
 def _create_sessions() -> None:
