@@ -12,8 +12,17 @@ from delegation.policy.cedar import CedarPolicy
 from delegation.policy.load import DEFAULT_POLICY, examine, load_policy, text_digest
 from delegation.policy.rule import Rule, read_rule
 from delegation.policy.source import POLICY_BYTES, Fault, Source, Written, rules_in
+from delegation.policy.spelling import labels_without_a_rule
 
-__all__ = ["Fault", "Written", "WrittenPolicy", "load_policy_files", "policy_faults", "read_policy_files"]
+__all__ = [
+    "Fault",
+    "Written",
+    "WrittenPolicy",
+    "labels_without_a_rule",
+    "load_policy_files",
+    "policy_faults",
+    "read_policy_files",
+]
 
 
 def policy_faults(files: Sequence[Path], catalogue: Catalogue) -> tuple[Fault, ...]:
