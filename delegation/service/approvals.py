@@ -51,7 +51,7 @@ class Approvals:
         Raises:
             NotFound: there is none, or not for this caller.
         """
-        return await self._told(await self._seen(caller, request_id))
+        return await self._told(caller, await self._seen(caller, request_id))
 
     async def list(
         self, caller: Caller, *, pending_only: bool, task_id: bytes | None, cursor: bytes | None, limit: int
@@ -111,7 +111,7 @@ class Approvals:
         if now_ms >= record.expires_ms:
             raise Conflict("this request for approval has expired")
         answer = self._answer(caller, record, now_ms, approve=approve, justification=justification)
-        return await self._told(await self._storage.answer_approval(record, answer, state_after))
+        return await self._told(caller, await self._storage.answer_approval(record, answer, state_after))
 
     async def withdraw(self, caller: Caller, request_id: bytes) -> ApprovalRequest:
         """Take a request back, as whoever has asked, an agent of its chain, or an operator.
@@ -125,7 +125,7 @@ class Approvals:
         if not (has_a_part(caller, record) or caller.has_role(Role.OPERATOR)):
             raise PermissionDenied("a request is withdrawn by whoever has asked, an agent of its chain, or an operator")
         withdrawn = await self._storage.withdraw_approval(record, withdrawn_by=caller.id, now_ms=self._now_ms())
-        return await self._told(withdrawn)
+        return await self._told(caller, withdrawn)
 
     async def _seen(self, caller: Caller, request_id: bytes) -> ApprovalRequestRecord:
         record = await self._storage.approval_request(request_id)
@@ -133,8 +133,11 @@ class Approvals:
             raise NotFound("no such request for approval, or not for this caller to see")
         return record
 
-    async def _told(self, record: ApprovalRequestRecord) -> ApprovalRequest:
-        return told(record, await self._storage.approval_answers(record.request_id), now_ms=self._now_ms())
+    async def _told(self, caller: Caller, record: ApprovalRequestRecord) -> ApprovalRequest:
+        answers = await self._storage.approval_answers(record.request_id)
+        # What is called with what is for those who are asked, and those who have asked: auditors have the digest.
+        concerned = has_a_part(caller, record) or may_answer(caller, record)
+        return told(record, answers, now_ms=self._now_ms(), with_arguments=concerned)
 
     def _answer(
         self, caller: Caller, record: ApprovalRequestRecord, now_ms: int, *, approve: bool, justification: str

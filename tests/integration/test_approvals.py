@@ -322,6 +322,9 @@ def test_an_approver_sees_the_exact_call_and_who_is_behind_it(world):
     request = world.ask(child)
     seen = world.client(ANN).approvals.get(request.request_id)
     assert seen.arguments_json == b'{"path":"/srv/old"}'
+    for who in ("auditor/ada", "operator/olga"):
+        assert replace(world.state(request, by=who), arguments_json=seen.arguments_json) == seen
+        assert world.state(request, by=who).arguments_json == b""
     assert [agent.agent for agent in seen.agents] == [spiffe_id(PLANNER), spiffe_id(WORKER)]
     assert (seen.purpose, seen.principal.subject) == ("look things up", spiffe_id(PLANNER))
     after = world.answer(ANN, seen, because="it is old")
@@ -424,7 +427,7 @@ def test_an_approval_is_void_when_it_has_expired(tmp_path):
         assert world.state(approved).state is ApprovalState.EXPIRED
         with pytest.raises(Conflict):
             world.answer(ANN, late)
-        assert not world.state(late).arguments_json
+        assert not world.state(late, by=ANN).arguments_json
 
 
 # -- waiting
