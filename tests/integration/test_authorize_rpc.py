@@ -95,11 +95,11 @@ def test_a_count_of_calls_is_kept_by_the_service_and_names_the_link_that_is_exha
 
 
 @pytest.mark.spec("A-12")
-def test_an_approval_is_met_by_nobody_yet(planner, files_tool):
+def test_a_call_that_nobody_has_approved_is_refused(planner, files_tool):
     refused = refusal(
         files_tool.decide(planner.grant(any_call("files", "read", approved_by("ada"))), "files", "read", {})
     )
-    assert (refused.reason, refused.link_index) == (Reason.CONDITION_UNMET, 0)
+    assert (refused.reason, refused.link_index) == (Reason.APPROVAL_REQUIRED, 0)
 
 
 # -- who asks
