@@ -71,6 +71,23 @@ ceiling = "any"
 """
 
 
+TOOLS: Final = """
+[[tool]]
+audience = "files"
+name = "read"
+owner = "tests"
+effects = ["read"]
+labels = ["internal"]
+
+[[tool]]
+audience = "files"
+name = "write"
+owner = "tests"
+effects = ["write"]
+labels = ["internal"]
+"""
+
+
 class InsistentCaller(Caller):
     """A caller that waits for an answer for a short time only."""
 
@@ -149,10 +166,10 @@ class Estate:
     Args:
         directory: where all of it lies; to be empty.
         database: lines of the configuration's table `database`; by default a SQLite file in the directory.
-        catalogue: what `tools.toml` says; by default there is none.
+        catalogue: what `tools.toml` says; by default what tests call.
     """
 
-    def __init__(self, directory: Path, *, database: str | None = None, catalogue: str = "") -> None:
+    def __init__(self, directory: Path, *, database: str | None = None, catalogue: str = TOOLS) -> None:
         self.directory = directory
         self.replicas: list[Replica] = []
         (directory / "tools.toml").write_text(catalogue)
@@ -243,7 +260,7 @@ class Estate:
 
 
 @contextmanager
-def estate(directory: Path, *, database: str | None = None, catalogue: str = "") -> Iterator[Estate]:
+def estate(directory: Path, *, database: str | None = None, catalogue: str = TOOLS) -> Iterator[Estate]:
     """Set up a service; its replicas are killed at the end."""
     with contextlib.closing(Estate(directory, database=database, catalogue=catalogue)) as made:
         yield made

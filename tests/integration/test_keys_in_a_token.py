@@ -18,6 +18,7 @@ from certificates import now
 from delegation.cli import exit_codes
 from delegation.identity.dev_ca import DevelopmentCa
 from delegation_sdk import Client, Guard, Scope, tool, under
+from support.policies import PERMIT
 from support.softhsm import PIN, softhsm  # noqa: F401 - a fixture
 
 pytest.importorskip("pkcs11")
@@ -28,6 +29,7 @@ SERVICE = """
 listen = "127.0.0.1:0"
 trust_domain = "acme.example"
 state_dir = "state"
+policy = {{ file = "policy.cedar" }}
 
 [tls]
 certificate = "service/server.pem"
@@ -94,7 +96,8 @@ def operated(tmp_path, softhsm) -> Operated:  # noqa: F811
     for name in ("planner", "files"):
         ca.issue(f"spiffe://{DOMAIN}/{name}", now=now()).write(tmp_path / name, "client")
     service = SERVICE.format(ahead_ms=AHEAD_MS, module=softhsm.module, token=softhsm.token())
-    for name, text in {"service.toml": service, "pin": PIN + "\n", "passphrase": "quite secret\n"}.items():
+    files = {"service.toml": service, "policy.cedar": PERMIT, "pin": PIN + "\n", "passphrase": "quite secret\n"}
+    for name, text in files.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600)
     found = Operated(tmp_path)

@@ -13,6 +13,7 @@ from delegation.app import create_root_key, sign_bundle_file
 from delegation.cli import exit_codes, main
 from delegation.core.attest import open_bundle
 from delegation.core.scope import any_call
+from delegation.server.catalogue_file import load_catalogue
 from delegation.signing.sealed_file import SealedFiles
 from delegation.signing.sealed_format import ScryptCost
 from faults.estate import TRUST_DOMAIN, estate
@@ -68,6 +69,7 @@ def new_root(made, name: str) -> bytes:
         root_passphrase=SECRET,
         store=SealedFiles(keys, lambda: SECRET),
         trust_domain=TRUST_DOMAIN,
+        catalogue=load_catalogue(made.directory / "tools.toml"),
     )
     return public
 

@@ -41,6 +41,7 @@ from delegation.signing.sealed_format import ScryptCost
 from delegation.v1 import trust_service_pb2 as pb
 from delegation.wire.errors import error_of_call
 from support.caller import Caller, nonce
+from support.policies import PERMIT
 from support.server import TRUST_DOMAIN, dev_config, identity, running_application, running_server, spiffe_id
 from support.unread import unread_stream
 
@@ -376,6 +377,7 @@ def production_config(directory):
     (directory / "ca").mkdir(mode=0o700)
     ca.write(directory / "ca")
     certificate, key = ca.issue(spiffe_id("service"), now=now(), names=["127.0.0.1"]).write(directory / "tls", "server")
+    (directory / "policy.cedar").write_text(PERMIT)  # there is no catalogue
     config = load_config(
         None,
         listen="127.0.0.1:0",
@@ -384,6 +386,7 @@ def production_config(directory):
         tls={"certificate": certificate, "key": key, "client_ca": directory / "ca" / "ca.pem"},
         identities=[identity("agent/planner", "orchestrator", "agent", "tool", audiences=["files"], ceiling="any")],
         limits={"drain_ms": 2_000},
+        policy={"file": directory / "policy.cedar"},
     )
     create_root_key(directory / "root", PASSPHRASE, cost=CHEAP)
     create_service_keys(config.keys_directory, PASSPHRASE, cost=CHEAP)

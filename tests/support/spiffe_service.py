@@ -20,6 +20,7 @@ from delegation.app import build
 from delegation.server.config import load_config
 from delegation_sdk.profile import Profile
 from support.caller import Caller
+from support.policies import PERMIT
 from support.server import TRUST_DOMAIN, RunningServer, dev_config, identity, running_application
 from support.workload_api import TrustDomain, WorkloadApi, workload_api
 
@@ -89,6 +90,7 @@ def spiffe_service(directory: Path, *, identities: Sequence[Mapping[str, Any]] =
     """Start it; `agent/planner` may do what agents and orchestrators do, and so may the partner's."""
     state = directory / "state"
     build(dev_config(state))  # makes keys and trust bundle
+    (directory / "policy.cedar").write_text(PERMIT)  # there is no catalogue
     domain, partner = TrustDomain(TRUST_DOMAIN), TrustDomain(PARTNER)
     planners = [
         identity(name, "agent", "orchestrator", ceiling="any")
@@ -105,6 +107,7 @@ def spiffe_service(directory: Path, *, identities: Sequence[Mapping[str, Any]] =
                 "identities": (*planners, *identities),
                 "spiffe": {"workload_api": f"unix:{directory / 'service.sock'}", "trust_domains": [PARTNER]},
                 "bearer": {"listen": "127.0.0.1:0", "jwt_svid_audience": "delegation"},
+                "policy": {"file": directory / "policy.cedar"},
                 **given,
             },
         )
