@@ -14,6 +14,7 @@ from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import CALLS, Demand, charged
 from delegation.errors import Conflict, Reason, Refused, StorageError, refusal
+from delegation.storage.approvals import CallKey
 from delegation.storage.port import REVOCATION_KEPT_MS, NotRecordedError, ReplayedProofError, RevokedMeanwhileError
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 from delegation.storage.records import RecorderState
@@ -137,6 +138,32 @@ async def test_a_judge_that_fails_is_a_recorded_denial_and_nobody_elses_trouble(
     assert decided[1].refusal is not None
     assert decided[1].refusal.reason is Reason.INTERNAL
     assert await used(storage, task) == {(task.task_id, "amount"): "10"}
+
+
+async def test_approvals_that_cannot_be_read_are_no_decision_and_nobody_elses_trouble(storage):
+    """PostgreSQL takes no NUL, and after that nothing more of the transaction; SQLite has no such text."""
+    task, other = a_task(), a_task()
+
+    def swallow(view):
+        try:
+            view.approvals(b"")
+        except Exception:  # noqa: BLE001 - as those who judge do
+            return Verdict(refusal(Reason.INTERNAL))
+        return Verdict(refusal(Reason.APPROVAL_REQUIRED))
+
+    unreadable = a_step(task, judge=swallow, call=CallKey(digest("leaf"), "bill\x00ing", "refund", digest("arguments")))
+    beside = [a_call() for _ in range(3)]
+    *entered, spoilt = await asyncio.gather(
+        *(storage.decide_in_session(call, a_step(other, spends(other, 5))) for call in beside),
+        storage.decide_in_session(a_call(), unreadable),
+        return_exceptions=True,
+    )
+    assert [each.call for each in entered] == beside
+    if not isinstance(storage, PostgresStorage):
+        assert spoilt.refusal.reason is Reason.APPROVAL_REQUIRED
+        return
+    assert isinstance(spoilt, StorageError)
+    assert await storage.session(task.task_id) == TaskSession()
 
 
 async def test_nothing_is_charged_where_the_call_was_revoked_meanwhile(storage):

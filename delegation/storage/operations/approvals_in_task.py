@@ -79,15 +79,25 @@ class LookedAt:
 
     Attributes:
         request: what was found last, approved; a call that is permitted uses it up.
+        trouble: why it could not be read. Whoever judges may take that for a reason to refuse, but there is no decision
+            then: the database may take no more of this transaction.
     """
 
     def __init__(self, approvals: TaskApprovals, step: SessionStep) -> None:
         self._approvals = approvals
         self._step = step
         self.request: ApprovalRequestRecord | None = None
+        self.trouble: Exception | None = None
 
     def __call__(self, policy_digest: bytes) -> tuple[ApprovalAnswerRecord, ...]:
         """Give who has approved the call under a policy."""
+        try:
+            return self._approvals_under(policy_digest)
+        except Exception as error:
+            self.trouble = error
+            raise
+
+    def _approvals_under(self, policy_digest: bytes) -> tuple[ApprovalAnswerRecord, ...]:
         if self._step.call is None:
             return ()
         request = self._approvals.live(self._step.call, policy_digest, self._step.now_ms)

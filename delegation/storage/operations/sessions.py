@@ -194,11 +194,17 @@ class Sessions:
     def judge(self, step: SessionStep) -> Verdict:
         """Have a decision judged on the state of its task. A failure to judge is a refusal."""
         self.open([Wanted.by(step)])
+        looked_at = LookedAt(self.approvals, step)
+        verdict = self._judged(step, looked_at)
+        if looked_at.trouble is not None:
+            raise looked_at.trouble
+        return verdict
+
+    def _judged(self, step: SessionStep, looked_at: LookedAt) -> Verdict:
         session, task_id = self._state(step.task_id).session, step.task_id
         used = {key: self._used.get((task_id, key), NOTHING_USED) for key in (demand.key for demand in step.demands)}
         try:
             labelled = session.labelled(self.sticking(step.agents, step.now_ms))
-            looked_at = LookedAt(self.approvals, step)
             verdict = step.judge(SessionView(labelled, used, looked_at))
             tells_all = verdict.refusal is not None or used.keys() <= verdict.used.keys()
         except Refused as refused:
