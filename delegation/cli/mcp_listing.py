@@ -6,15 +6,15 @@ Nothing is called. The server is somebody else's: there is one deadline for all 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from delegation.core.names import is_name
-from delegation.core.tool_manifest import manifest_digest
 from delegation.errors import ConfigError, DelegationError, Refused, ServiceUnavailable
 from delegation.server.catalogue_import import Hints, LiveTool
+from delegation_sdk.mcp_manifest import digest_of_listed
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -141,25 +141,13 @@ def _live(tool: Tool) -> LiveTool:
     if not is_name(tool.name):
         raise ServiceUnavailable("the MCP server lists a tool whose name is empty, too long, or cannot be printed")
     try:
-        digest = manifest_digest(_manifest(tool))
+        digest = digest_of_listed(tool)
     except Refused:
         raise ServiceUnavailable(f"what the MCP server says of {tool.name} is too large, or no plain JSON") from None
     hints = tool.annotations
     if hints is None:
         return LiveTool(tool.name, Hints(), digest)
     return LiveTool(tool.name, Hints(hints.read_only_hint, hints.destructive_hint, hints.open_world_hint), digest)
-
-
-def _manifest(tool: Tool) -> Mapping[str, Any]:
-    annotations = tool.annotations
-    return {
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "inputSchema": tool.input_schema,
-        "outputSchema": tool.output_schema,
-        "annotations": None if annotations is None else annotations.model_dump(by_alias=True, exclude_none=True),
-    }
 
 
 def _distinct(tools: Sequence[LiveTool]) -> tuple[LiveTool, ...]:

@@ -185,6 +185,7 @@ class CatalogueTool(NamedTuple):
         maximum_feed_age_ms: how old a revocation feed may be when the tool runs; 0: as its effects have it.
         recorded: how the values of arguments are kept, (name, how), sorted by name; nothing is kept of others.
         manifest_digest: SHA-256 of its manifest, 32 bytes; empty: it is not pinned.
+        manifest_required: True if a tool with another manifest must not run; only with a digest.
     """
 
     audience: str
@@ -196,6 +197,7 @@ class CatalogueTool(NamedTuple):
     maximum_feed_age_ms: int = 0
     recorded: tuple[tuple[str, Recording], ...] = ()
     manifest_digest: bytes = b""
+    manifest_required: bool = False
 
 
 class Catalogue:

@@ -10,6 +10,7 @@
     maximum_feed_age_ms = 5000  # how old the revocation feed may be when it runs; else 60 s for reading, 30 s else
     record = { path = "plain", reader = "digest" }  # what is kept of arguments; nothing of others
     manifest_digest = "9f2c…"   # of the tool as it was looked at, 64 hexadecimal digits; `delegation tools import`
+    manifest_required = true    # a tool that is another one is not run, where its guard serves it over MCP
 
 A tool that is not listed is never local. `delegation tools import` writes entries of a live server's tools.
 """
@@ -49,14 +50,17 @@ class _Tool(BaseModel):
     maximum_feed_age_ms: Annotated[int, Field(ge=0, le=FEED_AGE_MS)] = 0
     record: Annotated[dict[_Name, Recording], Field(max_length=ARGUMENTS)] = {}
     manifest_digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    manifest_required: bool = False
 
     @model_validator(mode="after")
-    def _local_only_reads_what_is_public(self) -> Self:
+    def _says_what_can_be(self) -> Self:
         # Nobody but the tool sees a local decision before the call, so it must not be able to do harm.
         if self.local and self.effects != _LOCAL_EFFECTS:
             raise ValueError('only a tool with effects = ["read"] may be local: remove local')
         if self.local and not self.labels <= _LOCAL_LABELS:
             raise ValueError("only a tool with public results may be local: remove local, or the labels")
+        if self.manifest_required and not self.manifest_digest:
+            raise ValueError("manifest_required needs a manifest_digest: `delegation tools import` pins one")
         return self
 
 
@@ -113,6 +117,7 @@ def _catalogue(values: dict[str, Any], where: str) -> Catalogue:
                 maximum_feed_age_ms=tool.maximum_feed_age_ms,
                 recorded=tuple(sorted(tool.record.items())),
                 manifest_digest=bytes.fromhex(tool.manifest_digest),
+                manifest_required=tool.manifest_required,
             )
             for tool in file.tool
         )

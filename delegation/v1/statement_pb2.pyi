@@ -686,6 +686,7 @@ class CatalogueTool(_message.Message):
     RECORDED_PLAIN_FIELD_NUMBER: _builtins.int
     RECORDED_DIGEST_FIELD_NUMBER: _builtins.int
     MANIFEST_DIGEST_FIELD_NUMBER: _builtins.int
+    MANIFEST_REQUIRED_FIELD_NUMBER: _builtins.int
     audience: _builtins.str
     """The audience that serves it."""
     tool: _builtins.str
@@ -698,6 +699,8 @@ class CatalogueTool(_message.Message):
     """How old a revocation feed may be when the tool runs, milliseconds; 0: as its effects have it."""
     manifest_digest: _builtins.bytes
     """SHA-256 (32 bytes) of the tool's manifest, as it was when the operator looked at it; empty: it is not pinned."""
+    manifest_required: _builtins.bool
+    """True: calls of it are refused where the tool that is served has another manifest. Only with a manifest_digest."""
     @_builtins.property
     def effects(self) -> _containers.RepeatedScalarFieldContainer[Global___Effect.ValueType]:
         """What it does, sorted, unique, at least one."""
@@ -729,10 +732,11 @@ class CatalogueTool(_message.Message):
         recorded_plain: _abc.Iterable[_builtins.str] | None = ...,
         recorded_digest: _abc.Iterable[_builtins.str] | None = ...,
         manifest_digest: _builtins.bytes = ...,
+        manifest_required: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "effects", b"effects", "labels", b"labels", "local", b"local", "manifest_digest", b"manifest_digest", "maximum_feed_age_ms", b"maximum_feed_age_ms", "owner", b"owner", "recorded_digest", b"recorded_digest", "recorded_plain", b"recorded_plain", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "effects", b"effects", "labels", b"labels", "local", b"local", "manifest_digest", b"manifest_digest", "manifest_required", b"manifest_required", "maximum_feed_age_ms", b"maximum_feed_age_ms", "owner", b"owner", "recorded_digest", b"recorded_digest", "recorded_plain", b"recorded_plain", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -282,6 +282,14 @@ class Guard:
         """Tell whether the operator's catalogue lists a tool of this audience."""
         return self._trust.catalogue.find(self.audience, tool) is not None
 
+    def pinned_manifest(self, tool: str) -> tuple[bytes, bool]:
+        """Give the digest of a tool's manifest that the operator's catalogue pins, and whether no other may run.
+
+        The digest is empty if none is pinned.
+        """
+        entry = self._trust.catalogue.find(self.audience, tool)
+        return (b"", False) if entry is None else (entry.manifest_digest, entry.manifest_required)
+
     def only_reads(self, tool: str) -> bool:
         """Tell whether a tool only reads: by the catalogue, or for an unlisted one by its declaration."""
         listed = self._trust.catalogue.find(self.audience, tool)

@@ -222,8 +222,17 @@ def _tool(message: pb.CatalogueTool) -> CatalogueTool:
         check_text(message.owner, "an owner", limits.NAME_BYTES),
         message.maximum_feed_age_ms,
         _recorded(message),
-        check_bytes(message.manifest_digest, _DIGEST_BYTES, "a manifest's digest") if message.manifest_digest else b"",
+        _manifest_digest(message),
+        message.manifest_required,
     )
+
+
+def _manifest_digest(message: pb.CatalogueTool) -> bytes:
+    if message.manifest_digest:
+        return check_bytes(message.manifest_digest, _DIGEST_BYTES, "a manifest's digest")
+    if message.manifest_required:
+        invalid("a manifest is required, and none is pinned")
+    return b""
 
 
 def _recorded(message: pb.CatalogueTool) -> tuple[tuple[str, Recording], ...]:
@@ -256,6 +265,7 @@ def encode_catalogue(catalogue: Catalogue) -> bytes:
                     recorded_plain=_named(tool, Recording.PLAIN),
                     recorded_digest=_named(tool, Recording.DIGEST),
                     manifest_digest=tool.manifest_digest,
+                    manifest_required=tool.manifest_required,
                 )
                 for tool in ordered
             ]

@@ -14,7 +14,7 @@ try:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from mcp.server.extension import Extension
     from mcp.server.mcpserver import MCPServer
-    from mcp_types import CallToolRequestParams, CallToolResult, TextContent
+    from mcp_types import CallToolRequestParams, CallToolResult, TextContent, Tool
 except ImportError as missing:
     raise ImportError("guarding an MCP server needs the MCP SDK: pip install 'delegation-chain[mcp]'") from missing
 
@@ -26,6 +26,7 @@ from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.guard import Guard
 from delegation_sdk.guarded_tool import reporting
 from delegation_sdk.log import defect, warn
+from delegation_sdk.mcp_manifest import digest_of_listed
 
 IDENTIFIER: Final = "io.github.delegation-chain/guard"
 
@@ -49,6 +50,8 @@ class GuardExtension(Extension):
         self._catalogue_only = catalogue_only
         self._server: MCPServer[Any] | None = None
         self._defaults: dict[str, dict[str, Any]] = {}
+        self._manifests: dict[str, bytes] = {}
+        self._told: set[tuple[str, bytes, bytes]] = set()
 
     def attach(self, server: MCPServer[Any]) -> None:
         """Read the tools' defaults from this server, to check what a tool will use and not only what was sent."""
@@ -78,6 +81,7 @@ class GuardExtension(Extension):
     async def _authorize(self, params: CallToolRequestParams) -> AuthorizedCall:
         if self._catalogue_only and not self._guard.is_listed(params.name):
             raise refusal(Reason.POLICY_DENIED, detail="the operator's catalogue does not list this tool")
+        await self._require_pinned(params.name)
         carriage = context.from_mcp_meta(params.meta)
         arguments = params.arguments or {}
         return await self._guard.aio.authorize(
@@ -90,9 +94,29 @@ class GuardExtension(Extension):
             declared = self._guard.declared.get(tool)
             return declared.defaults if declared else {}
         if tool not in self._defaults:
-            tools = await self._server.list_tools()
-            self._defaults = {each.name: _schema_defaults(each.input_schema) for each in tools}
+            await self._read_tools(self._server)
         return self._defaults.get(tool, {})
+
+    async def _require_pinned(self, tool: str) -> None:
+        """Require that a tool is the one that the operator's catalogue pins, if it pins one (SPEC T-38)."""
+        pinned, required = self._guard.pinned_manifest(tool)
+        if not pinned:
+            return
+        if self._server is not None and tool not in self._manifests:
+            await self._read_tools(self._server)
+        served = self._manifests.get(tool, b"")
+        if served == pinned or not (served or required):
+            return
+        if (tool, served, pinned) not in self._told:
+            self._told.add((tool, served, pinned))
+            warn("the manifest of the tool %s is not the one that the operator's catalogue pins", tool)
+        if required:
+            raise refusal(Reason.POLICY_DENIED, detail="the tool is not the one that the operator's catalogue pins")
+
+    async def _read_tools(self, server: MCPServer[Any]) -> None:
+        tools = await server.list_tools()
+        self._defaults = {each.name: _schema_defaults(each.input_schema) for each in tools}
+        self._manifests = {each.name: _manifest_digest(each) for each in tools}
 
 
 def guarded_server(guard: Guard, name: str | None = None, *, catalogue_only: bool = False, **options: Any) -> MCPServer:
@@ -127,6 +151,14 @@ def _without_delegation(ctx: ServerRequestContext[Any, Any]) -> ServerRequestCon
     if params is not None and isinstance(params.get("_meta"), Mapping):
         params = {**params, "_meta": context.without_mcp_meta(params["_meta"])}
     return replace(ctx, meta=meta, params=params)
+
+
+def _manifest_digest(tool: Tool) -> bytes:
+    """Give the digest of a tool's manifest; empty if there can be none."""
+    try:
+        return digest_of_listed(tool)
+    except Refused:
+        return b""
 
 
 def _schema_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:

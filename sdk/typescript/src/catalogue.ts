@@ -80,6 +80,7 @@ function checkTool(entry: messages.CatalogueToolMessage): void {
   checkText(owner, NAME_BYTES, "owner");
   checkRecorded(entry);
   if (entry.manifestDigest.length > 0) checkSize(entry.manifestDigest, DIGEST_BYTES, "manifest_digest");
+  else requireField(!entry.manifestRequired, "a manifest is required, and none is pinned");
 }
 
 /** T-35. */

@@ -108,6 +108,7 @@ const CatalogueTool = define({
   recordedPlain: repeated(string(8)),
   recordedDigest: repeated(string(9)),
   manifestDigest: bytes(10),
+  manifestRequired: bool(11),
 });
 
 export const Catalogue = define({ tools: repeated(nested(1, () => CatalogueTool)) });

@@ -213,12 +213,15 @@ def entry(
     plain: Sequence[str] = (),
     digests: Sequence[str] = (),
     manifest: bytes = b"",
+    required: bool = False,
 ) -> bytes:
     """Give a `CatalogueTool` as a field of a catalogue."""
     head = some(1, audience) + some(2, tool) + some(3, bytes(effects)) + nonzero(4, local)
     rest = some(6, owner) + nonzero(7, feed_age_ms)
     rest += b"".join(delimited(number, name) for number, names in ((8, plain), (9, digests)) for name in names)
-    return delimited(1, head + b"".join(delimited(5, label) for label in labels) + rest + some(10, manifest))
+    return delimited(
+        1, head + b"".join(delimited(5, label) for label in labels) + rest + some(10, manifest) + nonzero(11, required)
+    )
 
 
 LOCAL = entry("files", "read", READ, local=True)
@@ -253,7 +256,7 @@ def catalogues() -> Iterator[Vector]:
         "recorded-and-pinned",
         "Arguments that are kept with decisions, and a tool's manifest.",
         "T-35",
-        entry("files", "read", READ, local=True, plain=("a", "b"), digests=("c",), manifest=DIGEST),
+        entry("files", "read", READ, local=True, plain=("a", "b"), digests=("c",), manifest=DIGEST, required=True),
         local(True, False, False),
     )
     most = [f"a{number:02}" for number in range(64)]
@@ -301,6 +304,7 @@ def catalogues() -> Iterator[Vector]:
         ),
         ("plain-too-many", "One argument too many.", {"plain": [*most, "b"]}),
         ("manifest-31-bytes", "A manifest's digest of 31 bytes.", {"manifest": DIGEST[:31]}),
+        ("manifest-missing", "A manifest is required that is not pinned.", {"required": True}),
     ):
         yield vector(name, says, "T-35", entry("files", "read", READ, **recorded), refused("field_invalid"))
     yield vector("unknown-field", "A field that nobody knows.", "C-7", LOCAL + number(2, 1), refused(NOT_CANONICAL))

@@ -125,7 +125,14 @@ def test_how_arguments_are_kept_and_the_pinned_manifest_are_read(load):
 
 
 @pytest.mark.parametrize(
-    "line", ['record = { path = "drop" }', 'record = { "" = "plain" }', 'manifest_digest = "0F"', "record = 1"]
+    "line",
+    [
+        'record = { path = "drop" }',
+        'record = { "" = "plain" }',
+        'manifest_digest = "0F"',
+        "record = 1",
+        "manifest_required = true",
+    ],
 )
 def test_other_ways_of_keeping_arguments_are_refused(load, line):
     with pytest.raises(ConfigError):
