@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink, RecordedTask
-from delegation_sdk.flows import least_privilege
 from delegation_sdk.flows import lineage as flows
 from delegation_sdk.flows.lineage import DEFAULT_LIMIT, Found
-from delegation_sdk.least_privilege.suggestion import Suggestion
-from delegation_sdk.least_privilege.unused import TaskUse
 from delegation_sdk.sources import Sources
-from delegation_sdk.task_summary import TaskSummary
 from delegation_sdk.transport import AsyncTransport, Transport, run, run_async
+
+if TYPE_CHECKING:  # what few ask for is loaded when they do
+    from delegation_sdk.least_privilege.suggestion import Suggestion
+    from delegation_sdk.least_privilege.unused import TaskUse
+    from delegation_sdk.task_summary import TaskSummary
 
 __all__ = ["AsyncLineage", "Found", "Lineage"]
 
@@ -65,15 +68,19 @@ class Lineage:
             task_id: The task.
             limit: Calls that are counted, newest first.
         """
-        return run(flows.task_summary(task_id, limit=limit), self._transport)
+        from delegation_sdk.flows import task_summary
 
-    def scope_use(self, task_id: bytes, *, limit: int = least_privilege.DEFAULT_CALLS) -> TaskUse:
+        return run(task_summary.task_summary(task_id, limit=limit), self._transport)
+
+    def scope_use(self, task_id: bytes, *, limit: int = flows.SUMMED_CALLS) -> TaskUse:
         """Tell what was used of everything granted in a task (16 bytes), and what never was.
 
         Args:
             task_id: The task.
             limit: Permitted calls that are looked at, newest first.
         """
+        from delegation_sdk.flows import least_privilege
+
         return run(least_privilege.scope_use(task_id, limit=limit), self._transport)
 
     def suggest_scope(
@@ -81,8 +88,8 @@ class Lineage:
         purpose: str,
         *,
         since_ms: int = 0,
-        max_tasks: int = least_privilege.DEFAULT_TASKS,
-        max_calls: int = least_privilege.DEFAULT_CALLS,
+        max_tasks: int = flows.SUMMED_TASKS,
+        max_calls: int = flows.SUMMED_CALLS,
     ) -> Suggestion:
         """Suggest the tightest scope that would have served the permitted calls of tasks with a purpose.
 
@@ -92,6 +99,8 @@ class Lineage:
             max_tasks: At most so many of them, newest first.
             max_calls: At most so many calls.
         """
+        from delegation_sdk.flows import least_privilege
+
         flow = least_privilege.suggest_scope(
             purpose, since_ms=since_ms, max_tasks=max_tasks, max_calls=max_calls, sources=Sources.system()
         )
@@ -146,15 +155,19 @@ class AsyncLineage:
             task_id: The task.
             limit: Calls that are counted, newest first.
         """
-        return await run_async(flows.task_summary(task_id, limit=limit), self._transport)
+        from delegation_sdk.flows import task_summary
 
-    async def scope_use(self, task_id: bytes, *, limit: int = least_privilege.DEFAULT_CALLS) -> TaskUse:
+        return await run_async(task_summary.task_summary(task_id, limit=limit), self._transport)
+
+    async def scope_use(self, task_id: bytes, *, limit: int = flows.SUMMED_CALLS) -> TaskUse:
         """Tell what was used of everything granted in a task (16 bytes), and what never was.
 
         Args:
             task_id: The task.
             limit: Permitted calls that are looked at, newest first.
         """
+        from delegation_sdk.flows import least_privilege
+
         return await run_async(least_privilege.scope_use(task_id, limit=limit), self._transport)
 
     async def suggest_scope(
@@ -162,8 +175,8 @@ class AsyncLineage:
         purpose: str,
         *,
         since_ms: int = 0,
-        max_tasks: int = least_privilege.DEFAULT_TASKS,
-        max_calls: int = least_privilege.DEFAULT_CALLS,
+        max_tasks: int = flows.SUMMED_TASKS,
+        max_calls: int = flows.SUMMED_CALLS,
     ) -> Suggestion:
         """Suggest the tightest scope that would have served the permitted calls of tasks with a purpose.
 
@@ -173,6 +186,8 @@ class AsyncLineage:
             max_tasks: At most so many of them, newest first.
             max_calls: At most so many calls.
         """
+        from delegation_sdk.flows import least_privilege
+
         flow = least_privilege.suggest_scope(
             purpose, since_ms=since_ms, max_tasks=max_tasks, max_calls=max_calls, sources=Sources.system()
         )

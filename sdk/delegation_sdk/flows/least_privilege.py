@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from delegation.core.lineage import RecordedLink, RecordedTask
 from delegation.errors import Refused, RequestFailed
-from delegation_sdk.flows.lineage import each_call, get_task, tasks_that
+from delegation_sdk.flows.lineage import SUMMED_CALLS, SUMMED_TASKS, each_call, get_task, tasks_that
 from delegation_sdk.flows.rpc import Flow
 from delegation_sdk.least_privilege.observed import Observations
 from delegation_sdk.least_privilege.purposes import matches
@@ -14,13 +12,8 @@ from delegation_sdk.least_privilege.suggestion import Suggestion, suggestion_fro
 from delegation_sdk.least_privilege.unused import CallCounts, TaskUse, use_of
 from delegation_sdk.sources import Sources
 
-DEFAULT_CALLS: Final = 100_000
-"""Calls that are looked at, newest first."""
-DEFAULT_TASKS: Final = 1_000
-"""Tasks of a purpose that are looked at, newest first."""
 
-
-def scope_use(task_id: bytes, *, limit: int = DEFAULT_CALLS) -> Flow[TaskUse]:
+def scope_use(task_id: bytes, *, limit: int = SUMMED_CALLS) -> Flow[TaskUse]:
     """Tell what was used of everything granted in a task (16 bytes), and what was not.
 
     Raises:
@@ -40,8 +33,8 @@ def suggest_scope(
     purpose: str,
     *,
     since_ms: int = 0,
-    max_tasks: int = DEFAULT_TASKS,
-    max_calls: int = DEFAULT_CALLS,
+    max_tasks: int = SUMMED_TASKS,
+    max_calls: int = SUMMED_CALLS,
     sources: Sources,
 ) -> Flow[Suggestion]:
     """Suggest the tightest scope that would have served the permitted calls of tasks with a purpose.

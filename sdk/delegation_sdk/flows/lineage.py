@@ -22,14 +22,15 @@ from delegation.wire.lineage import (
 )
 from delegation.wire.paging import MAX_PAGE_SIZE, PageRequest
 from delegation_sdk.flows.rpc import Flow, Rpc
-from delegation_sdk.task_summary import CallTally, TaskSummary, summary_of
 
 E = TypeVar("E")
 
 _SERVICE: Final = "delegation.v1.LineageService"
 DEFAULT_LIMIT: Final = 50
 SUMMED_CALLS: Final = 100_000
-"""Calls that a summary counts, newest first."""
+"""Calls that are counted for a summary, or looked at for what was needed, newest first."""
+SUMMED_TASKS: Final = 1_000
+"""Tasks of a purpose that are looked at, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +138,6 @@ def explain_call(call_id: bytes) -> Flow[CallExplanation]:
     """
     answer = yield Rpc(f"{_SERVICE}/ExplainCall", pb.ExplainCallRequest(call_id=call_id), pb.ExplainCallResponse)
     return read_explanation(answer)
-
-
-def task_summary(task_id: bytes, *, limit: int = SUMMED_CALLS) -> Flow[TaskSummary]:
-    """Sum up a task (16 bytes): who did what, was refused what and spent what.
-
-    Raises:
-        NotFound: There is none, or not for this caller to see.
-        RequestFailed: The service did not do it, or gave a link that cannot be read.
-    """
-    task, links = yield from get_task(task_id)
-    tally = CallTally()
-    more = yield from each_call(tally.take, task_id=task_id, limit=limit)
-    try:
-        return summary_of(task, links, tally, more=more)
-    except Refused as error:
-        raise RequestFailed(f"the service's answer makes no sense: {error}") from None
 
 
 def get_chain(link_id: bytes) -> Flow[bytes]:

@@ -13,6 +13,7 @@ from delegation.wire.lineage import read_list_tasks_request, tasks_response_mess
 from delegation_sdk import flows, lineage
 from delegation_sdk.flows import least_privilege as least_privilege_flows
 from delegation_sdk.flows import lineage as lineage_flows
+from delegation_sdk.flows import task_summary as summary_flows
 
 TASK = RecordedTask(bytes(16), "Tidy up", Principal("ada", "idp", PrincipalBasis.ASSERTED), "spiffe://a/b", 1, 2)
 TASKS = [replace(TASK, task_id=number.to_bytes(16, "big")) for number in range(1200)]
@@ -64,6 +65,6 @@ def test_both_drivers_offer_the_same():
         return {name: str(inspect.signature(member)) for name, member in public.items()}
 
     assert surface(lineage.Lineage) == surface(lineage.AsyncLineage)
-    written = {*vars(lineage_flows), *vars(least_privilege_flows)}
+    written = {*vars(lineage_flows), *vars(least_privilege_flows), *vars(summary_flows)}
     assert set(surface(lineage.Lineage)) <= written
     assert flows.revoke_id
