@@ -17,6 +17,7 @@ from delegation.cli.views.chain_tree import print_fields
 from delegation.cli.views.reasons import meaning
 from delegation.cli.views.times import moment, relative
 from delegation.cli.views.tree import Line, wrapped
+from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import RecordedCall
 from delegation.errors import Layer, Refused
 
@@ -125,13 +126,28 @@ def _facts(call: RecordedCall, now_ms: int) -> list[tuple[str, Text]]:
     facts = [("asked", who), ("decided", decided)]
     if call.policy_digest:
         facts.append(("policy", _policy(call)))
+    if call.kept is not None:
+        facts.append(("with", _arguments(call.kept)))
     if call.trace is not None:
         facts.append(("trace", Text(call.trace.trace_id.hex(), "quiet")))
     if call.refusal is not None:
         facts.append(("means", Text(meaning(call.refusal))))
     else:
         facts.append(("outcome", Text(visible(call.outcome) or "none reported yet")))
+    if call.impacts:
+        said = ", ".join(f"{name} {amount}" for name, amount in call.impacts)
+        facts.append(("declared", Text(visible(said, limit=_MOST_CHARACTERS))))
     return facts
+
+
+def _arguments(kept: KeptArguments) -> Text:
+    """Show what was kept of the arguments."""
+    text = Text(visible(kept.plain_json.decode(), limit=_MOST_CHARACTERS))
+    if kept.digests:
+        text.append(f" and digests of {visible(', '.join(sorted(kept.digests)), limit=_MOST_CHARACTERS)}", "quiet")
+    if kept.dropped:
+        text.append(f", {kept.dropped} not recorded", "quiet")
+    return text
 
 
 def _policy(call: RecordedCall) -> Text:

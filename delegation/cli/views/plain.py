@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from delegation.cli.hops import Hop
 from delegation.core.chain import GrantClaims, Principal, TraceIds
+from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import RecordedCall, RecordedTask
 from delegation.core.notation import scope_to_plain
 from delegation.errors import Refused
@@ -108,7 +110,17 @@ def plain_call(call: RecordedCall) -> dict[str, Any]:
         "policy_digest": call.policy_digest.hex() or None,
         "catalogue_digest": call.catalogue_digest.hex() or None,
         "rules": list(call.rules),
+        "kept_arguments": _plain_kept(call.kept) if call.kept else None,
+        "impacts": dict(call.impacts),
         **_plain_trace(call.trace),
+    }
+
+
+def _plain_kept(kept: KeptArguments) -> dict[str, Any]:
+    return {
+        "plain": json.loads(kept.plain_json),
+        "digests": {name: digest.hex() for name, digest in sorted(kept.digests.items())},
+        "dropped": kept.dropped,
     }
 
 

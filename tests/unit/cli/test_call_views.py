@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -14,6 +15,7 @@ from delegation.cli.views.reasons import MEANING
 from delegation.cli.views.task_table import print_tasks
 from delegation.cli.views.task_tree import print_task
 from delegation.core.chain import Principal, PrincipalBasis, TraceIds
+from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import ConditionUse, RecordedCall, RecordedLink, RecordedTask
 from delegation.core.scope import Scope
 from delegation.errors import Reason, refusal
@@ -115,6 +117,23 @@ def test_a_call_that_rules_decided_says_which_by_which_policy_and_catalogue(scre
     assert (plain["rules"], plain["policy_digest"]) == (["no-leak", "money\x1b"], "ab" * 32)
     assert plain_call(ALLOWED)["policy_digest"] is plain_call(ALLOWED)["catalogue_digest"] is None
     assert "policy" not in screen(print_explanation, ALLOWED, HOPS, NOW_MS)
+
+
+def test_what_was_kept_of_its_arguments_and_what_its_tool_declares_is_shown_of_a_call(screen):
+    kept = KeptArguments({"path": "/srv\x1b", "size": Decimal("1.5")}, {"reader": bytes(32)}, 2)
+    told = call(outcome="ok", kept=kept, impacts=(("resource", "order 1\u202e"), ("rows", "3")))
+    text = " ".join(screen(print_explanation, told, HOPS, NOW_MS).split())
+    assert 'with {"path":"/srv' in text
+    assert '"size":1.5} and digests of reader, 2 not recorded' in text
+    assert "declared resource order 1\\u202e, rows 3" in text
+    plain = plain_call(told)
+    assert plain["kept_arguments"] == {
+        "plain": {"path": "/srv\x1b", "size": 1.5},
+        "digests": {"reader": "00" * 32},
+        "dropped": 2,
+    }
+    assert plain["impacts"] == {"resource": "order 1\u202e", "rows": "3"}
+    assert plain_call(ALLOWED)["kept_arguments"] is None
 
 
 def test_what_was_used_of_a_hops_conditions_is_said_on_it(screen):
