@@ -74,7 +74,8 @@ def rules(draw, number: int) -> str:
         annotations += ' @obligation("notify")'
     if call and "::" in resource and draw(st.booleans()):
         annotations += ' @arguments("amount: decimal")'
-        clauses += [f"when {{ {AMOUNT} }}"] if draw(st.booleans()) else []
+        # It stands first: a rule that begins with an effect that its tool does not have reads no argument of it.
+        clauses = [f"when {{ {AMOUNT} }}", *clauses] if draw(st.booleans()) else []
     effect = "forbid" if forbids else "permit"
     return f"{annotations} {effect} (principal{principal}, {action}, resource{resource}) {' '.join(clauses)};"
 
