@@ -150,7 +150,7 @@ def handlers(
         trust=TrustRpcs(trust=trust, feed=feed, agents=Agents(storage, feed, now_ms=now_ms), offers=offers),
         approvals=ApprovalRpcs(
             request_approval=request_approval,
-            approvals=Approvals(storage, statement_key=keys.statement, now_ms=now_ms, random=random),
+            approvals=Approvals(storage, feed, statement_key=keys.statement, now_ms=now_ms, random=random),
         ),
         lineage=LineageRpcs(
             Lineage(storage, feed, owners=owners, answer_bytes=config.limits.max_message_bytes, now_ms=now_ms)

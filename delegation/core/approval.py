@@ -100,12 +100,14 @@ class ApprovalDemand(NamedTuple):
         threshold: how many of them it takes, all different.
         principal_may_approve: whether the task's principal may be one of them.
         link_index: the link whose condition it is; None: a rule's.
+        rule: the id of the operator's rule; empty for a condition.
     """
 
     approvers: tuple[str, ...]
     threshold: int
     principal_may_approve: bool = False
     link_index: int | None = None
+    rule: str = ""
 
     def describe(self) -> str:
         """Say it in words."""

@@ -21,6 +21,7 @@ from delegation.storage.approvals import (
 )
 
 SEES_ALL: Final = frozenset({Role.AUDITOR, Role.OPERATOR})
+_ACTS: Final = frozenset({Role.AGENT, Role.ORCHESTRATOR})
 _HAS_A_PART: Final = frozenset({Role.AGENT, Role.ORCHESTRATOR, Role.APPROVER})
 
 
@@ -39,12 +40,9 @@ def agents_of(record: ApprovalRequestRecord) -> tuple[ChainAgent, ...]:
     return tuple(ChainAgent(agent, bound) for agent, bound in json.loads(record.agents))
 
 
-def demands_of(record: ApprovalRequestRecord) -> tuple[ApprovalDemand, ...]:
-    """Read what is demanded."""
-    return tuple(
-        ApprovalDemand(tuple(approvers), threshold, principal_may_approve, link_index)
-        for approvers, threshold, principal_may_approve, link_index in json.loads(record.demands)
-    )
+def read_demands(text: str) -> tuple[ApprovalDemand, ...]:
+    """Read what `demands_text` wrote."""
+    return tuple(ApprovalDemand(tuple(approvers), *rest) for approvers, *rest in json.loads(text))
 
 
 def told(
@@ -69,7 +67,7 @@ def told(
         purpose=record.purpose,
         principal=Principal(record.principal_subject, record.principal_issuer, PrincipalBasis(record.principal_basis)),
         agents=agents_of(record),
-        demands=demands_of(record),
+        demands=read_demands(record.demands),
         requester=record.requester,
         requested_at_ms=record.requested_ms,
         expires_at_ms=record.expires_ms,
@@ -101,7 +99,7 @@ def state_after(record: ApprovalRequestRecord, answers: tuple[ApprovalAnswerReco
     if not all(answer.approve for answer in answers):
         return REFUSED
     given = (Consenting(answer.approver, answer.is_principal) for answer in answers)
-    return APPROVED if satisfied(demands_of(record), given) else PENDING
+    return APPROVED if satisfied(read_demands(record.demands), given) else PENDING
 
 
 def consenting(caller: Caller, record: ApprovalRequestRecord) -> Consenting:
@@ -118,16 +116,29 @@ def has_a_part(caller: Caller, record: ApprovalRequestRecord) -> bool:
     return caller.id == record.requester or any(caller.id == each.agent for each in agents_of(record))
 
 
-def may_answer(caller: Caller, record: ApprovalRequestRecord) -> bool:
-    """Tell whether an answer of the caller's counts for anything that is demanded."""
+def may_approve(caller: Caller, record: ApprovalRequestRecord) -> bool:
+    """Tell whether a consent of the caller's counts for anything that is demanded.
+
+    Whoever acts as an agent, too, may stand in a chain under another name, unless all of its agents are vouched for.
+    """
     if not caller.has_role(Role.APPROVER) or has_a_part(caller, record):
         return False
+    if not caller.roles.isdisjoint(_ACTS) and not all(each.bound for each in agents_of(record)):
+        return False
     who = consenting(caller, record)
-    return any(may_consent(demand, who) for demand in demands_of(record))
+    return any(may_consent(demand, who) for demand in read_demands(record.demands))
+
+
+def may_refuse(caller: Caller, record: ApprovalRequestRecord) -> bool:
+    """Tell whether the caller is among those who are asked: any of them may say no, whoever names them in a chain."""
+    if not caller.has_role(Role.APPROVER):
+        return False
+    demands = read_demands(record.demands)
+    return any(not demand.approvers or caller.id in demand.approvers for demand in demands)
 
 
 def may_see(caller: Caller, record: ApprovalRequestRecord) -> bool:
     """Tell whether a request exists for a caller."""
-    if caller.roles & SEES_ALL or may_answer(caller, record):
+    if caller.roles & SEES_ALL or may_refuse(caller, record):
         return True
     return has_a_part(caller, record) and not caller.roles.isdisjoint(_HAS_A_PART)

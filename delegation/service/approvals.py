@@ -9,22 +9,29 @@ from delegation.core.approval import Approval
 from delegation.core.approval_request import ApprovalRequest
 from delegation.core.attest import sign_approval
 from delegation.core.keys import Signer
+from delegation.core.revocation import RevocationKind, revocation_key
 from delegation.errors import Conflict, NotFound, PermissionDenied
 from delegation.identity.port import Caller, Role
 from delegation.service.approval_records import (
     SEES_ALL,
     consenting,
     has_a_part,
-    may_answer,
+    may_approve,
+    may_refuse,
     may_see,
     state_after,
     told,
 )
+from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock, Random
 from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalFilter, ApprovalRequestRecord
 from delegation.storage.port import Storage
 
 _AT_A_TIME: Final = 100
+_NOT_ONES_OWN: Final = (
+    "nobody consents to what is done by themselves or in their name: the caller has asked, is or may be an agent of the"
+    " chain, or is the task's principal"
+)
 _LOOKED_AT: Final = 2_000
 """Requests that one page of a list looks at: of these some may not be the caller's to see."""
 
@@ -34,13 +41,17 @@ class Approvals:
 
     Args:
         storage: keeps them.
+        feed: says who is revoked.
         statement_key: signs what was approved.
         now_ms: the time.
         random: for nonces.
     """
 
-    def __init__(self, storage: Storage, *, statement_key: Signer, now_ms: Clock, random: Random) -> None:
+    def __init__(
+        self, storage: Storage, feed: RevocationFeed, *, statement_key: Signer, now_ms: Clock, random: Random
+    ) -> None:
         self._storage = storage
+        self._feed = feed
         self._statement_key = statement_key
         self._now_ms = now_ms
         self._random = random
@@ -94,19 +105,22 @@ class Approvals:
             justification: why, for the record and for whoever has asked.
 
         Raises:
-            PermissionDenied: the caller is no approver, is an agent of the chain, has asked, or is not asked.
+            PermissionDenied: the caller is no approver, or is not asked; or approves what is its own: as an agent of
+                the chain, as whoever has asked, as the principal.
+            Revoked: the caller is revoked as an agent.
             NotFound: there is no such request, or not for this caller.
             Conflict: it cannot be answered any more, the caller has answered otherwise, or has seen other arguments.
             ServiceUnavailable: there is no key to sign with.
         """
         caller.require_role(Role.APPROVER)
         record = await self._seen(caller, request_id)
-        if has_a_part(caller, record):
-            raise PermissionDenied("nobody approves their own call: the caller has asked, or is an agent of the chain")
-        if not may_answer(caller, record):
+        if not may_refuse(caller, record):
             raise PermissionDenied("the caller is not among those who are asked for this approval")
+        if approve and not may_approve(caller, record):
+            raise PermissionDenied(_NOT_ONES_OWN)
         if arguments_digest != record.arguments_digest:
             raise Conflict("the request is about other arguments than those that were seen")
+        self._feed.state.check(frozenset({revocation_key(RevocationKind.AGENT, caller.id.encode())}))
         now_ms = self._now_ms()
         if now_ms >= record.expires_ms:
             raise Conflict("this request for approval has expired")
@@ -136,7 +150,7 @@ class Approvals:
     async def _told(self, caller: Caller, record: ApprovalRequestRecord) -> ApprovalRequest:
         answers = await self._storage.approval_answers(record.request_id)
         # What is called with what is for those who are asked, and those who have asked: auditors have the digest.
-        concerned = has_a_part(caller, record) or may_answer(caller, record)
+        concerned = has_a_part(caller, record) or may_refuse(caller, record)
         return told(record, answers, now_ms=self._now_ms(), with_arguments=concerned)
 
     def _answer(

@@ -12,7 +12,7 @@ from delegation.core.attest import open_approval
 from delegation.core.trust import TrustBundle
 from delegation.errors import Reason, Refused, refusal
 from delegation.policy.port import Consent
-from delegation.service.approval_records import statement_of
+from delegation.service.approval_records import read_demands, statement_of
 from delegation.service.call_in_session import CallInSession
 from delegation.storage.approvals import ApprovalAnswerRecord
 from delegation.storage.sessions import SessionView
@@ -32,28 +32,33 @@ class Consents:
         self, call: CallInSession, view: SessionView, demands: tuple[Consent, ...], policy_digest: bytes
     ) -> bool:
         """Tell whether enough have consented to what a policy demands; as `Consented`."""
-        return satisfied(demands_of_rules(demands), self._given(call, view, policy_digest))
+        return self._satisfied(demands_of_rules(demands), call, view, policy_digest)
 
     def unmet(self, call: CallInSession, view: SessionView, policy_digest: bytes) -> Refused | None:
         """Say which link's condition lacks consent; None if none does, or none demands any."""
         if not call.approvals:
             return None
-        given = self._given(call, view, policy_digest)
         for demand in call.approvals:
-            if not satisfied((demand,), given):
+            if not self._satisfied((demand,), call, view, policy_digest):
                 pair = f"{call.tool.audience}.{call.tool.tool}"
                 return refusal(
                     Reason.APPROVAL_REQUIRED, link_index=demand.link_index, field=pair, detail=demand.describe()
                 )
         return None
 
-    def _given(self, call: CallInSession, view: SessionView, policy_digest: bytes) -> tuple[Consenting, ...]:
-        answers = view.approvals(policy_digest)
-        return tuple(
-            Consenting(answer.approver, answer.is_principal or answer.approver == call.chain.principal.subject)
-            for answer in answers
-            if self._counts(answer, call, policy_digest)
-        )
+    def _satisfied(
+        self, demands: tuple[ApprovalDemand, ...], call: CallInSession, view: SessionView, policy_digest: bytes
+    ) -> bool:
+        given = view.approvals(policy_digest)
+        if not given.answers or not set(demands).issubset(read_demands(given.demands)):
+            return False  # they have consented to something less
+        answers = [answer for answer in given.answers if self._counts(answer, call, policy_digest)]
+        return satisfied(demands, (self._consenting(answer, call) for answer in answers))
+
+    def _consenting(self, answer: ApprovalAnswerRecord, call: CallInSession) -> Consenting:
+        principal = call.chain.principal
+        is_principal = answer.is_principal or answer.approver == principal.subject
+        return Consenting(answer.approver, is_principal)
 
     def _counts(self, answer: ApprovalAnswerRecord, call: CallInSession, policy_digest: bytes) -> bool:
         try:
@@ -74,5 +79,6 @@ class Consents:
 def demands_of_rules(consents: Iterable[Consent]) -> tuple[ApprovalDemand, ...]:
     """Give what rules demand, as links' conditions are given."""
     return tuple(
-        ApprovalDemand(consent.approvers, consent.threshold, consent.principal_may_approve) for consent in consents
+        ApprovalDemand(consent.approvers, consent.threshold, consent.principal_may_approve, rule=consent.rule)
+        for consent in consents
     )

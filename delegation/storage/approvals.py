@@ -108,7 +108,7 @@ class OpenedApproval(NamedTuple):
     """What came of asking for an approval.
 
     Attributes:
-        request: that is open now, or approved; None if the call needs no approval, or is refused whoever approves.
+        request: that is open now, approved, or refused; None if the call needs none, or is refused whoever approves.
         refusal: why it is refused whoever approves.
     """
 

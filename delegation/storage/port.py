@@ -342,7 +342,8 @@ class Storage(Protocol):
         """Have a call judged on the state of its task, and open a request if it lacks nothing but approval.
 
         A request that stands for the same call, policy and demands is returned instead of a second one; one with
-        other demands is withdrawn. Nothing is used, and no denial is counted. Raises `TooManyOpenError`.
+        other demands is withdrawn, and one that was refused stands until it expires. Nothing is used, and no denial is
+        counted. Raises `TooManyOpenError`.
         """
 
     async def answer_approval(

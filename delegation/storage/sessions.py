@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool
@@ -16,12 +16,27 @@ from delegation.errors import Refused
 from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalNeeds, CallKey
 from delegation.storage.records import CallRecord
 
-GivenApprovals = Callable[[bytes], tuple[ApprovalAnswerRecord, ...]]
+
+class Given(NamedTuple):
+    """Who has approved a call, and what of.
+
+    Attributes:
+        demands: what they were asked to consent to, as the service wrote it; empty: nobody was.
+        answers: of those who have consented.
+    """
+
+    demands: str = ""
+    answers: tuple[ApprovalAnswerRecord, ...] = ()
+
+
+NOBODY: Final = Given()
+
+GivenApprovals = Callable[[bytes], Given]
 """Gives who has approved the call under the policy of a digest. What was looked at is used up by a permission."""
 
 
-def _nobody(policy_digest: bytes) -> tuple[ApprovalAnswerRecord, ...]:  # noqa: ARG001 - whatever the policy
-    return ()
+def _nobody(policy_digest: bytes) -> Given:  # noqa: ARG001 - whatever the policy
+    return NOBODY
 
 
 class SessionView(NamedTuple):

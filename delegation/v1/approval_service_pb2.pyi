@@ -472,12 +472,15 @@ class ApprovalDemand(_message.Message):
     THRESHOLD_FIELD_NUMBER: _builtins.int
     PRINCIPAL_MAY_APPROVE_FIELD_NUMBER: _builtins.int
     LINK_INDEX_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
     threshold: _builtins.int
     """How many of them it takes, all different."""
     principal_may_approve: _builtins.bool
     """True if the task's principal may be one of them."""
     link_index: _builtins.int
     """Index of the link whose condition it is; absent if policy demands it."""
+    rule: _builtins.str
+    """The id of the rule that demands it; empty for a condition."""
     @_builtins.property
     def approvers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Who may approve; empty for whoever has the role."""
@@ -489,10 +492,11 @@ class ApprovalDemand(_message.Message):
         threshold: _builtins.int = ...,
         principal_may_approve: _builtins.bool = ...,
         link_index: _builtins.int | None = ...,
+        rule: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "link_index", b"link_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "approvers", b"approvers", "link_index", b"link_index", "principal_may_approve", b"principal_may_approve", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "approvers", b"approvers", "link_index", b"link_index", "principal_may_approve", b"principal_may_approve", "rule", b"rule", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__link_index: _TypeAlias = _typing.Literal["link_index"]  # noqa: Y015
     _WhichOneofArgType__link_index: _TypeAlias = _typing.Literal["_link_index", b"_link_index"]  # noqa: Y015

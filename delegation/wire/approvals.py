@@ -220,6 +220,7 @@ def _read_demand(message: pb.ApprovalDemand) -> ApprovalDemand:
         message.threshold,
         message.principal_may_approve,
         message.link_index if message.HasField("link_index") else None,
+        message.rule,
     )
 
 

@@ -86,6 +86,7 @@ class Approvals:
         Raises:
             PermissionDenied: This caller is not asked.
             Conflict: It cannot be answered any more, or is not what was seen.
+            InvalidRequest: To approve it, get it first: in a list it has no arguments.
         """
         flow = flows.answer_approval(request, approve=approve, justification=justification)
         return run(flow, self._transport)
@@ -156,6 +157,7 @@ class AsyncApprovals:
         Raises:
             PermissionDenied: This caller is not asked.
             Conflict: It cannot be answered any more, or is not what was seen.
+            InvalidRequest: To approve it, get it first: in a list it has no arguments.
         """
         flow = flows.answer_approval(request, approve=approve, justification=justification)
         return await run_async(flow, self._transport)

@@ -70,12 +70,18 @@ def test_what_waits_is_listed_for_whoever_may_answer(run, asked):
 def test_the_call_is_shown_with_its_arguments_and_approved_when_asked(run, asked):
     request, _ = asked({"path": "/srv/a", "force": True})
     shown = run("show", request)
-    for part in ('path = "/srv/a"', "force = true", "clean up", spiffe_id(PLANNER), "approval by 1 of"):
+    for part in (
+        '1 of 2: "force" = true',
+        '2 of 2: "path" = "/srv/a"',
+        "clean up",
+        spiffe_id(PLANNER),
+        "approval by 1 of",
+    ):
         assert part in " ".join(shown.split())
     assert "Aborted" in run("approve", request, typed="n\n")
     assert json.loads(run("show", request, "--json"))["state"] == "pending"
     approved = run("approve", request, "--because", "it is old", typed="y\n")
-    assert 'path = "/srv/a"' in approved
+    assert '"path" = "/srv/a"' in approved
     assert "approved, and not used yet" in approved
     after = json.loads(run("show", request, "--json"))
     assert (after["state"], after["arguments_json"]) == ("approved", None)
@@ -110,3 +116,13 @@ def test_what_others_have_written_repaints_no_terminal(run, asked):
     for printed in shown:
         assert not set(printed) & {"\x1b", "\u202e"}
     assert "\\u202e" in shown[-1]
+
+
+def test_no_value_looks_like_an_argument_of_its_own(run, asked):
+    memo = "thanks" + " " * 53 + "amount = 1" + " " * 62 + 'to = "charity"'
+    request, _ = asked({"amount": 100_000, 'path = "/tmp"   note': 1, "memo": memo, "to": "eve", "\u0430mount": 1})
+    lines = [line[10:] for line in run("show", request).splitlines()]
+    begun = [line for line in lines if line and not line.startswith(" ")]
+    assert not [line for line in begun if line.startswith(("amount", "to ", 'path = "/tmp"'))]
+    assert len([line for line in begun if " of 5: " in line]) == 5
+    assert '"\\u0430mount" = 1' in "".join(lines)

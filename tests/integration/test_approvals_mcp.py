@@ -29,7 +29,7 @@ async def approve_the_next(person, task_id):
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not (found := (await person.approvals.list(pending_only=True, task_id=task_id)).items):
             pass
-        return await person.approvals.answer(found[0], approve=True)
+        return await person.approvals.answer(await person.approvals.get(found[0].request_id), approve=True)
 
 
 @pytest.mark.spec("H-14")

@@ -41,7 +41,7 @@ def judging(approvers=1, policy=b"", seen=None):
     """Judge as the service does: permit what enough have approved."""
 
     def judge(view):
-        given = view.approvals(policy)
+        given = view.approvals(policy).answers
         if seen is not None:
             seen.append([answer.approver for answer in given])
         if len({answer.approver for answer in given}) < approvers:
@@ -286,7 +286,7 @@ async def test_a_denial_uses_nothing_up(storage):
     request = await approved(storage, task)
 
     def looks_and_refuses(view):
-        assert view.approvals(b"")
+        assert view.approvals(b"").answers
         return Verdict(refusal(Reason.POLICY_DENIED))
 
     assert (await decided(storage, a_step(task, judge=looks_and_refuses))).refusal is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from delegation.core.approval_request import ApprovalAnswer, ApprovalRequest, Ap
 from delegation.core.tool_id import tool_id
 
 _LABEL_WIDTH: Final = 10
+_DEEPER: Final = 6
+_BLANKS: Final = re.compile(r"(?<= ) ")
 _STATES: Final = {
     ApprovalState.PENDING: "open",
     ApprovalState.APPROVED: "approved, and not used yet",
@@ -43,10 +46,10 @@ def print_requests(console: Console, requests: Sequence[ApprovalRequest], now_ms
     """Print requests, each whole whatever the width."""
     for request in requests:
         head = Text.assemble(
-            request.request_id.hex(), "  ", (visible(tool_id(request.audience, request.tool)), "agent"), "  "
+            request.request_id.hex(), "  ", (_words(tool_id(request.audience, request.tool)), "agent"), "  "
         )
         head.append(state_words(request), _STYLES.get(request.state, "quiet"))
-        what = Text(f"  by {_acting(request)} for {visible(request.principal.subject)}: {visible(request.purpose)}")
+        what = Text(f"  by {_acting(request)} for {_words(request.principal.subject)}: {_words(request.purpose)}")
         when = Text(f"  {_when(request, now_ms)}", "quiet")
         _print(console, head, what, when)
 
@@ -94,23 +97,23 @@ def _plain_answer(answer: ApprovalAnswer) -> dict[str, Any]:
 
 def _rows(request: ApprovalRequest, now_ms: int) -> Iterator[tuple[str, str, str]]:
     yield "request", f"{request.request_id.hex()}, {state_words(request)}", _STYLES.get(request.state, "quiet")
-    yield "call", visible(tool_id(request.audience, request.tool)), "agent"
+    yield "call", _words(tool_id(request.audience, request.tool)), "agent"
     for label, words in _labelled("with", _arguments(request)):
         yield label, words, ""
     for index, agent in enumerate(request.agents):
         standing = "" if agent.bound else "  (only its delegator says so)"
-        yield "by" if index == 0 else "  then", f"{visible(agent.agent)}{standing}", ""
-    yield "for", f"{visible(request.principal.subject)} ({visible(request.principal.issuer)})", ""
-    yield "says", visible(request.purpose), ""
+        yield "by" if index == 0 else "  then", f"{_words(agent.agent)}{standing}", ""
+    yield "for", f"{_words(request.principal.subject)} ({_words(request.principal.issuer)})", ""
+    yield "says", _words(request.purpose), ""
     for label, words in _labelled("needs", [_demand(demand) for demand in request.demands]):
         yield label, words, ""
     yield "asked", _when(request, now_ms), "quiet"
     for answer in request.answers:
         said = "approved" if answer.approve else "refused"
-        why = f": {visible(answer.justification)}" if answer.justification else ""
-        yield said, f"by {visible(answer.approver)} {relative(answer.answered_at_ms, now_ms)}{why}", ""
+        why = f": {_words(answer.justification)}" if answer.justification else ""
+        yield said, f"by {_words(answer.approver)} {relative(answer.answered_at_ms, now_ms)}{why}", ""
     if request.withdrawn_by:
-        yield "withdrawn", f"by {visible(request.withdrawn_by)}", ""
+        yield "withdrawn", f"by {_words(request.withdrawn_by)}", ""
     if request.call_id:
         yield "used by", f"call {request.call_id.hex()}", ""
 
@@ -129,27 +132,41 @@ def _arguments(request: ApprovalRequest) -> list[str]:
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
-        return [visible(request.arguments_json.decode(errors="backslashreplace"))]
-    return [f"{visible(name)} = {visible(json.dumps(value))}" for name, value in values.items()] or ["no arguments"]
+        return [_words(request.arguments_json.decode(errors="backslashreplace"))]
+    total = len(values)
+    return [
+        f"{number} of {total}: {_blanks(json.dumps(name))} = {_blanks(json.dumps(value))}"
+        for number, (name, value) in enumerate(values.items(), 1)
+    ] or ["no arguments"]
+
+
+def _blanks(text: str) -> str:
+    """Show blanks that are more than one: a long row of them could end a line, and begin one that means something."""
+    return _BLANKS.sub(r"\\u0020", text)
+
+
+def _words(text: str) -> str:
+    return _blanks(visible(text))
 
 
 def _demand(demand: ApprovalDemand) -> str:
-    whose = "policy" if demand.link_index is None else f"link {demand.link_index}"
+    whose = f"rule {_words(demand.rule)}" if demand.link_index is None else f"link {demand.link_index}"
     principal = ", the principal too" if demand.principal_may_approve else ""
-    return f"{visible(demand.describe())}{principal} ({whose})"
+    return f"{_words(demand.describe())}{principal} ({whose})"
 
 
 def _acting(request: ApprovalRequest) -> str:
-    return visible(request.agents[-1].agent) if request.agents else "somebody unknown"
+    return _words(request.agents[-1].agent) if request.agents else "somebody unknown"
 
 
 def _when(request: ApprovalRequest, now_ms: int) -> str:
-    asked = f"{moment(request.requested_at_ms)} by {visible(request.requester)}"
+    asked = f"{moment(request.requested_at_ms)} by {_words(request.requester)}"
     verb = "expires" if request.expires_at_ms > now_ms else "expired"
     return f"{asked}, {verb} {relative(request.expires_at_ms, now_ms)}"
 
 
 def _print(console: Console, *texts: Text) -> None:
     for text in texts:
-        for part in wrapped(console, Line(text, hang=_LABEL_WIDTH), console.width):
+        # Deeper than any line begins that is not the rest of another: what was written cannot look like one of its own.
+        for part in wrapped(console, Line(text, hang=_LABEL_WIDTH + _DEEPER), console.width):
             console.print(part, soft_wrap=True)

@@ -14,6 +14,7 @@ from delegation.storage.approvals import (
     LIVE,
     OPEN_IN_A_TASK,
     PENDING,
+    REFUSED,
     WITHDRAWN,
     ApprovalAnswerRecord,
     ApprovalNeeds,
@@ -44,6 +45,19 @@ _OPEN: Final = Statement(
         approval_requests.c.state == PENDING,
         approval_requests.c.expires_ms > sa.bindparam("now_ms"),
     )
+)
+_REFUSED: Final = Statement(
+    APPROVAL_REQUESTS.select()
+    .where(
+        approval_requests.c.link_id == sa.bindparam("link_id"),
+        approval_requests.c.audience == sa.bindparam("audience"),
+        approval_requests.c.tool == sa.bindparam("tool"),
+        approval_requests.c.arguments_digest == sa.bindparam("arguments_digest"),
+        approval_requests.c.policy_digest == sa.bindparam("policy_digest"),
+        approval_requests.c.state == REFUSED,
+        approval_requests.c.expires_ms > sa.bindparam("now_ms"),
+    )
+    .order_by(approval_requests.c.request_id.desc())
 )
 _SET_STATE: Final = Statement(
     sa.update(approval_requests)
@@ -83,11 +97,26 @@ class OpenApproval(Operation[OpenedApproval]):
                 return OpenedApproval(standing)
             # It takes something else by now, or what was approved does not count any more.
             _set_state(transaction, standing, WITHDRAWN)
+        refused = [each for each in self._refused(transaction, request) if each.demands == request.demands]
+        if refused:  # who is refused does not ask until somebody consents
+            return OpenedApproval(refused[0])
         (is_open,) = transaction.one(_OPEN, task_id=request.task_id, now_ms=self.step.now_ms) or (0,)
         if is_open >= OPEN_IN_A_TASK:
             raise TooManyOpenError(f"{is_open} requests of this task can be answered already")
         transaction.insert(_ADD_REQUEST, [APPROVAL_REQUESTS.to_row(request)])
         return OpenedApproval(request)
+
+    def _refused(self, transaction: Transaction, request: ApprovalRequestRecord) -> list[ApprovalRequestRecord]:
+        rows = transaction.all(
+            _REFUSED,
+            link_id=request.link_id,
+            audience=request.audience,
+            tool=request.tool,
+            arguments_digest=request.arguments_digest,
+            policy_digest=request.policy_digest,
+            now_ms=self.step.now_ms,
+        )
+        return [APPROVAL_REQUESTS.from_row(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

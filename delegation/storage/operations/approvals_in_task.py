@@ -11,6 +11,7 @@ from delegation.storage.approvals import APPROVED, LIVE, USED, ApprovalAnswerRec
 from delegation.storage.queries import APPROVAL_ANSWERS_OF
 from delegation.storage.rows import APPROVAL_ANSWERS, APPROVAL_REQUESTS
 from delegation.storage.schema import approval_requests
+from delegation.storage.sessions import NOBODY, Given
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class LookedAt:
         self.request: ApprovalRequestRecord | None = None
         self.trouble: Exception | None = None
 
-    def __call__(self, policy_digest: bytes) -> tuple[ApprovalAnswerRecord, ...]:
+    def __call__(self, policy_digest: bytes) -> Given:
         """Give who has approved the call under a policy."""
         try:
             return self._approvals_under(policy_digest)
@@ -97,11 +98,12 @@ class LookedAt:
             self.trouble = error
             raise
 
-    def _approvals_under(self, policy_digest: bytes) -> tuple[ApprovalAnswerRecord, ...]:
+    def _approvals_under(self, policy_digest: bytes) -> Given:
         if self._step.call is None:
-            return ()
+            return NOBODY
         request = self._approvals.live(self._step.call, policy_digest, self._step.now_ms)
         if request is None or request.state != APPROVED:
-            return ()
+            return NOBODY
         self.request = request
-        return tuple(answer for answer in self._approvals.answers(request.request_id) if answer.approve)
+        answers = self._approvals.answers(request.request_id)
+        return Given(request.demands, tuple(answer for answer in answers if answer.approve))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from delegation.core.approval_request import ApprovalRequest, ApprovalState
-from delegation.errors import Reason, Refused, refusal
+from delegation.core.arguments import Arguments
+from delegation.errors import InvalidRequest, Reason, Refused, refusal
 from delegation.v1 import approval_service_pb2 as pb
 from delegation.wire import approvals as wire
 from delegation.wire.paging import MAX_PAGE_SIZE, PageRequest
@@ -62,14 +63,20 @@ def list_approvals(
 
 
 def answer_approval(request: ApprovalRequest, *, approve: bool, justification: str = "") -> Flow[ApprovalRequest]:
-    """Approve or refuse what was seen.
+    """Approve or refuse what was seen: the digest that is sent with a consent is that of the arguments in the request.
 
     Raises:
+        InvalidRequest: It has no arguments, as lists have none: get the request, and look at it.
         PermissionDenied, NotFound: This caller is not asked.
         Conflict: It cannot be answered any more, or is not what was seen.
         RequestFailed: The service did not do it.
     """
-    said = wire.AnswerToApproval(request.request_id, request.arguments_digest, approve, justification)
+    digest = request.arguments_digest
+    if approve and request.state is ApprovalState.PENDING:
+        if not request.arguments_json:
+            raise InvalidRequest("a request without its arguments is not approved: get it, and look at what is called")
+        digest = Arguments.parse(request.arguments_json).digest
+    said = wire.AnswerToApproval(request.request_id, digest, approve, justification)
     answer: pb.AnswerApprovalResponse = yield Rpc(
         f"{_SERVICE}/AnswerApproval", wire.answer_approval_message(said), pb.AnswerApprovalResponse
     )

@@ -7,7 +7,7 @@ import pytest
 from delegation.core.arguments import Arguments
 from delegation.core.conditions import approved_by
 from delegation.core.scope import Scope, any_call
-from delegation.errors import NotFound
+from delegation.errors import PermissionDenied
 from delegation.v1 import approval_service_pb2 as pb
 from delegation.wire import approvals
 from delegation.wire import delegation as wire
@@ -93,7 +93,7 @@ def test_the_principal_answers_for_no_condition_however_they_come(server, provid
     request_id = asked("files", "read", approved_by(spiffe_id(ALICE), spiffe_id(BOB)))
     with over_tls(server) as by_token, Caller.of(server, ALICE) as by_certificate, Caller.of(server, BOB) as bob:
         for caller, options in ((by_token, token_of(provider, "alice")), (by_certificate, {})):
-            with pytest.raises(NotFound):
+            with pytest.raises(PermissionDenied):
                 answer(caller, request_id, **options)
         assert answer(bob, request_id).state == pb.APPROVAL_STATE_APPROVED
 
