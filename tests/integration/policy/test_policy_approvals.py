@@ -9,7 +9,7 @@ from delegation.core.scope import any_call
 from delegation.errors import PermissionDenied, PolicyDenied, Reason
 from delegation_sdk import Client
 from delegation_sdk.delegation import Delegation
-from integration.policy.conftest import PERMIT
+from integration.policy.conftest import PERMIT, TOOLS
 from support.server import spiffe_id
 
 READ, SEND = any_call("crm", "read"), any_call("mail", "send")
@@ -88,3 +88,27 @@ def test_another_policy_wants_to_be_asked_anew(start, connected):
     assert after.request_id != before.request_id
     assert person.approvals.answer(after, approve=True).state is ApprovalState.APPROVED
     assert send(ruled, task) is None
+
+
+@pytest.mark.spec("A-23")
+def test_consent_to_one_rule_is_none_to_another_that_forbids_the_call_since(start, connected):
+    tools = TOOLS + '[[tool]]\naudience = "ops"\nname = "invite"\nowner = "t"\neffects = ["external", "privilege"]\n'
+    ruled = start(tools=tools)
+    task = ruled.as_("agent/planner").grant(READ, any_call("ops", "invite"))
+    planner, person = connected(ruled, "agent/planner"), connected(ruled, "developer")
+
+    def request():
+        return planner.approvals.request(Delegation(task.token, task.key), "ops", "invite", {})
+
+    def invites():
+        return ruled.as_("tool/all").decide(task, "ops", "invite", {}).refusal is None
+
+    before = request()
+    assert [demand.rule for demand in before.demands] == ["no-privilege-change"]
+    assert person.approvals.answer(before, approve=True).state is ApprovalState.APPROVED
+    assert ruled.as_("tool/all").decide(task, "crm", "read", {}).refusal is None
+    assert not invites()
+    after = request()
+    assert {demand.rule for demand in after.demands} == {"no-leak", "no-privilege-change"}
+    assert person.approvals.answer(after, approve=True).state is ApprovalState.APPROVED
+    assert invites()
