@@ -78,20 +78,25 @@ class ReloadingPolicy:
         kept = await storage.document(POLICY_DOCUMENT)
         if kept is None:
             await self._publish(storage, self._sources, 1)
-        elif text_digest(newest := _sources_in(kept)) != text_digest(self._sources):
-            # A replica that was forgotten must not bring back what was replaced; alone, the file is all there is.
-            if self._config.database.url and await _was_before(storage, self._sources, kept.version):
-                _LOG.warning(
-                    "the policy file is older than the policy in use, which stays: change the file to go back",
-                    file=str(self._config.policy.file or "as shipped"),
-                    version=kept.version,
-                )
-                await self._use(newest, kept.version)
-            else:
-                await self._publish(storage, self._sources, kept.version + 1)
-        else:
+        elif text_digest(newest := _sources_in(kept)) == text_digest(self._sources):
             await self._use(newest, kept.version)
+        elif why := await self._why_it_stays(storage, kept.version):
+            file = str(self._config.policy.file or "as shipped")
+            _LOG.warning("the policy in use stays", version=kept.version, file=file, why=why)
+            await self._use(newest, kept.version)
+        else:
+            await self._publish(storage, self._sources, kept.version + 1)
         await self._look_at_database(storage)  # another replica may have been faster
+
+    async def _why_it_stays(self, storage: Storage, version: int) -> str:
+        """Say why the file is not put in the place of what other replicas decide by; empty if it is."""
+        if not self._config.database.url:
+            return ""  # alone, the file is all there is
+        if self._config.policy.file is None:
+            return "this replica has no file: set policy.file"
+        if await _was_before(storage, self._sources, version):
+            return "the file is older: change it to go back"
+        return ""
 
     async def follow(self, storage: Storage, *, every_seconds: float = LOOK_EVERY_SECONDS) -> None:
         """Look for something new now and then, and at once when told to, until cancelled."""

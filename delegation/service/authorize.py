@@ -210,9 +210,9 @@ class Authorize:
                 arguments_digest=digest,
                 now_ms=now_ms,
             )
-            await self._given.require_unrecorded(chain, now_ms)
             audience, tool = question.audience, question.tool
             authorize(chain, audience=audience, tool=tool, arguments=arguments, conditions="elsewhere")
+            await self._given.require_unrecorded(chain, audience, tool, now_ms)
             demands = demands_of(chain, audience=audience, tool=tool, arguments=values, approvals="elsewhere")
         except Refused as error:
             refused = error

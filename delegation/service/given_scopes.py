@@ -5,7 +5,10 @@ It is asked about every tool of the scope. No call is decided by it: what is giv
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Final
 
 from delegation.core.chain import VerifiedChain
 from delegation.core.session import TaskSession
@@ -17,6 +20,17 @@ from delegation.service.policy_rules import RECORDED_RULES, PolicyInUse, PolicyR
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage
+
+QUESTIONS: Final = 16_384
+"""Asked in one request at most; a question takes some ten microseconds."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """What one request has asked the policy about: links, and how many questions in all."""
+
+    links: set[bytes] = field(default_factory=set)
+    questions: int = 0
 
 
 class GivenScopes:
@@ -42,7 +56,7 @@ class GivenScopes:
         self._recorded = recorded
         self._owner = owner
 
-    async def require(self, given: GivenScope, now_ms: int) -> None:
+    async def require(self, given: GivenScope, now_ms: int, asked: Asked | None = None) -> None:
         """Require that the policy permits what is given.
 
         Raises:
@@ -53,13 +67,8 @@ class GivenScopes:
         rules = self._policy()
         if given.action in rules.gives_freely:
             return
-        try:
-            refused = await self._refused(rules, given, now_ms)
-        except (Refused, StorageError):
-            raise
-        except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
-            log_unexpected("asking the policy about a scope", error)
-            raise refusal(Reason.INTERNAL) from None
+        tools = [(each.audience, each.tool) for each in given.scope.capabilities]
+        refused = await self._refused(rules, given, tools, now_ms, asked or Asked())
         if refused is not None:
             raise refused
 
@@ -70,42 +79,71 @@ class GivenScopes:
         now_ms: int,
         *,
         vouched: Collection[int] = (),
+        asked: Asked | None = None,
     ) -> None:
         """Require that the policy permits these handoffs of a chain, by their places; as `require`, at the link.
 
-        `vouched` are the links whose holders somebody vouches for beyond what the chain itself shows.
+        `vouched` are the links whose holders somebody vouches for beyond what the chain itself shows; `asked` is what a
+        request with several chains has asked already.
         """
         if Action.HAND_OFF in self._policy().gives_freely:
             return
+        asked = asked or Asked()
         for index in sorted(links):
+            link_id = chain.links[index].link_id
+            if link_id in asked.links:
+                continue
             try:
-                await self.require(_handed_on(chain, index, now_ms, vouched), now_ms)
+                await self.require(_handed_on(chain, index, now_ms, vouched), now_ms, asked)
             except Refused as refused:
                 raise refused.at(index) from None
+            asked.links.add(link_id)
+            await asyncio.sleep(0)  # a long chain of large scopes takes a while: others get their turn
 
-    async def require_unrecorded(self, chain: VerifiedChain, now_ms: int) -> None:
-        """Require that the policy permits the handoffs of a chain that the service was not told of."""
-        if not chain.grant.unrecorded_handoffs or Action.HAND_OFF in self._policy().gives_freely:
+    async def require_unrecorded(self, chain: VerifiedChain, audience: str, tool: str, now_ms: int) -> None:
+        """Require that the policy permits the handoffs of a called tool that the service was not told of."""
+        rules = self._policy()
+        if not chain.grant.unrecorded_handoffs or Action.HAND_OFF in rules.gives_freely:
             return
-        first = len(chain.links)
-        while first > 1 and await self._recorded.find(chain.links[first - 1].link_id) is None:
-            first -= 1
-        await self.require_handed_on(chain, range(first, len(chain.links)), now_ms)
+        for index in range(len(chain.links) - 1, 0, -1):
+            link_id = chain.links[index].link_id
+            if self._recorded.remembered(link_id):
+                return  # with all links before it; it was asked about then
+            given = _handed_on(chain, index, now_ms, ())
+            refused = await self._refused(rules, given, [(audience, tool)], now_ms, Asked())
+            if refused is not None:
+                if await self._recorded.find(link_id) is None:
+                    raise refused.at(index)
+                return
 
-    async def _refused(self, rules: PolicyRules, given: GivenScope, now_ms: int) -> Refused | None:
-        entries = [rules.entry(each.audience, each.tool) for each in given.scope.capabilities]
-        concerns = [rules.policy.concern(given.action, entry.tool, listed=entry.listed) for entry in entries]
-        questions = questions_of_scope(
-            given,
-            [(entry.tool, entry.listed) for entry in entries],
-            session=await self._session(given, concerns, now_ms),
-            owner=await self._owner(given.agents[-1]) if any(each.reads_owner for each in concerns) else "",
-            now_ms=now_ms,
-        )
-        for question in questions:
-            verdict = rules.policy.decide(question)
-            if not isinstance(verdict, Permit):
-                return _refusal(question, verdict)
+    async def _refused(
+        self, rules: PolicyRules, given: GivenScope, tools: Collection[tuple[str, str]], now_ms: int, asked: Asked
+    ) -> Refused | None:
+        """Say why the policy does not permit that these tools of a scope are given; None if it does."""
+        try:
+            entries = [rules.entry(*tool) for tool in tools]
+            concerns = [rules.policy.concern(given.action, entry.tool, listed=entry.listed) for entry in entries]
+            open_ = [pair for pair in zip(entries, concerns, strict=True) if not isinstance(pair[1].answer, Permit)]
+            asked.questions += len(open_)
+            if asked.questions > QUESTIONS:
+                detail = f"more than {QUESTIONS} tools in all to ask the policy about: give fewer at a time"
+                return refusal(Reason.POLICY_DENIED, detail=detail)
+            questions = questions_of_scope(
+                given,
+                [(entry.tool, entry.listed) for entry, _ in open_],
+                session=await self._session(given, [concern for _, concern in open_], now_ms),
+                owner=await self._owner(given.agents[-1]) if any(each.reads_owner for _, each in open_) else "",
+                now_ms=now_ms,
+            )
+            for question in questions:
+                verdict = rules.policy.decide(question)
+                if not isinstance(verdict, Permit):
+                    return _refusal(question, verdict)
+        except (Refused, StorageError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
+            log_unexpected("asking the policy about a scope", error)
+            return refusal(Reason.INTERNAL)
         return None
 
     async def _session(self, given: GivenScope, concerns: Collection[Concern], now_ms: int) -> TaskSession:

@@ -21,7 +21,7 @@ from delegation.errors import InvalidRequest, Overloaded, Reason, Refused, refus
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_all, refusal_of
-from delegation.service.given_scopes import GivenScopes
+from delegation.service.given_scopes import Asked, GivenScopes
 from delegation.service.ids import Clock
 from delegation.service.offers import Offers
 from delegation.service.owners import Owners
@@ -131,13 +131,14 @@ class HandOff:
         new = await self._new_links(caller, chains, now_ms)
         not_offered = [] if ask_others else self._offers.not_made_here(chain.leaf.holder_key for chain in chains)
         bindings = [await self._binding(caller, chain, now_ms, ask_others=ask_others) for chain in chains]
+        asked = Asked()
         for chain, binding in zip(chains, bindings, strict=True):
             if binding:
                 record, receipt = new[chain.digest]
                 new[chain.digest] = replace(record, vouched=True), receipt
             links = [index for index, link in enumerate(chain.links) if link.link_id in new]
             vouched = {len(chain.links) - 1} if binding else ()
-            await self._given.require_handed_on(chain, links, now_ms, vouched=vouched)
+            await self._given.require_handed_on(chain, links, now_ms, vouched=vouched, asked=asked)
         handoffs = [
             RecordedHandOff(chain.digest, new[chain.digest][1], binding)
             for chain, binding in zip(chains, bindings, strict=True)

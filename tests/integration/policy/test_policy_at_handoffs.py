@@ -6,6 +6,7 @@ import pytest
 
 from delegation.core.scope import SERVICE_AUDIENCE, Scope, any_call
 from delegation.errors import PolicyDenied, Reason
+from delegation.service import given_scopes
 from delegation.wire.renewals import RenewRequest, read_replaced, renew_request_message
 from integration.policy.conftest import PERMIT
 from support.caller import GuardRecords, Holding, decided, new_key
@@ -97,13 +98,39 @@ def test_a_handoff_that_the_service_was_never_told_of_is_judged_when_a_call_come
     planner, tool = ruled.as_("agent/planner"), ruled.as_("tool/all")
     task = planner.grant(READ, SEND, DOCS, unrecorded_handoffs=True)
     offline = task.child("agent/offline")
+    assert tool.decide(offline, "mail", "send", {}).refusal is None  # nothing was read yet
     assert tool.decide(offline, "crm", "read", {}).refusal is None
-    decision = tool.decide(offline, "docs", "read", {})
+    decision = tool.decide(offline, "mail", "send", {})
     refused = decision.refusal
-    assert ruled.as_("developer").explain(decision.call_id).call.rules == ("no-mail-below",)
     assert (refused.reason, refused.link_index, refused.field) == (Reason.POLICY_DENIED, 1, "no-mail-below")
-    narrow = task.child("agent/narrow", scope=Scope(DOCS))
-    assert tool.decide(narrow, "docs", "read", {}).refusal is None
+    assert ruled.as_("developer").explain(decision.call_id).call.rules == ("no-mail-below",)
+    assert tool.decide(offline, "docs", "read", {}).refusal is None
+    assert tool.decide(task, "mail", "send", {}).refusal is None  # the grant itself is no handoff
+
+
+def test_handoffs_that_share_what_comes_before_are_asked_about_once(start):
+    ruled = start(HAND_OFFS)
+    planner = ruled.as_("agent/planner")
+    task = planner.grant(SEND, DOCS, unrecorded_handoffs=True, max_depth=30)
+    asked = []
+    policy = ruled.rules.policy
+    decide = policy.decide
+    policy.decide = lambda question: asked.append(question) or decide(question)
+    shared = task
+    for n in range(20):
+        shared = shared.child(f"agent/shared-{n}")
+    planner.record(*(shared.child(f"agent/sibling-{n}") for n in range(10)))
+    assert len(asked) == 30  # of two tools, one that the rules say something about
+
+
+def test_more_questions_than_a_request_may_cause_are_a_refusal(start, monkeypatch):
+    ruled = start(HAND_OFFS)
+    planner = ruled.as_("agent/planner")
+    task = planner.grant(SEND, DOCS)
+    monkeypatch.setattr(given_scopes, "QUESTIONS", 2)
+    with pytest.raises(PolicyDenied, match="give fewer at a time"):
+        planner.record(*(task.child(f"agent/{n}") for n in range(3)))
+    assert planner.record(*(task.child(f"agent/{n}") for n in range(2)))
 
 
 def test_rules_that_cannot_be_asked_refuse_what_is_given(start, monkeypatch):

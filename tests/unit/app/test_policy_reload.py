@@ -84,6 +84,15 @@ async def test_whoever_starts_with_what_was_replaced_follows_the_others(tmp_path
     assert (late.rules.version, late.names) == (3, {"permit"})
 
 
+async def test_a_replica_without_a_file_follows_and_puts_nothing_in_anybodys_place(tmp_path, storage):
+    await Replica(tmp_path / "one", NO_MAIL).policy.start(storage)
+    config = dev_config(tmp_path / "two", database={"url": "postgresql://localhost/shared"})
+    second = ReloadingPolicy(config, Replica(tmp_path / "three", PERMIT).trust, now_ms=lambda: NOW_MS)
+    await second.start(storage)
+    await second.look(storage)
+    assert (second.in_use().version, second.in_use().digest) == (1, policy_of(NO_MAIL).digest)
+
+
 async def test_a_bad_file_changes_nothing_for_anybody(tmp_path, storage):
     replica = Replica(tmp_path / "one", NO_MAIL)
     await replica.policy.start(storage)
