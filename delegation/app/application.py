@@ -187,6 +187,7 @@ class Application:
                 storage=storage,
                 trust=parts.trust.in_use,
                 policy=parts.policy.in_use,
+                identities=parts.identities,
                 feed=feed,
                 offers=offers,
                 now_ms=self._now_ms,
@@ -252,7 +253,7 @@ def build(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> App
         identities = StaticIdentities(config.callers())
     trust_root = read_root_public(config.keys_directory)
     trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms)
-    consents = Consents(lambda: trust.in_use.verifier.trust)
+    consents = Consents(lambda: trust.in_use.verifier.trust, identities)
     policy = ReloadingPolicy(config, lambda: trust.in_use.trust, now_ms=now_ms, consented=consents.consented)
     return Application(config, _Parts(trust, policy, trust_root, identities, tls), now_ms=now_ms)
 

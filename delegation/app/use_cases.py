@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from delegation.identity.port import PrincipalReader
+from delegation.identity.port import KnownCallers, PrincipalReader
 from delegation.identity.static import DEVELOPMENT_OWNER
 from delegation.server.approval_rpcs import ApprovalRpcs
 from delegation.server.authorization_rpcs import AuthorizationRpcs
@@ -56,6 +56,7 @@ def handlers(
     storage: Storage,
     trust: TrustInUse,
     policy: PolicyInUse,
+    identities: KnownCallers,
     feed: RevocationFeed,
     offers: Offers,
     now_ms: Callable[[], int],
@@ -89,7 +90,7 @@ def handlers(
         recorded,
         labels_stick_ms=config.sessions.labels_stick_ms,
         owner=owners.owner,
-        consents=Consents(lambda: verifier.trust),
+        consents=Consents(lambda: verifier.trust, identities),
     )
     authorize = Authorize(
         storage,

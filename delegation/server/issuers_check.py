@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from delegation.identity.port import Role
 from delegation.server.identity_config import IdentityConfig
 from delegation.server.issuers_config import BearerConfig, IssuerConfig, SpiffeConfig
 
@@ -44,8 +45,10 @@ def _check_identities(identities: Sequence[IdentityConfig], of_callers: set[str]
     holders = [each.holder() for identity in identities for each in identity.tokens]
     if len({(one.issuer, one.subject) for one in holders}) != len(holders):
         raise ValueError("identities lists one subject or client of an issuer twice: remove one of them")
+    # Whom an approver is to the issuers of principals, so that nobody consents to what is done in their name.
+    people = {each.holder() for identity in identities if Role.APPROVER in identity.roles for each in identity.tokens}
     for holder in holders:
-        if holder.issuer not in of_callers:
+        if holder.issuer not in of_callers and not (holder in people and holder.issuer in of_principals):
             raise ValueError(
                 f"identities lists tokens of {holder.issuer}: list it in issuers, with access_token_audience"
             )

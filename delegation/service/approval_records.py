@@ -104,11 +104,14 @@ def state_after(record: ApprovalRequestRecord, answers: tuple[ApprovalAnswerReco
 
 def consenting(caller: Caller, record: ApprovalRequestRecord) -> Consenting:
     """Tell who a caller is to a request: whether it is the task's principal, by its id or by a token of its own."""
-    principal = record.principal_issuer, record.principal_subject
-    is_principal = caller.id == record.principal_subject or any(
-        (holder.issuer, holder.subject) == principal for holder in caller.token_holders
+    return Consenting(caller.id, is_principal(caller, record.principal_issuer, record.principal_subject))
+
+
+def is_principal(caller: Caller, issuer: str, subject: str) -> bool:
+    """Tell whether a caller is a principal: by its id, or by a token of its own."""
+    return caller.id == subject or any(
+        (holder.issuer, holder.subject) == (issuer, subject) for holder in caller.token_holders
     )
-    return Consenting(caller.id, is_principal)
 
 
 def has_a_part(caller: Caller, record: ApprovalRequestRecord) -> bool:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from delegation.core.approval import ApprovalDemand, Consenting, require_call_of, satisfied
 from delegation.core.attest import open_approval
 from delegation.core.trust import TrustBundle
-from delegation.errors import Reason, Refused, refusal
+from delegation.errors import Reason, Refused, Unauthenticated, refusal
+from delegation.identity.port import KnownCallers, Role
 from delegation.policy.port import Consent
-from delegation.service.approval_records import read_demands, statement_of
+from delegation.service.approval_records import is_principal, read_demands, statement_of
 from delegation.service.call_in_session import CallInSession
 from delegation.storage.approvals import ApprovalAnswerRecord
 from delegation.storage.sessions import SessionView
@@ -23,10 +24,12 @@ class Consents:
 
     Args:
         trust: gives the trust bundle in use, whose statement keys sign approvals.
+        callers: the approvers that are known now: who is no longer one has approved nothing.
     """
 
-    def __init__(self, trust: Callable[[], TrustBundle]) -> None:
+    def __init__(self, trust: Callable[[], TrustBundle], callers: KnownCallers) -> None:
         self._trust = trust
+        self._callers = callers
 
     def consented(
         self, call: CallInSession, view: SessionView, demands: tuple[Consent, ...], policy_digest: bytes
@@ -53,12 +56,19 @@ class Consents:
         if not given.answers or not set(demands).issubset(read_demands(given.demands)):
             return False  # they have consented to something less
         answers = [answer for answer in given.answers if self._counts(answer, call, policy_digest)]
-        return satisfied(demands, (self._consenting(answer, call) for answer in answers))
+        found = (self._consenting(answer, call) for answer in answers)
+        return satisfied(demands, (each for each in found if each is not None))
 
-    def _consenting(self, answer: ApprovalAnswerRecord, call: CallInSession) -> Consenting:
+    def _consenting(self, answer: ApprovalAnswerRecord, call: CallInSession) -> Consenting | None:
+        try:
+            approver = self._callers.find(answer.approver)
+        except Unauthenticated:
+            return None
+        if not approver.has_role(Role.APPROVER):
+            return None
         principal = call.chain.principal
-        is_principal = answer.is_principal or answer.approver == principal.subject
-        return Consenting(answer.approver, is_principal)
+        known = answer.is_principal or is_principal(approver, principal.issuer, principal.subject)
+        return Consenting(answer.approver, known)
 
     def _counts(self, answer: ApprovalAnswerRecord, call: CallInSession, policy_digest: bytes) -> bool:
         try:

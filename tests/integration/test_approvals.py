@@ -317,6 +317,20 @@ def test_who_acts_as_an_agent_too_does_not_approve_under_a_chain_that_nobody_vou
     assert world.answer(BOTH, world.ask(task)).state is ApprovalState.APPROVED
 
 
+@pytest.mark.spec("A-24")
+def test_who_is_no_approver_any_more_has_approved_nothing(tmp_path):
+    with running_server(tmp_path, identities=IDENTITIES) as server, ExitStack() as stack:
+        world = World(server, stack)
+        task, other = world.task(world.needs(ANN)), world.task(world.needs(BEN))
+        world.approved(task)
+        world.approved(other, BEN)
+    fewer = [each for each in IDENTITIES if each["id"] != spiffe_id(ANN)] + [identity(ANN, "auditor")]
+    with running_server(tmp_path, identities=fewer) as server, ExitStack() as stack:
+        world = World(server, stack)
+        assert not world.permits(task)
+        assert world.permits(other)
+
+
 def test_an_approver_who_is_revoked_answers_nothing(world):
     gone = "person/gone"
     task = world.task(world.needs(gone, ANN))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
+
 import pytest
 
 from delegation.core.arguments import Arguments
@@ -47,24 +50,23 @@ def server(tmp_path_factory, provider):
         yield running
 
 
+def ask(agent, provider, audience, name, *conditions):
+    """Ask for the approval of a call on Alice's behalf."""
+    key = new_key()
+    token = provider.id_token("alice").encode()
+    request = wire.GrantRequest("look", Scope(any_call(audience, name, *conditions)), key.public, principal_token=token)
+    granted = wire.read_grant_response(agent.ask(agent.delegation.Grant, wire.grant_request_message(request)))
+    holding = Holding(granted.token, key, granted.task_id)
+    wanted = approvals.ApprovalWanted(granted.token, holding.proof(audience, name, {}), audience, name, b"{}")
+    message = approvals.request_approval_message(wanted)
+    return agent.ask(agent.approvals.RequestApproval, message).request.request_id
+
+
 @pytest.fixture
 def asked(server, provider):
     """`asked("files", "read", condition)` asks for the approval of a call on Alice's behalf."""
     with Caller.of(server, AGENT) as agent:
-
-        def ask(audience, name, *conditions):
-            key = new_key()
-            token = provider.id_token("alice").encode()
-            request = wire.GrantRequest(
-                "look", Scope(any_call(audience, name, *conditions)), key.public, principal_token=token
-            )
-            granted = wire.read_grant_response(agent.ask(agent.delegation.Grant, wire.grant_request_message(request)))
-            holding = Holding(granted.token, key, granted.task_id)
-            wanted = approvals.ApprovalWanted(granted.token, holding.proof(audience, name, {}), audience, name, b"{}")
-            message = approvals.request_approval_message(wanted)
-            return agent.ask(agent.approvals.RequestApproval, message).request.request_id
-
-        yield ask
+        yield partial(ask, agent, provider)
 
 
 def answer(caller, request_id, **options) -> pb.ApprovalRequest:
@@ -95,6 +97,24 @@ def test_the_principal_answers_for_no_condition_however_they_come(server, provid
         for caller, options in ((by_token, token_of(provider, "alice")), (by_certificate, {})):
             with pytest.raises(PermissionDenied):
                 answer(caller, request_id, **options)
+        assert answer(bob, request_id).state == pb.APPROVAL_STATE_APPROVED
+
+
+@pytest.mark.spec("A-24")
+def test_the_principal_is_known_by_the_issuer_of_principals_alone(tmp_path, provider):
+    of = {"issuer": provider.issuer}
+    people = (
+        identity(ALICE, "approver", tokens=[{**of, "subject": "alice"}]),
+        identity(BOB, "approver"),
+        identity(AGENT, "orchestrator", "agent", ceiling="any", principals=[{**of, "subjects": ["alice"]}]),
+    )
+    (issuer,) = issuers(provider)
+    of_principals = {name: value for name, value in issuer.items() if name != "access_token_audience"}
+    with running_server(tmp_path, identities=people, issuers=(of_principals,)) as server, ExitStack() as stack:
+        agent, alice, bob = (stack.enter_context(Caller.of(server, who)) for who in (AGENT, ALICE, BOB))
+        request_id = ask(agent, provider, "files", "read", approved_by(spiffe_id(ALICE), spiffe_id(BOB)))
+        with pytest.raises(PermissionDenied):
+            answer(alice, request_id)
         assert answer(bob, request_id).state == pb.APPROVAL_STATE_APPROVED
 
 

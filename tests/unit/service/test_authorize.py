@@ -10,6 +10,7 @@ from delegation.core.arguments import Arguments
 from delegation.core.trust import Catalogue
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, StorageError
+from delegation.identity.static import StaticIdentities
 from delegation.policy.load import load_policy
 from delegation.policy.source import Source
 from delegation.service.authorize import Authorize, Question
@@ -57,7 +58,9 @@ def authorize(storage, clock, feed, recorded):
         feed=feed,
         verifier=Verifier(BUNDLE),
         recorded=recorded,
-        sessions=SessionSteps(recorded, labels_stick_ms=3_600_000, owner=owner, consents=Consents(lambda: BUNDLE)),
+        sessions=SessionSteps(
+            recorded, labels_stick_ms=3_600_000, owner=owner, consents=Consents(lambda: BUNDLE, StaticIdentities(()))
+        ),
         policy=policy,
         given=GivenScopes(policy, storage, recorded=recorded, owner=owner),
         now_ms=clock,
