@@ -20,6 +20,10 @@ from delegation.core.names import is_name
 from delegation.errors import Malformed
 from delegation.policy.decimals import ten_thousandths
 
+READ_CHARACTERS: Final = 16_384
+"""What rules may read of one call: the engine reads it while others wait to be decided."""
+
+_EACH: Final = 64
 _LONGEST: Final = 2**63
 _DECLARED: Final = re.compile(r"\s*(?P<name>[^:,]*[^:,\s])\s*:\s*(?P<type>\w+)\s*")
 
@@ -104,14 +108,24 @@ def arguments_in_cedar(types: Mapping[str, ArgumentType], values: Mapping[str, V
     Raises:
         UnfitError: one of them is not exactly of its type.
     """
-    found = {}
+    found, left = {}, READ_CHARACTERS
     for name, type_ in types.items():
         if name in values:
             value = _in_cedar(type_, values[name])
             if value is None:
                 raise UnfitError(name, f"the argument {name} is not {type_.words}")
+            left -= _characters(value)
+            if left < 0:
+                raise UnfitError(name, f"the arguments that rules read have more than {READ_CHARACTERS} characters")
             found[name] = value
     return found
+
+
+def _characters(value: Any) -> int:
+    """Say how much there is to read of a string, or of a list of them; each of those counts for some more."""
+    if type(value) is str:
+        return len(value)
+    return sum(map(len, value)) + _EACH * len(value) if type(value) is list else 0
 
 
 def budgets_in_cedar(types: Mapping[str, ArgumentType], budgets: Mapping[str, str]) -> dict[str, Any]:

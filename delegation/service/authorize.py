@@ -163,10 +163,10 @@ class Authorize:
         with telemetry.span(f"{names.AUTHORIZE} {question.tool}") as span:
             position = self._feed.position
             now_ms = self._now_ms()
-            judged = await self._judge(question, now_ms)
+            rules = self._policy()
+            judged = await self._judge(question, now_ms, rules)
             chain = judged.chain
             about = await attribution(question.token, self._recorded) if chain is None else attributed(chain)
-            rules = self._policy()
             call = self._call(caller, question, judged, about, now_ms=now_ms, position=position, rules=rules)
             step = await self._step(question, judged, now_ms, rules)
             standing, refused = await self._enter(call, judged, step, digest, position)
@@ -187,13 +187,14 @@ class Authorize:
         Raises:
             StorageError: the database does not answer.
         """
-        judged = await self._judge(question, now_ms)
-        step = await self._step(question, judged, now_ms, self._policy())
+        rules = self._policy()
+        judged = await self._judge(question, now_ms, rules)
+        step = await self._step(question, judged, now_ms, rules)
         return Examined(judged.refusal, judged.chain, judged.arguments_digest, step)
 
     # -- judging -----------------------------------------------------------------------------------------
 
-    async def _judge(self, question: Question, now_ms: int) -> _Judged:
+    async def _judge(self, question: Question, now_ms: int, rules: PolicyRules) -> _Judged:
         """Verify, then authorize, apart from what needs state; say how far that came. Raises only `StorageError`."""
         chain: VerifiedChain | None = None
         proof: Proof | None = None
@@ -212,7 +213,7 @@ class Authorize:
             )
             audience, tool = question.audience, question.tool
             authorize(chain, audience=audience, tool=tool, arguments=arguments, conditions="elsewhere")
-            await self._given.require_unrecorded(chain, audience, tool, now_ms)
+            await self._given.require_unrecorded(chain, audience, tool, now_ms, rules)
             demands = demands_of(chain, audience=audience, tool=tool, arguments=values, approvals="elsewhere")
         except Refused as error:
             refused = error

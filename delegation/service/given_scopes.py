@@ -100,9 +100,10 @@ class GivenScopes:
             asked.links.add(link_id)
             await asyncio.sleep(0)  # a long chain of large scopes takes a while: others get their turn
 
-    async def require_unrecorded(self, chain: VerifiedChain, audience: str, tool: str, now_ms: int) -> None:
-        """Require that the policy permits the handoffs of a called tool that the service was not told of."""
-        rules = self._policy()
+    async def require_unrecorded(
+        self, chain: VerifiedChain, audience: str, tool: str, now_ms: int, rules: PolicyRules
+    ) -> None:
+        """Require that the rules permit the handoffs of a called tool that the service was not told of."""
         if not chain.grant.unrecorded_handoffs or Action.HAND_OFF in rules.gives_freely:
             return
         for index in range(len(chain.links) - 1, 0, -1):

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegation.core.arguments import Arguments
-from delegation.policy.arguments import ArgumentType, ArgumentTypes, UnfitError, arguments_in_cedar
+from delegation.policy.arguments import (
+    READ_CHARACTERS,
+    ArgumentType,
+    ArgumentTypes,
+    UnfitError,
+    arguments_in_cedar,
+)
 from delegation.policy.port import Denial
 from support.policies import PERMIT, call, policy_of, word
 
@@ -163,3 +169,15 @@ def test_declarations_are_read(text, types):
 )
 def test_declarations_that_make_no_sense_are_refused(text):
     assert ArgumentTypes.declared(text).fault
+
+
+@pytest.mark.parametrize(
+    ("type_", "most"),
+    [(ArgumentType.STRING, "a" * READ_CHARACTERS), (ArgumentType.STRINGS, [""] * (READ_CHARACTERS // 64))],
+)
+def test_what_rules_read_of_one_call_is_bounded(type_, most):
+    types = {"few": ArgumentType.STRING, "many": type_}
+    assert arguments_in_cedar(types, {"many": most}) == {"many": most}
+    with pytest.raises(UnfitError, match="more than 16384 characters"):
+        arguments_in_cedar(types, {"few": "b", "many": most})
+    assert arguments_in_cedar({"few": ArgumentType.STRING}, {"few": "b", "many": most}) == {"few": "b"}
