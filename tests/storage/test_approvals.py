@@ -214,6 +214,30 @@ async def test_a_request_that_is_over_takes_no_answer(storage, end):
         await storage.answer_approval(request, late, enough())
 
 
+async def test_a_refused_request_stands_until_it_expires_for_the_demands_that_it_had(storage):
+    task = a_task()
+    request = await opened(storage, task)
+    refused = await storage.answer_approval(request, an_answer(request, approve=False), enough())
+    assert await opened(storage, task) == refused
+    assert (await opened(storage, task, judge=judging(approvers=2))).state == PENDING
+    later = await storage.open_approval(
+        a_step(task, now_ms=request.expires_ms), making(task, expires_ms=request.expires_ms + LIVES_MS)
+    )
+    assert later.request.state == PENDING
+
+
+async def test_consent_comes_with_what_was_asked_for(storage):
+    task, seen = a_task(), []
+    request = await approved(storage, task)
+
+    def look(view):
+        seen.append(view.approvals(b""))
+        return Verdict(None, view.session.after(DELETE))
+
+    assert (await decided(storage, a_step(task, judge=look))).refusal is None
+    assert [(given.demands, len(given.answers)) for given in seen] == [(request.demands, 1)]
+
+
 async def test_a_request_that_is_not_there_is_neither_answered_nor_withdrawn(storage):
     request = making(a_task())(ApprovalNeeds((), b""))
     with pytest.raises(NotRecordedError):
