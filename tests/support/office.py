@@ -50,9 +50,10 @@ def entry(tool: str, **says: Any) -> str:
 
 @dataclass
 class Office:
-    """A service, its tools' addresses, and what they have done."""
+    """A service, its catalogue, its tools' addresses, and what they have done."""
 
     server: RunningServer
+    catalogue: Path
     ledger: Path
     urls: dict[str, str] = field(default_factory=dict)
     _names: Iterator[int] = field(default_factory=itertools.count)
@@ -140,4 +141,4 @@ def running_office(directory: Path, *, catalogue: str | None = None) -> Iterator
         *(identity(f"tool/{audience}", "tool", audiences=[audience]) for audience in AUDIENCES),
     ]
     with running_server(directory / "state", identities=identities, catalogue=tools) as server:
-        yield Office(server, ledger)
+        yield Office(server, tools, ledger)
