@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from delegation.errors import StorageError
-from delegation.storage.approvals import APPROVED, LIVE, USED, ApprovalAnswerRecord, ApprovalRequestRecord, CallKey
+from delegation.storage.approvals import APPROVED, USED, ApprovalAnswerRecord, ApprovalRequestRecord, CallKey
 from delegation.storage.queries import APPROVAL_ANSWERS_OF
 from delegation.storage.rows import APPROVAL_ANSWERS, APPROVAL_REQUESTS
-from delegation.storage.schema import approval_requests
+from delegation.storage.schema import APPROVAL_STANDS, approval_requests
 from delegation.storage.sessions import NOBODY, Given
 from delegation.storage.statements import Statement
 
@@ -26,7 +26,7 @@ _LIVE: Final = Statement(
         approval_requests.c.tool == sa.bindparam("tool"),
         approval_requests.c.arguments_digest == sa.bindparam("arguments_digest"),
         approval_requests.c.policy_digest == sa.bindparam("policy_digest"),
-        sa.or_(*(approval_requests.c.state == state for state in LIVE)),
+        APPROVAL_STANDS,
         approval_requests.c.expires_ms > sa.bindparam("now_ms"),
     )
     .order_by(approval_requests.c.request_id.desc())

@@ -105,7 +105,15 @@ def _create_approval_requests() -> None:
         sa.PrimaryKeyConstraint("request_id", name="pk_approval_requests"),
     )
     op.create_index("ix_approval_requests__task_id_request_id", "approval_requests", ["task_id", "request_id"])
-    op.create_index("ix_approval_requests__link_id", "approval_requests", ["link_id"])
+    op.create_index("ix_approval_requests__requester_request_id", "approval_requests", ["requester", "request_id"])
+    stands = sa.text("state IN ('pending', 'approved')")
+    op.create_index(
+        "ix_approval_requests__live",
+        "approval_requests",
+        ["link_id", "arguments_digest"],
+        sqlite_where=stands,
+        postgresql_where=stands,
+    )
     kept = sa.text("arguments_json IS NOT NULL")
     op.create_index(
         "ix_approval_requests__arguments",
