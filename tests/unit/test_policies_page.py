@@ -14,7 +14,8 @@ from delegation.policy.annotations import _KNOWN
 from delegation.policy.arguments import ArgumentType
 from delegation.policy.vocabulary import BUDGETS_LEFT, FIELDS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "policies.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "policies.md").read_text()
 BLOCKS = re.findall(r"^```(?:toml|cedar)\n(?:#|//) ([\w.]+)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -57,3 +58,8 @@ def test_every_word_is_told():
     words = {*map(str, Effect), *map(str, PrincipalBasis), *map(str, ArgumentType)}
     assert {word for word in words if f"`{word}`" not in PAGE} == set()
     assert {name for name in _KNOWN if f"@{name}(" not in PAGE} == set()
+
+
+def test_every_story_is_a_scenario_and_every_scenario_is_told():
+    told = re.findall(r"^\| .+ \| \[(\w+)\]\(\.\./tests/scenarios/\1\.py\) \|$", PAGE, flags=re.MULTILINE)
+    assert sorted(told) == sorted(path.stem for path in (ROOT / "tests" / "scenarios").glob("test_*.py"))
