@@ -129,7 +129,7 @@ class Lineage:
             audiences, agent = _own_calls(caller, audience, agent)
         which = CallFilter(task_id=task_id, audiences=audiences, tool=tool, agent=agent, allowed=allowed)
         page = await self._storage.calls(which, cursor=cursor, limit=limit)
-        return CallPage(await self._calls(page.items), page.next_cursor)
+        return CallPage(await self._calls(caller, page.items), page.next_cursor)
 
     async def explain(self, caller: Caller, call_id: bytes) -> CallExplanation:
         """Give a call with its task and chain. Raises `NotFound`."""
@@ -138,7 +138,7 @@ class Lineage:
             raise NotFound("no such call, or none that the caller may see")
         task = await self._storage.task(record.task_id) if record.task_id else None
         chain = await self._storage.chain(record.leaf_link_id) if task and record.leaf_link_id else ()
-        (call,) = await self._calls([record])
+        (call,) = await self._calls(caller, [record])
         return CallExplanation(call, _task(task) if task else None, await self._links(task, chain) if task else ())
 
     # -- who sees what -----------------------------------------------------------------------------------
@@ -146,10 +146,20 @@ class Lineage:
     async def _sees(self, caller: Caller, call: CallRecord) -> bool:
         return (
             _sees_all(caller)
-            or (caller.has_role(Role.TOOL) and (caller.any_audience or call.audience in caller.audiences))
+            or _speaks_for(caller, call)
             or call.leaf_agent == caller.id
             or await self._has_part_in(caller, call.task_id)
         )
+
+    async def _reads_values(self, caller: Caller, call: CallRecord) -> bool:
+        """Tell whether a caller who sees a call also reads what was kept of its arguments.
+
+        An agent that was handed one tool of a task sees what else was called in it, but not with what.
+        """
+        if _sees_all(caller) or call.leaf_agent == caller.id or _speaks_for(caller, call):
+            return True
+        task = await self._storage.task(call.task_id) if call.task_id else None
+        return task is not None and task.holder_agent == caller.id
 
     async def _has_part_in(self, caller: Caller, task_id: bytes | None) -> bool:
         return task_id is not None and _has_part(caller, await self._storage.links_of_task(task_id))
@@ -174,13 +184,21 @@ class Lineage:
             return {}
         return await uses_of_links(links, await self._storage.usage(task.task_id))
 
-    async def _calls(self, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
+    async def _calls(self, caller: Caller, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
         outcomes = await self._storage.outcomes([record.call_id for record in records if record.allowed])
-        return tuple(_call(record, outcomes.get(record.call_id)) for record in records)
+        calls = []
+        for record in records:
+            kept = _kept(record) if record.arguments is not None and await self._reads_values(caller, record) else None
+            calls.append(_call(record, outcomes.get(record.call_id), kept))
+        return tuple(calls)
 
 
 def _sees_all(caller: Caller) -> bool:
     return not caller.roles.isdisjoint(_SEES_ALL)
+
+
+def _speaks_for(caller: Caller, call: CallRecord) -> bool:
+    return caller.has_role(Role.TOOL) and (caller.any_audience or call.audience in caller.audiences)
 
 
 def _has_part(caller: Caller, links: Iterable[LinkRecord]) -> bool:
@@ -220,7 +238,7 @@ def _link(record: LinkRecord, *, revoked: bool, owner: str) -> RecordedLink:
     )
 
 
-def _call(record: CallRecord, outcome: OutcomeRecord | None) -> RecordedCall:
+def _call(record: CallRecord, outcome: OutcomeRecord | None, kept: KeptArguments | None) -> RecordedCall:
     return RecordedCall(
         call_id=record.call_id,
         task_id=record.task_id,
@@ -239,7 +257,7 @@ def _call(record: CallRecord, outcome: OutcomeRecord | None) -> RecordedCall:
         policy_digest=record.policy_digest or b"",
         catalogue_digest=record.catalogue_digest or b"",
         rules=tuple(record.rules.split(",")) if record.rules else (),
-        kept=_kept(record),
+        kept=kept,
         impacts=tuple(sorted(json.loads(outcome.impact).items())) if outcome else (),
     )
 
