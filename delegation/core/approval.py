@@ -76,9 +76,18 @@ def require_approval_of(
 
 
 def require_call_of(
-    approval: Approval, chain: VerifiedChain, *, audience: str, tool: str, arguments_digest: bytes, now_ms: int
+    approval: Approval,
+    chain: VerifiedChain,
+    *,
+    audience: str,
+    tool: str,
+    arguments_digest: bytes,
+    now_ms: int,
+    leeway_ms: int = 0,
 ) -> None:
     """Require that an approval is one of this call, now, and not by an agent of its chain (T-25).
+
+    With a leeway it counts so many ms sooner: whoever took the answer may have a clock that is ahead.
 
     Raises:
         ConditionUnmet: CONDITION_UNMET.
@@ -86,7 +95,7 @@ def require_call_of(
     call = (chain.digest, audience, tool, arguments_digest)
     if (approval.link_id, approval.audience, approval.tool, approval.arguments_digest) != call:
         raise refusal(Reason.CONDITION_UNMET, detail="the approval is of another call")
-    if not approval.approved_at_ms <= now_ms < approval.expires_at_ms:
+    if not approval.approved_at_ms - leeway_ms <= now_ms < approval.expires_at_ms:
         raise refusal(Reason.CONDITION_UNMET, detail="the approval does not count now")
     if approval.approver in chain.agents:
         raise refusal(Reason.CONDITION_UNMET, detail="the approver is an agent of the chain")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from delegation.core import limits
 from delegation.core.approval import ApprovalDemand, Consenting, require_call_of, satisfied
 from delegation.core.attest import open_approval
 from delegation.core.trust import TrustBundle
@@ -80,6 +81,7 @@ class Consents:
                 tool=call.tool.tool,
                 arguments_digest=call.arguments_digest,
                 now_ms=call.now_ms,
+                leeway_ms=limits.PROOF_FUTURE_MS,
             )
         except Refused:
             return False

@@ -484,6 +484,23 @@ def test_an_approval_is_void_when_it_has_expired(tmp_path):
         assert not world.state(late, by=ANN).arguments_json
 
 
+@pytest.mark.spec("A-23")
+@pytest.mark.parametrize(("ahead_ms", "counts"), [(2_000, True), (3_600_000, False)])
+def test_what_was_approved_by_a_clock_that_is_a_little_ahead_counts_at_once(tmp_path, ahead_ms, counts):
+    clock = Clock(system_ms)
+    with running_server(tmp_path, identities=IDENTITIES, now_ms=clock) as server, ExitStack() as stack:
+        world = World(server, stack)
+        task = world.caller(PLANNER).grant(
+            tool("files", "delete", world.needs(ANN), path=under("/srv")), lifetime_ms=4 * limits.APPROVAL_LIFETIME_MS
+        )
+        request = world.ask(task)
+        clock.ahead_ms = min(ahead_ms, limits.APPROVAL_LIFETIME_MS // 2)
+        approved = world.answer(ANN, request)
+        clock.ahead_ms = 0
+        assert world.permits(task) is counts
+        assert world.state(approved).state is (ApprovalState.USED if counts else ApprovalState.APPROVED)
+
+
 # -- waiting
 
 

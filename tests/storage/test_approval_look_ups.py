@@ -18,7 +18,8 @@ LIVE = approvals_in_task._LIVE
 MINE = Statement(approvals_page(ApprovalFilter(requester="agent"), cursor=None, at_most=1))
 WITHDRAWN = """
 INSERT INTO approval_requests SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), '\\x01', '\\x02', 'files', 'delete',
-'\\x03', '\\x', NULL, '', '', '', '', '[]', '[]', 'agent', 1, 2, 2, 'withdrawn', '', NULL FROM generate_series(1, 20000) AS n
+'\\x03', '\\x', NULL, '', '', '', '', '[]', '[]', 'agent', 1, 2, 2, 'withdrawn', '', NULL
+FROM generate_series(1, 20000) AS n
 """
 
 

@@ -226,6 +226,20 @@ async def test_a_refused_request_stands_until_it_expires_for_the_demands_that_it
     assert later.request.state == PENDING
 
 
+async def test_what_is_approved_is_not_withdrawn_by_asking_again_for_the_same_demands(storage):
+    task = a_task()
+    request = await approved(storage, task)
+    unmet = judging(approvers=2)
+
+    def not_yet(view):
+        verdict = unmet(view)
+        return verdict._replace(needs=verdict.needs._replace(demands=(ApprovalDemand(("ann", "ben"), 1),)))
+
+    assert await opened(storage, task, judge=not_yet) == request
+    assert (await opened(storage, task, judge=unmet)).state == PENDING
+    assert (await storage.approval_request(request.request_id)).state == WITHDRAWN
+
+
 async def test_consent_comes_with_what_was_asked_for(storage):
     task, seen = a_task(), []
     request = await approved(storage, task)

@@ -93,9 +93,10 @@ class OpenApproval(Operation[OpenedApproval]):
         call = CallKey(request.link_id, request.audience, request.tool, request.arguments_digest)
         standing = transaction.sessions.approvals.live(call, request.policy_digest, self.step.now_ms)
         if standing is not None:
-            if standing.state == PENDING and standing.demands == request.demands:
+            if standing.demands == request.demands:
+                # Approved, and the call is refused all the same: by another clock it may count in a moment.
                 return OpenedApproval(standing)
-            # It takes something else by now, or what was approved does not count any more.
+            # It takes something else by now.
             _set_state(transaction, standing, WITHDRAWN)
         refused = [each for each in self._refused(transaction, request) if each.demands == request.demands]
         if refused:  # who is refused does not ask until somebody consents
