@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from delegation.core.approval_request import ApprovalState
 from delegation_sdk import Reason, Scope, any_call
 from support.office import ANN
 
@@ -47,6 +48,8 @@ async def test_a_change_that_a_person_refuses_is_not_made(visit, office):
         request = await ann.approvals.get(waiting.approval_request_id)
         await ann.approvals.answer(request, approve=False, justification="pat is no auditor")
         assert (await visit.refusal(task, "iam.grant", **CHANGE)).reason is Reason.APPROVAL_REQUIRED
+        again = await planner.approvals.request(task, "iam", "grant", CHANGE)
+        assert (again.request_id, again.state) == (request.request_id, ApprovalState.REFUSED)  # nobody else is asked
         assert office.done(task, "iam.grant") == []
 
 

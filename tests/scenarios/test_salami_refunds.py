@@ -35,7 +35,8 @@ async def test_siblings_one_after_another_refund_no_more_than_the_task_may(visit
         refused = await visit.refusal(fourth, "payments.refund", order="o-17", amount=30)
         assert (refused.reason, refused.link_index) == (Reason.BUDGET_EXCEEDED, 0)
         assert (refused.field, refused.parent) == ("payments.refund.amount", "10 of 100 in sum")
-        assert (await visit.refusal(first, "payments.refund", order="o-17", amount=10.01)) is not None
+        refused = await visit.refusal(first, "payments.refund", order="o-17", amount=10.01)
+        assert refused.reason is Reason.BUDGET_EXCEEDED
         await visit.run(fourth, "payments.refund", order="o-17", amount=10)
         assert paid(office, task) == 100
 
@@ -76,4 +77,5 @@ async def test_benign_a_hundred_callers_within_it_are_all_paid(visit, office):
             *(visit.run(siblings[n % 10], "payments.refund", order="o-17", amount=20.01) for n in range(CALLERS))
         )
         assert paid(office, task) == 2001
-        await visit.refusal(task, "payments.refund", order="o-17", amount=0.01)
+        refused = await visit.refusal(task, "payments.refund", order="o-17", amount=0.01)
+        assert refused.reason is Reason.BUDGET_EXCEEDED
