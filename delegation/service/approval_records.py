@@ -45,6 +45,15 @@ def read_demands(text: str) -> tuple[ApprovalDemand, ...]:
     return tuple(ApprovalDemand(tuple(approvers), *rest) for approvers, *rest in json.loads(text))
 
 
+def asks_again(refused: str, demands: str) -> bool:
+    """Tell whether what was refused is asked about again, under whichever link of the task; as `AsksAgain`.
+
+    Whoever hands the work on adds demands and takes none away: one that is the same is enough.
+    """
+    known = {demand._replace(link_index=None) for demand in read_demands(refused)}
+    return any(demand._replace(link_index=None) in known for demand in read_demands(demands))
+
+
 def told(
     record: ApprovalRequestRecord,
     answers: Iterable[ApprovalAnswerRecord],

@@ -14,7 +14,7 @@ from delegation.core.chain import VerifiedChain
 from delegation.errors import DelegationError, Overloaded, Reason, refusal
 from delegation.identity.port import Caller
 from delegation.policy.port import ObligationKind
-from delegation.service.approval_records import agents_text, demands_text, told
+from delegation.service.approval_records import agents_text, asks_again, demands_text, told
 from delegation.service.authorize import Authorize, Question
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.storage.approvals import ApprovalNeeds, ApprovalRequestRecord, CallKey
@@ -90,7 +90,7 @@ class RequestApproval:
             )
 
         try:
-            opened = await self._storage.open_approval(examined.step, make)
+            opened = await self._storage.open_approval(examined.step, make, asks_again)
         except TooManyOpenError as error:
             raise Overloaded(f"{error}: withdraw one, or wait") from None
         if opened.refusal is not None:

@@ -120,6 +120,10 @@ StateAfter = Callable[[ApprovalRequestRecord, tuple[ApprovalAnswerRecord, ...]],
 """Judges where a request stands after an answer, the last of those given. Waits for nothing."""
 
 
+AsksAgain = Callable[[str, str], bool]
+"""Tells whether the demands of a request, as they are kept, are asked about again by others. Waits for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApprovalFilter:
     """Which requests to list; None does not restrict."""

@@ -11,6 +11,7 @@ are not failures of the store but what it found; they leave the service as refus
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
@@ -21,6 +22,7 @@ from delegation.storage.approvals import (
     ApprovalFilter,
     ApprovalNeeds,
     ApprovalRequestRecord,
+    AsksAgain,
     OpenedApproval,
     StateAfter,
 )
@@ -337,13 +339,17 @@ class Storage(Protocol):
     # -- approvals -------------------------------------------------------------------------
 
     async def open_approval(
-        self, step: SessionStep, make: Callable[[ApprovalNeeds], ApprovalRequestRecord]
+        self,
+        step: SessionStep,
+        make: Callable[[ApprovalNeeds], ApprovalRequestRecord],
+        asks_again: AsksAgain = operator.eq,
     ) -> OpenedApproval:
         """Have a call judged on the state of its task, and open a request if it lacks nothing but approval.
 
         A request that stands for the same call, policy and demands is returned instead of a second one; one with
-        other demands is withdrawn, and one that was refused stands until it expires. Nothing is used, and no denial is
-        counted. Raises `TooManyOpenError`.
+        other demands is withdrawn. One that was refused stands until it expires, for the same call under whichever link
+        of the task, where its demands are asked about again. Nothing is used, and no denial is counted. Raises
+        `TooManyOpenError`.
         """
 
     async def answer_approval(

@@ -284,6 +284,14 @@ sa.Index(
     sqlite_where=APPROVAL_STANDS,
     postgresql_where=APPROVAL_STANDS,
 )
+APPROVAL_REFUSED: Final = sa.text("state = 'refused'")
+sa.Index(
+    "ix_approval_requests__refused",
+    approval_requests.c.task_id,
+    approval_requests.c.arguments_digest,
+    sqlite_where=APPROVAL_REFUSED,
+    postgresql_where=APPROVAL_REFUSED,
+)
 # What can still be answered, and what has arguments to be forgotten: few, whatever there was.
 sa.Index(
     "ix_approval_requests__arguments",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from delegation import telemetry
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         ApprovalAnswerRecord,
         ApprovalNeeds,
         ApprovalRequestRecord,
+        AsksAgain,
         OpenedApproval,
         StateAfter,
     )
@@ -138,10 +140,13 @@ class Writes:
         await self._write(ReportOutcome(outcome))
 
     async def open_approval(
-        self, step: SessionStep, make: Callable[[ApprovalNeeds], ApprovalRequestRecord]
+        self,
+        step: SessionStep,
+        make: Callable[[ApprovalNeeds], ApprovalRequestRecord],
+        asks_again: AsksAgain = operator.eq,
     ) -> OpenedApproval:
         """Open a request for approval, if a call lacks nothing else."""
-        return await self._write(OpenApproval(step, make))
+        return await self._write(OpenApproval(step, make, asks_again))
 
     async def answer_approval(
         self, request: ApprovalRequestRecord, answer: ApprovalAnswerRecord, state_after: StateAfter

@@ -298,6 +298,22 @@ def test_one_refusal_ends_it_with_its_reason(world):
 
 
 @pytest.mark.spec("A-24")
+def test_a_refusal_stands_for_the_whole_task_and_no_other(world):
+    task, other = world.task(world.needs(ANN, BEN)), world.task(world.needs(ANN, BEN))
+    request = world.ask(task)
+    world.answer(ANN, request, approve=False)
+    again = world.caller(PLANNER).hand_off(task, PLANNER)
+    stricter = Scope(tool("files", "delete", world.needs(ANN, BEN), world.needs(BEN), path=under("/srv")))
+    for below in (again, world.caller(PLANNER).hand_off(task, PLANNER, scope=stricter)):
+        assert not world.permits(below)
+        assert world.ask(below).request_id == request.request_id
+    world.approved(again, BEN, arguments={"path": "/srv/new"})
+    assert world.permits(again, {"path": "/srv/new"})
+    world.approved(other, BEN)
+    assert world.permits(other)
+
+
+@pytest.mark.spec("A-24")
 def test_an_approver_who_is_named_as_an_agent_of_the_chain_can_still_refuse(world):
     task = world.task(world.needs(ANN, BEN))
     below = world.caller(PLANNER).hand_off(world.caller(PLANNER).hand_off(task, ANN), WORKER)

@@ -9,12 +9,12 @@ import sqlite3
 import pytest
 
 from delegation.storage.approvals import ApprovalFilter
-from delegation.storage.operations import approvals_in_task
+from delegation.storage.operations import approvals, approvals_in_task
 from delegation.storage.queries import approvals_page
 from delegation.storage.sqlite import SqliteStorage
 from delegation.storage.statements import Statement
 
-LIVE = approvals_in_task._LIVE
+LIVE, REFUSED = approvals_in_task._LIVE, approvals._REFUSED
 MINE = Statement(approvals_page(ApprovalFilter(requester="agent"), cursor=None, at_most=1))
 WITHDRAWN = """
 INSERT INTO approval_requests SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), '\\x01', '\\x02', 'files', 'delete',
@@ -25,7 +25,11 @@ FROM generate_series(1, 20000) AS n
 
 @pytest.mark.parametrize(
     ("statement", "index"),
-    [(LIVE, "ix_approval_requests__live"), (MINE, "ix_approval_requests__requester_request_id")],
+    [
+        (LIVE, "ix_approval_requests__live"),
+        (REFUSED, "ix_approval_requests__refused"),
+        (MINE, "ix_approval_requests__requester_request_id"),
+    ],
 )
 async def test_sqlite_looks_requests_up_by_their_index(tmp_path, statement, index):
     storage = SqliteStorage(tmp_path / "delegation.db")

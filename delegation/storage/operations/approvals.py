@@ -14,11 +14,11 @@ from delegation.storage.approvals import (
     LIVE,
     OPEN_IN_A_TASK,
     PENDING,
-    REFUSED,
     WITHDRAWN,
     ApprovalAnswerRecord,
     ApprovalNeeds,
     ApprovalRequestRecord,
+    AsksAgain,
     CallKey,
     OpenedApproval,
     StateAfter,
@@ -28,7 +28,7 @@ from delegation.storage.operations.sessions import Wanted
 from delegation.storage.port import NotRecordedError, TooManyOpenError
 from delegation.storage.queries import APPROVAL_REQUEST
 from delegation.storage.rows import APPROVAL_ANSWERS, APPROVAL_REQUESTS
-from delegation.storage.schema import approval_requests
+from delegation.storage.schema import APPROVAL_REFUSED, approval_requests
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -47,18 +47,18 @@ _OPEN: Final = Statement(
     )
 )
 _REFUSED: Final = Statement(
-    APPROVAL_REQUESTS.select()
-    .where(
-        approval_requests.c.link_id == sa.bindparam("link_id"),
+    APPROVAL_REQUESTS.select().where(
+        approval_requests.c.task_id == sa.bindparam("task_id"),
         approval_requests.c.audience == sa.bindparam("audience"),
         approval_requests.c.tool == sa.bindparam("tool"),
         approval_requests.c.arguments_digest == sa.bindparam("arguments_digest"),
         approval_requests.c.policy_digest == sa.bindparam("policy_digest"),
-        approval_requests.c.state == REFUSED,
+        APPROVAL_REFUSED,
         approval_requests.c.expires_ms > sa.bindparam("now_ms"),
     )
-    .order_by(approval_requests.c.request_id.desc())
 )
+"""In no order: for one, SQLite would walk through all requests of the task."""
+
 _SET_STATE: Final = Statement(
     sa.update(approval_requests)
     .where(approval_requests.c.request_id == sa.bindparam("of_request"))
@@ -77,6 +77,7 @@ class OpenApproval(Operation[OpenedApproval]):
     lock: ClassVar[Lock] = Lock.SHARED
     step: SessionStep
     make: Callable[[ApprovalNeeds], ApprovalRequestRecord]
+    asks_again: AsksAgain
 
     def wants(self) -> tuple[Wanted, ...]:
         """The state of the call's task."""
@@ -98,9 +99,10 @@ class OpenApproval(Operation[OpenedApproval]):
                 return OpenedApproval(standing)
             # It takes something else by now.
             _set_state(transaction, standing, WITHDRAWN)
-        refused = [each for each in self._refused(transaction, request) if each.demands == request.demands]
-        if refused:  # who is refused does not ask until somebody consents
-            return OpenedApproval(refused[0])
+        known = self._refused(transaction, request)
+        refused = [each for each in known if self.asks_again(each.demands, request.demands)]
+        if refused:  # who is refused does not ask until somebody consents, nor under another link of the task
+            return OpenedApproval(max(refused, key=lambda each: each.request_id))
         (is_open,) = transaction.one(_OPEN, task_id=request.task_id, now_ms=self.step.now_ms) or (0,)
         if is_open >= OPEN_IN_A_TASK:
             raise TooManyOpenError(f"{is_open} requests of this task can be answered already")
@@ -110,7 +112,7 @@ class OpenApproval(Operation[OpenedApproval]):
     def _refused(self, transaction: Transaction, request: ApprovalRequestRecord) -> list[ApprovalRequestRecord]:
         rows = transaction.all(
             _REFUSED,
-            link_id=request.link_id,
+            task_id=request.task_id,
             audience=request.audience,
             tool=request.tool,
             arguments_digest=request.arguments_digest,

@@ -114,6 +114,14 @@ def _create_approval_requests() -> None:
         sqlite_where=stands,
         postgresql_where=stands,
     )
+    refused = sa.text("state = 'refused'")
+    op.create_index(
+        "ix_approval_requests__refused",
+        "approval_requests",
+        ["task_id", "arguments_digest"],
+        sqlite_where=refused,
+        postgresql_where=refused,
+    )
     kept = sa.text("arguments_json IS NOT NULL")
     op.create_index(
         "ix_approval_requests__arguments",
