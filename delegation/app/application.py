@@ -33,6 +33,7 @@ from delegation.app.known_time import KnownTime
 from delegation.app.policy_reload import ReloadingPolicy
 from delegation.app.trust_reload import ReloadingTrust
 from delegation.app.use_cases import handlers, owners_of
+from delegation.core.revocation import RevocationState
 from delegation.core.trust import Catalogue
 from delegation.errors import ConfigError
 from delegation.identity.mtls import MtlsAuthenticator
@@ -90,6 +91,11 @@ class Application:
         self._lock = lock_of(config)
         self._sources: IdentitySources | None = None
         self.tls: RotatingTls | None = None
+
+    @property
+    def revoked(self) -> RevocationState:
+        """What is revoked; before it has started, nothing is known, and whoever asks is told so."""
+        return RevocationState() if self._feed is None else self._feed.state
 
     @property
     def target(self) -> str:
@@ -253,9 +259,10 @@ def build(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> App
         identities = StaticIdentities(config.callers())
     trust_root = read_root_public(config.keys_directory)
     trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms)
-    consents = Consents(lambda: trust.in_use.verifier.trust, identities)
+    consents = Consents(lambda: trust.in_use.verifier.trust, identities, lambda: application.revoked)
     policy = ReloadingPolicy(config, lambda: trust.in_use.trust, now_ms=now_ms, consented=consents.consented)
-    return Application(config, _Parts(trust, policy, trust_root, identities, tls), now_ms=now_ms)
+    application = Application(config, _Parts(trust, policy, trust_root, identities, tls), now_ms=now_ms)
+    return application
 
 
 def serve(config: ServerConfig, *, ready: Callable[[Application], None] | None = None) -> None:

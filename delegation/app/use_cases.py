@@ -90,7 +90,7 @@ def handlers(
         recorded,
         labels_stick_ms=config.sessions.labels_stick_ms,
         owner=owners.owner,
-        consents=Consents(lambda: verifier.trust, identities),
+        consents=Consents(lambda: verifier.trust, identities, lambda: feed.state),
     )
     authorize = Authorize(
         storage,

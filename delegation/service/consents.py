@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from delegation.core import limits
 from delegation.core.approval import ApprovalDemand, Consenting, require_call_of, satisfied
 from delegation.core.attest import open_approval
+from delegation.core.revocation import RevocationKind, RevocationState, revocation_key
 from delegation.core.trust import TrustBundle
 from delegation.errors import Reason, Refused, Unauthenticated, refusal
 from delegation.identity.port import KnownCallers, Role
@@ -26,11 +27,15 @@ class Consents:
     Args:
         trust: gives the trust bundle in use, whose statement keys sign approvals.
         callers: the approvers that are known now: who is no longer one has approved nothing.
+        revoked: gives what is revoked: who is revoked as an agent has approved nothing, either.
     """
 
-    def __init__(self, trust: Callable[[], TrustBundle], callers: KnownCallers) -> None:
+    def __init__(
+        self, trust: Callable[[], TrustBundle], callers: KnownCallers, revoked: Callable[[], RevocationState]
+    ) -> None:
         self._trust = trust
         self._callers = callers
+        self._revoked = revoked
 
     def consented(
         self, call: CallInSession, view: SessionView, demands: tuple[Consent, ...], policy_digest: bytes
@@ -63,7 +68,8 @@ class Consents:
     def _consenting(self, answer: ApprovalAnswerRecord, call: CallInSession) -> Consenting | None:
         try:
             approver = self._callers.find(answer.approver)
-        except Unauthenticated:
+            self._revoked().check(frozenset({revocation_key(RevocationKind.AGENT, approver.id.encode())}))
+        except (Unauthenticated, Refused):
             return None
         if not approver.has_role(Role.APPROVER):
             return None

@@ -358,6 +358,18 @@ def test_an_approver_who_is_revoked_answers_nothing(world):
 
 
 @pytest.mark.spec("A-24")
+def test_who_is_revoked_after_the_answer_has_approved_nothing(tmp_path):
+    with running_server(tmp_path, identities=IDENTITIES) as server, ExitStack() as stack:
+        world = World(server, stack)
+        task, other = world.task(world.needs(ANN)), world.task(world.needs(BEN))
+        world.approved(task)
+        world.approved(other, BEN)
+        world.client("operator/olga").revoke_id(RevocationKind.AGENT, spiffe_id(ANN).encode())
+        assert not world.permits(task)
+        assert world.permits(other)
+
+
+@pytest.mark.spec("A-24")
 def test_what_was_withdrawn_counts_no_more(world):
     task = world.task(world.needs(ANN, BEN))
     request = world.approved(task)

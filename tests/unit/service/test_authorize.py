@@ -53,14 +53,13 @@ def recorded(storage):
 @pytest.fixture
 def authorize(storage, clock, feed, recorded):
     policy, owner = PolicyInUse(PolicyRules(PERMISSIVE, Catalogue())), Owners(storage, {}).owner
+    consents = Consents(lambda: BUNDLE, StaticIdentities(()), lambda: feed.state)
     return Authorize(
         storage,
         feed=feed,
         verifier=Verifier(BUNDLE),
         recorded=recorded,
-        sessions=SessionSteps(
-            recorded, labels_stick_ms=3_600_000, owner=owner, consents=Consents(lambda: BUNDLE, StaticIdentities(()))
-        ),
+        sessions=SessionSteps(recorded, labels_stick_ms=3_600_000, owner=owner, consents=consents),
         policy=policy,
         given=GivenScopes(policy, storage, recorded=recorded, owner=owner),
         now_ms=clock,
