@@ -26,7 +26,7 @@ class Hints(NamedTuple):
         said = set()
         if self.read_only is False:
             said.add(Effect.WRITE)
-        if self.destructive and not self.read_only:
+        if self.destructive:  # also of one that is called read-only: of two that contradict each other, the worse
             said |= {Effect.WRITE, Effect.DESTRUCTIVE}
         if self.open_world:
             said.add(Effect.EXTERNAL)
@@ -35,7 +35,7 @@ class Hints(NamedTuple):
     def all_told(self) -> frozenset[Effect]:
         """Give the effects of a tool of which nothing else is known: what is not said is the worse, as MCP has it."""
         effects = {Effect.READ}
-        if not self.read_only:
+        if not self.read_only or self.destructive:
             effects.add(Effect.WRITE)
             if self.destructive is not False:
                 effects.add(Effect.DESTRUCTIVE)

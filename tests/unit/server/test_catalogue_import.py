@@ -57,6 +57,7 @@ def test_what_the_operator_wrote_stays_and_the_manifest_is_pinned():
         (Hints(destructive=True), {"read", "write", "destructive"}),
         (Hints(open_world=True), {"read", "external"}),
         (Hints(False, True, True), {"read", "write", "destructive", "external"}),
+        (Hints(read_only=True, destructive=True), {"read", "write", "destructive"}),
     ],
 )
 def test_hints_of_danger_raise_what_is_written_and_such_a_tool_is_not_local_any_more(hints, effects):
@@ -69,7 +70,7 @@ def test_hints_of_danger_raise_what_is_written_and_such_a_tool_is_not_local_any_
     assert entry(after, audience="mail") == entry(FILE, audience="mail")
 
 
-@pytest.mark.parametrize("hints", [Hints(), Hints(read_only=True), Hints(True, False, False), Hints(True, True, False)])
+@pytest.mark.parametrize("hints", [Hints(), Hints(read_only=True), Hints(True, False, False), Hints(True, None, False)])
 def test_hints_of_harmlessness_lower_nothing(hints):
     written = FILE.replace('"read",\n]', '"read", "destructive", "spends",\n]').replace("local = true", "local = false")
     found, after = taken(written, LiveTool("read", hints, PIN))
@@ -93,6 +94,7 @@ def test_a_new_tool_is_the_most_dangerous_kind_whatever_it_hints_at():
         (Hints(True), {"read", "external"}),
         (Hints(), {"read", "write", "destructive", "external"}),
         (Hints(False, False, False), {"read", "write"}),
+        (Hints(True, True, False), {"read", "write", "destructive"}),
     ],
 )
 def test_a_new_tool_is_what_trusted_hints_say_and_what_they_leave_open_is_the_worse(hints, effects):
