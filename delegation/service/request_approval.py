@@ -92,7 +92,7 @@ class RequestApproval:
         try:
             opened = await self._storage.open_approval(examined.step, make, asks_again)
         except TooManyOpenError as error:
-            raise Overloaded(f"{error}: withdraw one, or wait") from None
+            raise Overloaded(str(error)) from None
         if opened.refusal is not None:
             raise opened.refusal
         if opened.request is None:

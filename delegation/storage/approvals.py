@@ -24,6 +24,9 @@ LIVE: Final = (PENDING, APPROVED)
 OPEN_IN_A_TASK: Final = 32
 """Requests of one task that may be open at a time: an agent does not drown its approvers."""
 
+REQUESTS_OF_A_TASK: Final = 1_024
+"""Requests that one task may open in all: each is kept, also when it was withdrawn."""
+
 
 class CallKey(NamedTuple):
     """The call that an approval is about.

@@ -174,6 +174,16 @@ async def test_a_task_has_only_so_many_open_requests(storage):
     assert (await opened(storage, task, key)).state == PENDING
 
 
+async def test_a_task_opens_only_so_many_requests_in_all_whatever_was_withdrawn(storage, monkeypatch):
+    monkeypatch.setattr("delegation.storage.operations.approvals.REQUESTS_OF_A_TASK", 3)
+    task, other = a_task(), a_task()
+    for _ in range(3):
+        await storage.withdraw_approval(await opened(storage, task), withdrawn_by=READER, now_ms=NOW_MS)
+    with pytest.raises(TooManyOpenError):
+        await opened(storage, task)
+    assert (await opened(storage, other)).state == PENDING
+
+
 # -- answering
 
 

@@ -14,6 +14,7 @@ from delegation.storage.approvals import (
     LIVE,
     OPEN_IN_A_TASK,
     PENDING,
+    REQUESTS_OF_A_TASK,
     WITHDRAWN,
     ApprovalAnswerRecord,
     ApprovalNeeds,
@@ -37,14 +38,15 @@ if TYPE_CHECKING:
 _ADD_REQUEST: Final = Statement(APPROVAL_REQUESTS.insert())
 _ADD_ANSWER: Final = Statement(APPROVAL_ANSWERS.insert())
 _REQUEST: Final = Statement(APPROVAL_REQUEST)
-_OPEN: Final = Statement(
-    sa.select(sa.func.count())
-    .select_from(approval_requests)
-    .where(
-        approval_requests.c.task_id == sa.bindparam("task_id"),
-        approval_requests.c.state == PENDING,
-        approval_requests.c.expires_ms > sa.bindparam("now_ms"),
+_COUNTED: Final = Statement(
+    sa.select(
+        sa.func.count(),
+        sa.func.count().filter(
+            approval_requests.c.state == PENDING, approval_requests.c.expires_ms > sa.bindparam("now_ms")
+        ),
     )
+    .select_from(approval_requests)
+    .where(approval_requests.c.task_id == sa.bindparam("task_id"))
 )
 _REFUSED: Final = Statement(
     APPROVAL_REQUESTS.select().where(
@@ -103,11 +105,16 @@ class OpenApproval(Operation[OpenedApproval]):
         refused = [each for each in known if self.asks_again(each.demands, request.demands)]
         if refused:  # who is refused does not ask until somebody consents, nor under another link of the task
             return OpenedApproval(max(refused, key=lambda each: each.request_id))
-        (is_open,) = transaction.one(_OPEN, task_id=request.task_id, now_ms=self.step.now_ms) or (0,)
-        if is_open >= OPEN_IN_A_TASK:
-            raise TooManyOpenError(f"{is_open} requests of this task can be answered already")
+        self._require_room(transaction, request.task_id)
         transaction.insert(_ADD_REQUEST, [APPROVAL_REQUESTS.to_row(request)])
         return OpenedApproval(request)
+
+    def _require_room(self, transaction: Transaction, task_id: bytes) -> None:
+        in_all, is_open = transaction.one(_COUNTED, task_id=task_id, now_ms=self.step.now_ms) or (0, 0)
+        if is_open >= OPEN_IN_A_TASK:
+            raise TooManyOpenError(f"{is_open} requests of this task can be answered already: withdraw one, or wait")
+        if in_all >= REQUESTS_OF_A_TASK:
+            raise TooManyOpenError(f"this task has opened {in_all} requests, and no task opens more")
 
     def _refused(self, transaction: Transaction, request: ApprovalRequestRecord) -> list[ApprovalRequestRecord]:
         rows = transaction.all(
