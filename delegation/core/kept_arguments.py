@@ -113,8 +113,15 @@ def digest_of_value(call_id: bytes, name: str, value: Value) -> bytes:
     """Give the digest that is kept in place of a value: bound to the call, so that equal values do not show.
 
     Whoever knows the value can show it; whoever guesses few can find it out, too.
+
+    Raises:
+        Malformed: FIELD_INVALID for what is no name.
+        NotPermitted: ARGUMENTS_INVALID for what is no typed value.
     """
-    named = name.encode()
+    try:
+        named = name.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        raise _invalid() from None
     bound = call_id + len(named).to_bytes(4, "big") + named
     return hashlib.sha256(bound + canonical_json(value)).digest()
 

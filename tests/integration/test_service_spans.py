@@ -17,7 +17,7 @@ def traced(tmp_path_factory):
     program = [sys.executable, HERE / "traced_service.py", tmp_path_factory.mktemp("traced")]
     done = subprocess.run(program, capture_output=True, env={"PYTHONPATH": str(HERE.parent)}, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])  # after the service's own log
 
 
 def named(traced, name):

@@ -13,7 +13,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from random import Random
@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from delegation.core import codec, limits
+from delegation.core.approval import ApprovalDemand
 from delegation.core.arguments import Arguments, Value
 from delegation.core.call_plan import CallPlan, CallPlans
 from delegation.core.chain import SignedLink, UnverifiedChain, VerifiedChain
@@ -226,6 +227,14 @@ MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
     FollowedFeeds: st.sampled_from([not_followed, lambda _: RevocationState.nothing_revoked()]),
     Catalogue: of_these(seeds.catalogues()),
     TaskSession: st.builds(_session, st.lists(_listed, max_size=3), st.integers(0, limits.SAFE_INTEGER)),
+    ApprovalDemand: st.builds(
+        ApprovalDemand,
+        st.lists(texts, max_size=3).map(tuple),
+        st.integers(-1, limits.SAFE_INTEGER),
+        st.booleans(),
+        st.none() | st.integers(0, limits.LINKS - 1),
+        texts,
+    ),
     Demand: st.builds(Demand, some_bytes, st.integers(0, limits.LINKS - 1), texts, texts, texts, texts, texts),
 }
 """Types whose values nobody else makes, or makes otherwise."""
@@ -271,6 +280,7 @@ _CONTAINERS: Final[dict[Any, Callable[..., st.SearchStrategy[Any]]]] = {
     Sequence: _several,
     tuple: lambda inner: _several(inner).map(tuple),
     frozenset: lambda inner: st.frozensets(inner, max_size=3),
+    Container: lambda inner: st.frozensets(inner, max_size=3),
     dict: _named,
     Mapping: _named,
 }
