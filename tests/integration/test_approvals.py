@@ -475,6 +475,7 @@ def test_an_approval_that_the_service_has_not_signed_permits_nothing(world, forg
         torn = kept[:-1] + bytes([kept[-1] ^ 1])
         database.execute(f"UPDATE approval_answers SET {forged} = ? WHERE request_id = ?", (torn, *of_request))
     assert not world.permits(task)
+    world.client(PLANNER).approvals.withdraw(request.request_id)
     assert world.approved(task).request_id != request.request_id
     assert world.permits(task)
 
@@ -513,7 +514,7 @@ def test_an_approval_is_void_when_it_has_expired(tmp_path):
 
 
 @pytest.mark.spec("A-23")
-@pytest.mark.parametrize(("ahead_ms", "counts"), [(2_000, True), (3_600_000, False)])
+@pytest.mark.parametrize(("ahead_ms", "counts"), [(2_000, True), (60_000, False)])
 def test_what_was_approved_by_a_clock_that_is_a_little_ahead_counts_at_once(tmp_path, ahead_ms, counts):
     clock = Clock(system_ms)
     with running_server(tmp_path, identities=IDENTITIES, now_ms=clock) as server, ExitStack() as stack:
@@ -522,7 +523,7 @@ def test_what_was_approved_by_a_clock_that_is_a_little_ahead_counts_at_once(tmp_
             tool("files", "delete", world.needs(ANN), path=under("/srv")), lifetime_ms=4 * limits.APPROVAL_LIFETIME_MS
         )
         request = world.ask(task)
-        clock.ahead_ms = min(ahead_ms, limits.APPROVAL_LIFETIME_MS // 2)
+        clock.ahead_ms = ahead_ms
         approved = world.answer(ANN, request)
         clock.ahead_ms = 0
         assert world.permits(task) is counts
