@@ -20,6 +20,7 @@ from lanes import (
     RECORDS,
     REPEATABLE,
     SECURE,
+    SESSION,
     STREAM,
     Lane,
     echo_of,
@@ -64,6 +65,8 @@ async def measured(services: Sequence[Service], echo: Echo, *, rounds: int, with
             lane.forget()
         many = await _interleaved(lanes, rounds)
         recorded = await _interleaved({RECORDS: records}, rounds)
+        for lane in lanes.values():
+            await asyncio.to_thread(lane.confirm)
     taken = records.calls * BATCH_RECORDS / recorded.median(RECORDS)
     return [
         *_rates(many),
@@ -102,7 +105,7 @@ async def _interleaved(
 
 
 def _rates(many: Samples) -> list[Row]:
-    bars = {AUTHORIZE: 0.5, HAND_OFF: 0.45, STREAM: 0.65, REPEATABLE: None}
+    bars = {AUTHORIZE: 0.5, SESSION: 0.35, HAND_OFF: 0.45, STREAM: 0.65, REPEATABLE: None}
     found = []
     for name, echo, bar in _compared(many, bars):
         kind = "mTLS echo" if echo.endswith(SECURE) else "echo"
@@ -119,11 +122,11 @@ def _rates(many: Samples) -> list[Row]:
 
 def _latencies(alone: Samples) -> list[Row]:
     found = []
-    for name, echo, bar in _compared(alone, {AUTHORIZE: 2.3, HAND_OFF: 2.5, REPEATABLE: None}):
+    for name, echo, bar in _compared(alone, {AUTHORIZE: 2.3, SESSION: None, HAND_OFF: 2.5, REPEATABLE: None}):
         kind = "mTLS echo" if echo.endswith(SECURE) else "echo"
         ratio = alone.median(name) / alone.median(echo)
         found.append(Row(f"{name}, alone, p50 by {kind}'s", ratio, f"x {kind}", bar, possible_from=0.5))
-    shown = {"echo": echo_of(AUTHORIZE), AUTHORIZE: AUTHORIZE, HAND_OFF: HAND_OFF}
+    shown = {"echo": echo_of(AUTHORIZE), AUTHORIZE: AUTHORIZE, SESSION: SESSION, HAND_OFF: HAND_OFF}
     found += [Row(f"{title}, alone, p50", alone.median(name) * 1000, "ms") for title, name in shown.items()]
     return sorted(found, key=lambda row: row.bar is None)
 
@@ -138,6 +141,6 @@ def _compared(samples: Samples, bars: Mapping[str, float | None]) -> Iterator[tu
 
 def _costs(lanes: Mapping[str, Lane]) -> list[Row]:
     names = {"echo": echo_of(AUTHORIZE), "mTLS echo": echo_of(AUTHORIZE) + SECURE}
-    names |= {name: name for name in (AUTHORIZE, STREAM, HAND_OFF, REPEATABLE)}
+    names |= {name: name for name in (AUTHORIZE, SESSION, STREAM, HAND_OFF, REPEATABLE)}
     costs = {title: lanes[name].cpu_us_each for title, name in names.items() if name in lanes}
     return [Row(f"{title}, {AT_ONCE} at once, server CPU each", cost, "µs") for title, cost in costs.items()]

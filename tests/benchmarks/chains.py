@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from delegation.core.arguments import Arguments
 from delegation.core.chain import Principal, PrincipalBasis, SignedLink, TraceIds
 from delegation.core.codec import join_token
+from delegation.core.conditions import Condition
 from delegation.core.constraints import between, one_of, under
 from delegation.core.keys import Signer, SigningKey
 from delegation.core.mint import sign_grant, sign_handoff
@@ -25,12 +26,13 @@ _DIRECTORIES: Final = ("srv", "docs", "team", "a", "2026", "q4", "plan", "v2", "
 _MODES: Final = ("text", "raw", "head", "tail", "json", "hex", "size", "date", "hash", "type")
 
 
-def scope_at(hop: int, *, audience: str = AUDIENCE) -> Scope:
+def scope_at(hop: int, *, audience: str = AUDIENCE, conditions: Sequence[Condition] = ()) -> Scope:
     """Give the scope of the hop-th link, 0 the grant's: each narrower in all three constraints than the one before."""
     return Scope(
         tool(
             audience,
             TOOL,
+            *conditions,
             path=under("/" + "/".join(_DIRECTORIES[: hop + 2])),
             limit=between(1, 1000 - hop),
             mode=one_of(*_MODES[: len(_MODES) - hop]),
@@ -51,10 +53,14 @@ class Chain:
     Attributes:
         links: grant first.
         keys: the holder keys, in the same order.
+        audience: who serves the tool that is handed on.
+        conditions: what every link hands on with it.
     """
 
     links: tuple[SignedLink, ...]
     keys: tuple[SigningKey, ...]
+    audience: str = AUDIENCE
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def token(self) -> bytes:
@@ -63,20 +69,21 @@ class Chain:
 
     def first(self, depth: int) -> Chain:
         """Give the chain that ends with the depth-th link."""
-        return Chain(self.links[:depth], self.keys[:depth])
+        return replace(self, links=self.links[:depth], keys=self.keys[:depth])
 
     def child(self, now_ms: int) -> Chain:
         """Hand on once more, to a fresh key."""
         key = SigningKey.generate(secrets.token_bytes)
-        link = hand_off(self, key.public, now_ms, scope_at(len(self.links)), trace_ids())
-        return Chain((*self.links, link), (*self.keys, key))
+        scope = scope_at(len(self.links), audience=self.audience, conditions=self.conditions)
+        link = hand_off(self, key.public, now_ms, scope, trace_ids())
+        return replace(self, links=(*self.links, link), keys=(*self.keys, key))
 
     def proof(self, arguments: Arguments, now_ms: int, *, key: Signer | None = None) -> bytes:
         """Sign a call by the leaf's holder, or by another's key."""
         return sign_proof(
             key or self.keys[-1],
             chain_digest=self.links[-1].link_id,
-            audience=AUDIENCE,
+            audience=self.audience,
             tool=TOOL,
             arguments_digest=arguments.digest,
             now_ms=now_ms,

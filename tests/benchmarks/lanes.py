@@ -16,6 +16,7 @@ from echo_server import METHOD as ECHO
 from load import Load
 from measure import MeasurementFailedError, cpu_ms
 from processes import Echo, Service
+from session_load import SessionLoad
 
 CALLS: Final = 256
 """Of one round."""
@@ -25,6 +26,7 @@ _BATCHES: Final = 2
 _DEADLINE_S: Final = 10.0
 
 AUTHORIZE: Final = "Authorize"
+SESSION: Final = "Authorize with labels, policy and a budget"
 HAND_OFF: Final = "HandOff"
 REPEATABLE: Final = "HandOff with idempotency key"
 STREAM: Final = "AuthorizeStream"
@@ -44,6 +46,7 @@ class Lane:
         require: looks through the answers; raises `MeasurementFailedError`.
         pids: the processes that answer.
         calls: how many requests make a round.
+        confirm: sees at the end that what was measured has happened; raises `MeasurementFailedError`.
     """
 
     prepare: Callable[[int], list[bytes]]
@@ -51,6 +54,7 @@ class Lane:
     require: Callable[[list[bytes]], None]
     pids: Sequence[int]
     calls: int = CALLS
+    confirm: Callable[[], None] = lambda: None
     cpu_ms: float = field(default=0.0, init=False)
     answered: int = field(default=0, init=False)
 
@@ -99,6 +103,7 @@ def echo_of(name: str) -> str:
 
 async def _service_lanes(services: Sequence[Service], stack: AsyncExitStack) -> dict[str, Lane]:
     load = await asyncio.to_thread(Load, services[0])
+    session = await asyncio.to_thread(SessionLoad, services[0])
     pids = [service.pid for service in services]
     channels = [await stack.enter_async_context(service.aio_channel()) for service in services]
     guards = [loads.new_guard() for _ in services]
@@ -109,6 +114,13 @@ async def _service_lanes(services: Sequence[Service], stack: AsyncExitStack) -> 
 
     return {
         AUTHORIZE: Lane(load.authorize, _unary(channels, loads.AUTHORIZE), loads.require_all_allowed, pids),
+        SESSION: Lane(
+            session.authorize,
+            _unary(channels, loads.AUTHORIZE),
+            loads.require_all_allowed,
+            pids,
+            confirm=session.require_judged,
+        ),
         HAND_OFF: Lane(
             lambda count: load.hand_off(count, idempotent=False),
             _unary(channels, loads.HAND_OFF),

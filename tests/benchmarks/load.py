@@ -13,7 +13,9 @@ from processes import Service
 
 from delegation.core.arguments import Arguments
 from delegation.core.codec import add_statements
+from delegation.core.conditions import Condition
 from delegation.core.records import DecisionRecord
+from delegation.core.scope import Capability
 from delegation.core.statement import SignedStatement
 from delegation.v1 import authorization_service_pb2 as authorization_pb
 from delegation.v1 import delegation_service_pb2 as delegation_pb
@@ -34,13 +36,25 @@ class Load:
 
     Args:
         service: who has granted and recorded them.
+        audience: who serves the tool.
+        conditions: of every link, the grant's too.
+        besides: what else the grant permits; it is not handed on.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        audience: str = AUDIENCE,
+        conditions: tuple[Condition, ...] = (),
+        besides: Sequence[Capability] = (),
+    ) -> None:
+        self.audience = audience
         with service.channel() as channel:
             caller = Caller(channel)
-            grant = caller.grant(*scope_at(0).capabilities, max_depth=8)
-            task = Chain(links_of(grant.token), (grant.key,))
+            scope = scope_at(0, audience=audience, conditions=conditions)
+            self.grant = caller.grant(*scope.capabilities, *besides, max_depth=8)
+            task = Chain(links_of(self.grant.token), (self.grant.key,), audience, conditions)
             self.parents = [chain for chain, _ in _recorded(caller, [task.child(now_ms()) for _ in range(CHAINS)])]
             self._chains = _recorded(caller, [parent.child(now_ms()) for parent in self.parents])
 
@@ -79,7 +93,8 @@ class Load:
     def _call(self, number: int) -> CallToDecide:
         chain, token = in_turn(self._chains, number)
         asked = Arguments.of(arguments(number))
-        return CallToDecide(token, chain.proof(asked, now_ms()), AUDIENCE, TOOL, asked.canonical, nonce(), trace_ids())
+        proof = chain.proof(asked, now_ms())
+        return CallToDecide(token, proof, self.audience, TOOL, asked.canonical, nonce(), trace_ids())
 
     def _record(self, number: int) -> DecisionRecord:
         chain, _ = in_turn(self._chains, number)
@@ -87,7 +102,7 @@ class Load:
         return DecisionRecord(
             call_id=time_ordered(),
             chain_digest=chain.links[-1].link_id,
-            audience=AUDIENCE,
+            audience=self.audience,
             tool=TOOL,
             arguments_digest=asked.digest,
             decided_at_ms=now_ms(),

@@ -29,7 +29,9 @@ OPTIONS: Final[Sequence[tuple[str, Any]]] = (
 )
 _START_S: Final = 20.0
 _STOP_S: Final = 15.0
-_CATALOGUE: Final = """
+LABELLED_AUDIENCE: Final = "reports"
+PERSONAL_TOOL: Final = "read_customer"
+_CATALOGUE: Final = f"""
 [[tool]]
 audience = "files"
 name = "read_file"
@@ -37,6 +39,20 @@ owner = "benchmarks"
 effects = ["read"]
 labels = ["public"]
 local = true
+
+[[tool]]
+audience = "{LABELLED_AUDIENCE}"
+name = "read_file"
+owner = "benchmarks"
+effects = ["read", "external"]
+labels = ["internal"]
+
+[[tool]]
+audience = "{LABELLED_AUDIENCE}"
+name = "{PERSONAL_TOOL}"
+owner = "benchmarks"
+effects = ["read"]
+labels = ["personal"]
 """
 
 
