@@ -19,7 +19,7 @@ from delegation.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The revision this program needs."""
 
 
