@@ -11,7 +11,8 @@ from delegation.app.serving_lock import ServingLock
 from delegation.errors import ConfigError
 from delegation.server.config import ServerConfig
 from delegation.storage.facts import DatabaseFacts
-from delegation.storage.port import Relay, Storage
+from delegation.storage.port import Storage
+from delegation.storage.relay import Relay
 from delegation.storage.sqlite import SqliteStorage
 from delegation.storage.sqlite.facts import read_facts
 

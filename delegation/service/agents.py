@@ -7,8 +7,10 @@ from delegation.errors import NotFound, PermissionDenied
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
-from delegation.storage.port import NotRecordedError, Page, Storage
+from delegation.storage.listing import Page
+from delegation.storage.port import Storage
 from delegation.storage.records import AgentRecord
+from delegation.storage.refused_writes import NotRecordedError
 
 
 class Agents:

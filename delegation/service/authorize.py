@@ -38,8 +38,10 @@ from delegation.service.policy_rules import PolicyInUse, PolicyRules
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.session_steps import SessionSteps
 from delegation.service.unexpected import log_unexpected
-from delegation.storage.port import ProofUse, ReplayedProofError, RevokedMeanwhileError, Storage
+from delegation.storage.port import Storage
+from delegation.storage.preconditions import ProofUse
 from delegation.storage.records import CallRecord
+from delegation.storage.refused_writes import ReplayedProofError, RevokedMeanwhileError
 from delegation.storage.sessions import SessionStep
 from delegation.telemetry import names
 

@@ -7,7 +7,9 @@ from delegation.core.proof import proof_id
 from delegation.errors import Reason, refusal
 from delegation.identity.port import Caller
 from delegation.service.ids import Clock
-from delegation.storage.port import ProofUse, ReplayedProofError, Storage
+from delegation.storage.port import Storage
+from delegation.storage.preconditions import ProofUse
+from delegation.storage.refused_writes import ReplayedProofError
 
 
 class ConsumeProof:

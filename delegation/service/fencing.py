@@ -9,7 +9,8 @@ from typing import cast
 from delegation.core.chain import VerifiedChain
 from delegation.core.revocation import RevocationKind, refuse_revoked, revocation_key
 from delegation.errors import Refused
-from delegation.storage.port import Fence, RevokedMeanwhileError
+from delegation.storage.preconditions import Fence
+from delegation.storage.refused_writes import RevokedMeanwhileError
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,10 @@ from delegation.service.packing import digest_of, pack, unpack
 from delegation.service.policy_questions import GivenScope
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.signing.port import ServiceKeys
-from delegation.storage.port import Idempotency, IdempotencyKey, RevokedMeanwhileError, Storage
+from delegation.storage.port import Storage
+from delegation.storage.preconditions import Idempotency, IdempotencyKey
 from delegation.storage.records import LinkRecord, TaskRecord
+from delegation.storage.refused_writes import RevokedMeanwhileError
 
 ANSWERS_KEPT_MS: Final = 24 * 60 * 60 * 1000
 _METHOD: Final = "Grant"

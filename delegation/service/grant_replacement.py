@@ -31,8 +31,10 @@ from delegation.service.policy_questions import GivenScope
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.service.revoke import remembered_until_ms
 from delegation.signing.port import ServiceKeys
-from delegation.storage.port import Idempotency, IdempotencyKey, NotRecordedError, RevokedMeanwhileError, Storage
+from delegation.storage.port import Storage
+from delegation.storage.preconditions import Idempotency, IdempotencyKey
 from delegation.storage.records import RevocationRecord
+from delegation.storage.refused_writes import NotRecordedError, RevokedMeanwhileError
 
 _NOT_YOURS: Final = "no such task, or its grant is not the caller's"
 

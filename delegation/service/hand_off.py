@@ -28,15 +28,10 @@ from delegation.service.owners import Owners
 from delegation.service.packing import digest_of, pack, unpack
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.signing.port import ServiceKeys
-from delegation.storage.port import (
-    Fence,
-    Idempotency,
-    IdempotencyKey,
-    OfferedError,
-    RevokedMeanwhileError,
-    Storage,
-)
+from delegation.storage.port import Storage
+from delegation.storage.preconditions import Fence, Idempotency, IdempotencyKey
 from delegation.storage.records import LinkRecord
+from delegation.storage.refused_writes import OfferedError, RevokedMeanwhileError
 
 ANSWERS_KEPT_MS: Final = 24 * 60 * 60 * 1000
 _METHOD: Final = "HandOff"

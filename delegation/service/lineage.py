@@ -23,7 +23,8 @@ from delegation.service.ids import Clock
 from delegation.service.owners import Owners
 from delegation.service.recorded_links import payload_and_signature
 from delegation.service.revoked_links import revoked_links
-from delegation.storage.port import CallFilter, Storage, TaskFilter
+from delegation.storage.listing import CallFilter, TaskFilter
+from delegation.storage.port import Storage
 from delegation.storage.records import CallRecord, LinkRecord, OutcomeRecord, TaskRecord
 
 _SEES_ALL = (Role.AUDITOR, Role.OPERATOR)

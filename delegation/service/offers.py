@@ -23,8 +23,9 @@ from delegation.errors import Conflict, NotFound, Overloaded, PermissionDenied, 
 from delegation.identity.port import Caller, Role
 from delegation.service.ids import Clock
 from delegation.service.offers_elsewhere import OffersElsewhere
-from delegation.storage.port import NotRecordedError, Storage
+from delegation.storage.port import Storage
 from delegation.storage.records import OfferRecord
+from delegation.storage.refused_writes import NotRecordedError
 
 ANSWER_SECONDS: Final = 5.0
 """How long an instance has to answer."""

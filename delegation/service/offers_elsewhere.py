@@ -25,8 +25,9 @@ from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock
 from delegation.service.owners import Owners
 from delegation.service.unexpected import log_unexpected
-from delegation.storage.port import Relay, Storage
+from delegation.storage.port import Storage
 from delegation.storage.records import OfferRecord
+from delegation.storage.relay import Relay
 
 T = TypeVar("T")
 

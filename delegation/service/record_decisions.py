@@ -31,7 +31,9 @@ from delegation.service.guard_keys import GuardKeys
 from delegation.service.ids import Clock
 from delegation.service.late_links import LateLinks
 from delegation.storage import records as stored
-from delegation.storage.port import OutOfSequenceError, ProofUse, Storage
+from delegation.storage.port import Storage
+from delegation.storage.preconditions import ProofUse
+from delegation.storage.refused_writes import OutOfSequenceError
 
 _LOG: Final = structlog.get_logger("delegation")
 _AT_A_TIME: Final = 128

@@ -12,7 +12,7 @@ from delegation.errors import InvalidRequest
 from delegation.identity.port import Caller, Role
 from delegation.service.grant_replacement import GrantReplacement, Replaced, Wanted
 from delegation.service.packing import digest_of
-from delegation.storage.port import IdempotencyKey
+from delegation.storage.preconditions import IdempotencyKey
 
 _METHOD: Final = "Reissue"
 _NO_TRACE: Final = TraceIds(b"", b"")

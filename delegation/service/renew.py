@@ -13,7 +13,7 @@ from delegation.identity.port import Caller, Role
 from delegation.service.grant_replacement import GrantReplacement, Replaced, Wanted
 from delegation.service.ids import Clock
 from delegation.service.packing import digest_of
-from delegation.storage.port import IdempotencyKey
+from delegation.storage.preconditions import IdempotencyKey
 
 TOOL: Final = "renew"
 _METHOD: Final = "Renew"

@@ -12,8 +12,9 @@ from delegation.identity.port import Caller, Role
 from delegation.service.call_ids import call_of
 from delegation.service.guard_keys import GuardKeys
 from delegation.service.ids import Clock
-from delegation.storage.port import NotRecordedError, Storage
+from delegation.storage.port import Storage
 from delegation.storage.records import OutcomeRecord
+from delegation.storage.refused_writes import NotRecordedError
 
 _NO_SUCH_CALL = "no such call is recorded, or it is another tool's"
 

@@ -18,7 +18,8 @@ from delegation.service.approval_records import agents_text, asks_again, demands
 from delegation.service.authorize import Authorize, Question
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.storage.approvals import ApprovalNeeds, ApprovalRequestRecord, CallKey
-from delegation.storage.port import Storage, TooManyOpenError
+from delegation.storage.port import Storage
+from delegation.storage.refused_writes import TooManyOpenError
 
 _ALL_OBLIGATIONS: Final = frozenset(map(str, ObligationKind))
 """What a tool promises to do is the tool's to say, when it is called."""

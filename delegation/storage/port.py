@@ -5,16 +5,15 @@ process and of the machine. A write that raises has left nothing behind. Calls t
 for the database never block the event loop.
 
 Every method may raise `StorageError`: `storage_unavailable` when the database cannot be
-reached or has failed, `overloaded` when too much is waiting already. The exceptions below
+reached or has failed, `overloaded` when too much is waiting already. Those of `refused_writes`
 are not failures of the store but what it found; they leave the service as refusals.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from delegation.core.session import TaskSession
 from delegation.storage.approvals import (
@@ -26,6 +25,8 @@ from delegation.storage.approvals import (
     OpenedApproval,
     StateAfter,
 )
+from delegation.storage.listing import CallFilter, FeedPage, Page, TaskFilter
+from delegation.storage.preconditions import Fence, Idempotency, IdempotencyKey, ProofUse
 from delegation.storage.records import (
     AgentRecord,
     CallRecord,
@@ -39,170 +40,6 @@ from delegation.storage.records import (
     TaskRecord,
 )
 from delegation.storage.sessions import CallsThatRan, Decided, SessionStep, UsageRecord
-
-T = TypeVar("T")
-
-
-class WriteRefusedError(Exception):
-    """A write was not made because of what is already recorded."""
-
-
-class ReplayedProofError(WriteRefusedError):
-    """The proof's nonce was used before, by another caller or for another request."""
-
-
-class NotRecordedError(WriteRefusedError):
-    """The write refers to something that is not recorded."""
-
-
-class TooManyOpenError(WriteRefusedError):
-    """More requests of a task are open than may be."""
-
-
-class OfferedError(WriteRefusedError):
-    """A key was offered, and whoever writes takes it for one that was not."""
-
-
-class RevokedMeanwhileError(WriteRefusedError):
-    """Something the decision rests on was revoked after the decision was prepared."""
-
-    def __init__(self, kind: str, revoked_id: bytes, position: int) -> None:
-        super().__init__(f"{kind} revoked at feed position {position}")
-        self.kind = kind
-        self.revoked_id = revoked_id
-        self.position = position
-
-
-class OutOfSequenceError(WriteRefusedError):
-    """A batch of decisions does not continue its guard's numbering or hash chain.
-
-    `expected` is where that guard stands.
-    """
-
-    def __init__(self, expected: RecorderState) -> None:
-        super().__init__(f"the next decision is number {expected.next_sequence}")
-        self.expected = expected
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """What a prepared write rests on, and the feed position at which it was found unrevoked.
-
-    The write looks again inside its own transaction, so that nothing that rests on a
-    revoked thing is entered after the revocation was acknowledged.
-    """
-
-    position: int
-    rests_on: Container[tuple[str, bytes]]
-    """(kind, id) of each thing, as in `RevocationRecord`."""
-
-
-PROOF_KEPT_MS: Final = 120_000
-"""How long after its signing a proof's use is remembered; must exceed the time for which any
-verifier must remember a proof (SPEC: 35 s)."""
-
-
-REVOCATION_KEPT_MS: Final = 60_000
-"""How long after its expiry what was revoked may still be taken for valid: by a clock that is behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProofUse:
-    """The one use of a proof.
-
-    A proof is known by its id and the time that it was signed at: a time-ordered key, under
-    which a replay is found as surely, since a replay is the same signed bytes.
-
-    Where `request_digest` is not empty, the same caller may repeat the same request and gets
-    the earlier answer. A tool's instances may share one caller identity, so the digest must
-    also cover something that the asking instance chose for this attempt; otherwise a proof
-    replayed to a second instance looks like a retry of the first.
-    """
-
-    proof_id: bytes
-    """16 bytes, made of the proof's nonce, its audience and the chain that it is about."""
-    issued_ms: int
-    """When the proof says that it was signed; never the time of its arrival."""
-    audience: str
-    caller: str
-    request_digest: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """A caller's own key for one write: repeated with the same request, it is not made again."""
-
-    caller: str
-    method: str
-    key: str
-    request_digest: bytes
-    """32 bytes: same key with another request is a `Conflict`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """An idempotency key with the response to keep for it."""
-
-    key: IdempotencyKey
-    response: bytes
-    expires_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TaskFilter:
-    """Which tasks to list; None does not restrict."""
-
-    holder_agent: str | None = None
-    """Tasks whose grant this agent holds."""
-    member: str | None = None
-    """Tasks in which this agent holds any link."""
-    caller: str | None = None
-    active_at_ms: int | None = None
-    """Tasks neither completed nor expired at that time."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Which calls to list; None does not restrict."""
-
-    task_id: bytes | None = None
-    audiences: tuple[str, ...] | None = None
-    """Calls at any of these audiences; none, if it is empty."""
-    tool: str | None = None
-    agent: str | None = None
-    """Calls made by this agent (the chain's leaf)."""
-    allowed: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Part of a list, newest first."""
-
-    items: tuple[T, ...]
-    next_cursor: bytes | None
-    """Where the next page begins; None at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedPage:
-    """Part of the revocation feed, oldest first, and where the feed stood when it was read."""
-
-    head_position: int
-    entries: tuple[RevocationRecord, ...]
-
-
-Hears = Callable[[str], None]
-"""Is called, on the event loop, with what a replica tells the others."""
-
-
-class Relay(Protocol):
-    """What replicas over one database tell one another. Best effort: whoever does not listen just now misses it."""
-
-    async def tell(self, words: str) -> None:
-        """Tell all replicas something of at most 7,000 bytes, this one included. Raises `StorageError`."""
-
-    def listen(self, hears: Hears) -> None:
-        """Have somebody called with everything that is told from now on."""
 
 
 class Storage(Protocol):

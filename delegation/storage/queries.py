@@ -45,7 +45,7 @@ from delegation.storage.schema import (
 
 if TYPE_CHECKING:
     from delegation.storage.approvals import ApprovalFilter
-    from delegation.storage.port import CallFilter, TaskFilter
+    from delegation.storage.listing import CallFilter, TaskFilter
 
 _AT_MOST: Final = sa.bindparam("at_most", type_=sa.Integer)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from delegation.core.session import TaskSession
 from delegation.storage import queries
-from delegation.storage.port import CallFilter, FeedPage, IdempotencyKey, Page, TaskFilter
+from delegation.storage.listing import CallFilter, FeedPage, Page, TaskFilter
+from delegation.storage.preconditions import IdempotencyKey
 from delegation.storage.records import RecorderState
 from delegation.storage.rows import (
     AGENTS,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from delegation.core.session import TaskSession
 from delegation.errors import Conflict, Malformed, StorageError
 from delegation.storage import approvals, records, schema
-from delegation.storage.port import IdempotencyKey
+from delegation.storage.preconditions import IdempotencyKey
 from delegation.storage.sessions import UsageRecord
 
 R = TypeVar("R")

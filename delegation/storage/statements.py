@@ -58,12 +58,12 @@ class Statement:
         return _compiled(self._statement, _SQLITE)
 
     def sqlite_rows(self, count: int) -> str:
-        """Give an insertion's text for so many rows at once: one step for the database, whatever their number."""
+        """Give the text for so many rows at once, of an insertion or of keys: one step, whatever their number."""
         text = self._of_rows.get(count)
         if text is None:
             row = _ROW.search(self.sqlite.text)
             if row is None:
-                raise ValueError("not an insertion of a row")
+                raise ValueError("no row is given")
             rows = ", ".join([row.group(1)] * count)
             text = self._of_rows[count] = self.sqlite.text[: row.start(1)] + rows + self.sqlite.text[row.end(1) :]
         return text
@@ -95,18 +95,35 @@ class Statement:
 
 
 def of_keys(select: sa.Select[Any], *columns: sa.Column[Any], lock: bool = False) -> Statement:
-    """Select the rows of several keys: one after another, or by arrays where the database has them.
+    """Select the rows of several keys: for PostgreSQL by arrays; for SQLite all in one row, see `rows_in`.
 
     Arguments:
         select: what to select.
         columns: of the key; the parameters have their names.
         lock: keep others from changing these rows, locked in the order of their keys.
     """
-    one = select.where(*(column == sa.bindparam(column.name) for column in columns))
     many = select.where(*(column == sa.any_(sa.bindparam(column.name, type_=_array(column))) for column in columns))
     if lock:
         many = many.order_by(*columns).with_for_update()
-    return Statement(one, postgres=many)
+    return Statement(_one_row(select, columns), postgres=many)
+
+
+def _one_row(select: sa.Select[Any], columns: Sequence[sa.Column[Any]]) -> sa.TextClause:
+    """Select the rows of the keys in `VALUES` as one JSON text: the driver lets go of the interpreter for each row.
+
+    Each key is looked up by itself. For `(a, b) IN (VALUES …)` SQLite would read the whole table.
+    """
+    table, names = columns[0].table.name, [column.name for column in columns]
+    found = ", ".join(
+        f"hex({table}.{column.name})" if isinstance(column.type, sa.LargeBinary) else f"{table}.{column.name}"
+        for column in select.selected_columns
+    )
+    keys = ", ".join(f":{name}" for name in names)
+    on = " AND ".join(f"{table}.{name} = wanted.{name}" for name in names)
+    return sa.text(
+        f"WITH wanted({', '.join(names)}) AS (VALUES ({keys})) "  # noqa: S608 - names of our own schema
+        f"SELECT json_group_array(json_array({found})) FROM wanted CROSS JOIN {table} ON {on}"
+    )
 
 
 def _array(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:

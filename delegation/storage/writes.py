@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         StateAfter,
     )
     from delegation.storage.operations.operation import Operation
-    from delegation.storage.port import Fence, Idempotency, ProofUse
+    from delegation.storage.preconditions import Fence, Idempotency, ProofUse
     from delegation.storage.records import (
         AgentRecord,
         CallRecord,

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 from typing import Any
 
-from delegation.storage.port import Fence, Idempotency, IdempotencyKey, ProofUse
+from delegation.storage.preconditions import Fence, Idempotency, IdempotencyKey, ProofUse
 from delegation.storage.records import (
     CallRecord,
     DecisionBatch,

@@ -23,8 +23,8 @@ from delegation.storage.approvals import (
     ApprovalRequestRecord,
     CallKey,
 )
-from delegation.storage.port import NotRecordedError, TooManyOpenError
 from delegation.storage.postgres import PostgresServer, PostgresStorage
+from delegation.storage.refused_writes import NotRecordedError, TooManyOpenError
 from delegation.storage.sessions import SessionStep, Verdict
 from storage.made import NOW_MS, PLANNER, READER, a_call, a_task, digest, next_id, proof_of
 

@@ -8,13 +8,9 @@ from dataclasses import replace
 import pytest
 
 from delegation.errors import Conflict, StorageError
-from delegation.storage.port import (
-    PROOF_KEPT_MS,
-    CallFilter,
-    NotRecordedError,
-    ReplayedProofError,
-    RevokedMeanwhileError,
-)
+from delegation.storage.listing import CallFilter
+from delegation.storage.preconditions import PROOF_KEPT_MS
+from delegation.storage.refused_writes import NotRecordedError, ReplayedProofError, RevokedMeanwhileError
 from storage.made import NOW_MS, READER, a_call, a_fence, a_link, a_revocation, a_task, an_outcome, proof_of
 
 

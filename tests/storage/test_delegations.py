@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from delegation.errors import Conflict
-from delegation.storage.port import REVOCATION_KEPT_MS, NotRecordedError, RevokedMeanwhileError
+from delegation.storage.preconditions import REVOCATION_KEPT_MS
+from delegation.storage.refused_writes import NotRecordedError, RevokedMeanwhileError
 from storage.made import (
     NOW_MS,
     READER,

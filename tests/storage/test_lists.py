@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from delegation.storage.port import CallFilter, TaskFilter
+from delegation.storage.listing import CallFilter, TaskFilter
 from storage.made import FILES, NOW_MS, PLANNER, READER, a_call, a_link, a_revocation, a_task
 
 MAIL = "spiffe://example.org/tool/mail"

@@ -8,8 +8,9 @@ import itertools
 import pytest
 
 from delegation.errors import StorageError
-from delegation.storage.port import CallFilter, ReplayedProofError, RevokedMeanwhileError
+from delegation.storage.listing import CallFilter
 from delegation.storage.postgres import PostgresServer, PostgresStorage
+from delegation.storage.refused_writes import ReplayedProofError, RevokedMeanwhileError
 from storage.made import a_call, a_fence, a_revocation, proof_of
 from support.cut import proxy_to
 from support.postgres import running_postgres

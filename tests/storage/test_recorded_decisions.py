@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from delegation.errors import Conflict
-from delegation.storage.port import CallFilter, OutOfSequenceError, ReplayedProofError
+from delegation.storage.listing import CallFilter
 from delegation.storage.records import RecorderState
+from delegation.storage.refused_writes import OutOfSequenceError, ReplayedProofError
 from storage.made import a_batch, a_call, digest, proof_of
 
 GUARD = digest("guard")

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from delegation.errors import Conflict
-from delegation.storage.port import PROOF_KEPT_MS, NotRecordedError, OfferedError
+from delegation.storage.preconditions import PROOF_KEPT_MS
 from delegation.storage.records import AgentRecord, DocumentRecord, OfferRecord
+from delegation.storage.refused_writes import NotRecordedError, OfferedError
 from storage.made import NOW_MS, PLANNER, READER, a_call, a_link, a_revocation, a_task, an_idempotency, digest, proof_of
 
 

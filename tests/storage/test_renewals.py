@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from delegation.errors import Conflict
-from delegation.storage.port import REVOCATION_KEPT_MS, Fence, NotRecordedError, RevokedMeanwhileError
+from delegation.storage.preconditions import REVOCATION_KEPT_MS, Fence
 from delegation.storage.records import AgentRecord, RevocationRecord
+from delegation.storage.refused_writes import NotRecordedError, RevokedMeanwhileError
 from storage.made import NOW_MS, PLANNER, READER, a_link, a_task, an_idempotency, digest, next_id
 
 LATER_MS = NOW_MS + 3_600_000

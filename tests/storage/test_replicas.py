@@ -11,17 +11,13 @@ import pytest
 
 from delegation.errors import ConfigError, Conflict, StorageError
 from delegation.storage import reads
-from delegation.storage.port import (
-    REVOCATION_KEPT_MS,
-    CallFilter,
-    OutOfSequenceError,
-    ReplayedProofError,
-    RevokedMeanwhileError,
-)
+from delegation.storage.listing import CallFilter
 from delegation.storage.postgres import PostgresServer, PostgresStorage, watcher
 from delegation.storage.postgres.session import FEED_LOCK
 from delegation.storage.postgres.snapshot import wait_for
+from delegation.storage.preconditions import REVOCATION_KEPT_MS
 from delegation.storage.records import AgentRecord, OfferRecord, RecorderState
+from delegation.storage.refused_writes import OutOfSequenceError, ReplayedProofError, RevokedMeanwhileError
 from storage.made import (
     NOW_MS,
     READER,

@@ -15,9 +15,10 @@ from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import CALLS, Demand, charged
 from delegation.errors import Conflict, Reason, Refused, StorageError, refusal
 from delegation.storage.approvals import CallKey
-from delegation.storage.port import REVOCATION_KEPT_MS, NotRecordedError, ReplayedProofError, RevokedMeanwhileError
 from delegation.storage.postgres import PostgresServer, PostgresStorage
+from delegation.storage.preconditions import REVOCATION_KEPT_MS
 from delegation.storage.records import RecorderState
+from delegation.storage.refused_writes import NotRecordedError, ReplayedProofError, RevokedMeanwhileError
 from delegation.storage.sessions import CallsThatRan, SessionStep, Verdict
 from storage.made import (
     NOW_MS,

@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 
 from delegation.errors import StorageError
 from delegation.storage import migrations, queries, schema
-from delegation.storage.port import CallFilter, TaskFilter
+from delegation.storage.listing import CallFilter, TaskFilter
 from delegation.storage.sqlite import SqliteStorage
 from delegation.storage.statements import Statement
 from storage.made import FILES, NOW_MS, PLANNER, READER, a_call, proof_of

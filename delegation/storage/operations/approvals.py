@@ -26,8 +26,8 @@ from delegation.storage.approvals import (
 )
 from delegation.storage.operations.operation import Lock, Operation, Transaction
 from delegation.storage.operations.sessions import Wanted
-from delegation.storage.port import NotRecordedError, TooManyOpenError
 from delegation.storage.queries import APPROVAL_REQUEST
+from delegation.storage.refused_writes import NotRecordedError, TooManyOpenError
 from delegation.storage.rows import APPROVAL_ANSWERS, APPROVAL_REQUESTS
 from delegation.storage.schema import APPROVAL_REFUSED, approval_requests
 from delegation.storage.statements import Statement

@@ -13,8 +13,9 @@ from delegation.storage.operations.decisions import ADD_CALL
 from delegation.storage.operations.operation import Insertion, InsertOperation, Operation, Transaction
 from delegation.storage.operations.proofs import ADD_PROOF, MARK_PROOF, check_remembered, earlier_use, proof_row
 from delegation.storage.operations.sessions import Wanted
-from delegation.storage.port import Fence, NotRecordedError, OutOfSequenceError, ProofUse
+from delegation.storage.preconditions import Fence, ProofUse
 from delegation.storage.records import RecorderState
+from delegation.storage.refused_writes import NotRecordedError, OutOfSequenceError
 from delegation.storage.rows import BATCHES, CALLS, OUTCOMES, RECORDERS
 from delegation.storage.schema import calls, decision_batches, outcomes, recorders
 from delegation.storage.statements import Statement, insert_or_replace

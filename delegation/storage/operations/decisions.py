@@ -9,7 +9,8 @@ from delegation.storage import queries
 from delegation.storage.operations.operation import Insertion, InsertOperation, Lock, Row, Transaction
 from delegation.storage.operations.proofs import ADD_PROOF, check_remembered, earlier_use, proof_row
 from delegation.storage.operations.sessions import Wanted
-from delegation.storage.port import Fence, ProofUse, ReplayedProofError
+from delegation.storage.preconditions import Fence, ProofUse
+from delegation.storage.refused_writes import ReplayedProofError
 from delegation.storage.rows import CALLS
 from delegation.storage.sessions import Decided, SessionStep
 from delegation.storage.statements import Statement

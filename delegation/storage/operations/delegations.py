@@ -19,14 +19,8 @@ from delegation.storage.operations.operation import (
     Transaction,
 )
 from delegation.storage.operations.sessions import Wanted
-from delegation.storage.port import (
-    REVOCATION_KEPT_MS,
-    Fence,
-    Idempotency,
-    IdempotencyKey,
-    NotRecordedError,
-    WriteRefusedError,
-)
+from delegation.storage.preconditions import REVOCATION_KEPT_MS, Fence, Idempotency, IdempotencyKey
+from delegation.storage.refused_writes import NotRecordedError, WriteRefusedError
 from delegation.storage.rows import LINKS, TASKS, kept_response
 from delegation.storage.schema import links, responses, revocations, tasks
 from delegation.storage.statements import Statement

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import sqlalchemy as sa
 
 from delegation.storage.operations.operation import Lock, Operation, Transaction
-from delegation.storage.port import REVOCATION_KEPT_MS
+from delegation.storage.preconditions import REVOCATION_KEPT_MS
 from delegation.storage.rows import REVOCATIONS
 from delegation.storage.schema import revocations, tasks
 from delegation.storage.statements import Statement

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from delegation.errors import Conflict, DelegationError, StorageError
 from delegation.storage.operations.operation import InsertOperation, Operation, Row, SharedOperation, Transaction
-from delegation.storage.port import WriteRefusedError
+from delegation.storage.refused_writes import WriteRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from delegation.errors import StorageError
 from delegation.storage import schema
 from delegation.storage.operations.sessions import Sessions, Wanted
-from delegation.storage.port import Fence, OfferedError, RevokedMeanwhileError, WriteRefusedError
+from delegation.storage.preconditions import Fence
+from delegation.storage.refused_writes import OfferedError, RevokedMeanwhileError, WriteRefusedError
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:

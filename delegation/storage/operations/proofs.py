@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from delegation.storage.port import ProofUse, ReplayedProofError
+from delegation.storage.preconditions import ProofUse
+from delegation.storage.refused_writes import ReplayedProofError
 from delegation.storage.schema import proofs
 from delegation.storage.statements import Statement, insert_or_leave
 

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from delegation.errors import Conflict
 from delegation.storage import queries
 from delegation.storage.operations.operation import Lock, Operation, Transaction
-from delegation.storage.port import PROOF_KEPT_MS, REVOCATION_KEPT_MS, NotRecordedError
+from delegation.storage.preconditions import PROOF_KEPT_MS, REVOCATION_KEPT_MS
+from delegation.storage.refused_writes import NotRecordedError
 from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
 from delegation.storage.schema import (
     agent_labels,

@@ -18,7 +18,7 @@ from delegation.core.session import PUBLIC, TaskSession
 from delegation.core.usage import NOTHING_USED, Demand, released
 from delegation.errors import Malformed, Reason, Refused, StorageError, refusal
 from delegation.storage.operations.approvals_in_task import LookedAt, TaskApprovals
-from delegation.storage.port import REVOCATION_KEPT_MS
+from delegation.storage.preconditions import REVOCATION_KEPT_MS
 from delegation.storage.rows import stored_session
 from delegation.storage.schema import agent_labels, reservations, sessions, usage
 from delegation.storage.sessions import CallsThatRan, SessionStep, SessionView, Verdict

@@ -16,8 +16,9 @@ from delegation.storage.writes import Writes
 
 if TYPE_CHECKING:
     from delegation.storage.operations.operation import Operation
-    from delegation.storage.port import Hears, Relay, Storage
+    from delegation.storage.port import Storage
     from delegation.storage.postgres.connection import Connection, PostgresServer
+    from delegation.storage.relay import Hears, Relay
 
 _QUEUE_LIMIT: Final = 4096
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from delegation.storage.operations.operation import Row
-    from delegation.storage.port import Fence
+    from delegation.storage.preconditions import Fence
     from delegation.storage.statements import Statement
 
 _SEEN: Final = """

@@ -18,7 +18,7 @@ from delegation.storage.postgres.connection import DRIVER_ERRORS, Connection, Po
 from delegation.storage.postgres.session import FEED_CHANNEL
 
 if TYPE_CHECKING:
-    from delegation.storage.port import Hears
+    from delegation.storage.relay import Hears
 
 _LOG: Final = structlog.get_logger("delegation")
 

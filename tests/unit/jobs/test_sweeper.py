@@ -8,7 +8,8 @@ import pytest
 
 from delegation.errors import StorageError
 from delegation.jobs.sweeper import run_sweeper, sweep
-from delegation.storage.port import PROOF_KEPT_MS, ProofUse, ReplayedProofError
+from delegation.storage.preconditions import PROOF_KEPT_MS, ProofUse
+from delegation.storage.refused_writes import ReplayedProofError
 from delegation.storage.sqlite import SqliteStorage
 from support.chains import NOW_MS, some_bytes
 
