@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from delegation.storage.operations.operation import Operation
-    from delegation.storage.writes import Writer
+    from delegation.storage.writer import Writer
 
 
 class MeasuredWriter:

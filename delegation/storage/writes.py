@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import operator
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from delegation import telemetry
 from delegation.storage.measured import MeasuredWriter
@@ -41,19 +41,9 @@ if TYPE_CHECKING:
         TaskRecord,
     )
     from delegation.storage.sessions import CallsThatRan, Decided, SessionStep
+    from delegation.storage.writer import Writer
 
 T = TypeVar("T")
-
-
-class Writer(Protocol):
-    """Runs operations; used from one event loop."""
-
-    @property
-    def depth(self) -> int:
-        """How many operations wait."""
-
-    def submit(self, operation: Operation[Any], /) -> asyncio.Future[object]:
-        """Queue an operation; its future gets the result once that is durable. Raises `StorageError`."""
 
 
 class Writes:
