@@ -6,6 +6,7 @@ Deciding calls, and recording what guards decided: what tools call."""
 from collections import abc as _abc
 from delegation.v1 import chain_pb2 as _chain_pb2
 from delegation.v1 import errors_pb2 as _errors_pb2
+from delegation.v1 import statement_pb2 as _statement_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -35,6 +36,9 @@ class AuthorizeRequest(_message.Message):
     SPAN_ID_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     FULFILS_FIELD_NUMBER: _builtins.int
+    DECLARED_EFFECTS_FIELD_NUMBER: _builtins.int
+    DECLARED_LABELS_FIELD_NUMBER: _builtins.int
+    MANIFEST_DIGEST_FIELD_NUMBER: _builtins.int
     token: _builtins.bytes
     """The token that came with the call."""
     proof: _builtins.bytes
@@ -54,11 +58,23 @@ class AuthorizeRequest(_message.Message):
     bytes, because no answer came, gives the same decision; without them a proof replayed to
     another instance of the tool would look like such a repetition.
     """
+    manifest_digest: _builtins.bytes
+    """SHA-256 of the manifest of the tool that the guard serves (T-37); empty where it serves none."""
     @_builtins.property
     def fulfils(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The obligations that the tool fulfils where a permission demands them: "redact", "notify". A call
         whose permission would demand another one is refused.
         """
+
+    @_builtins.property
+    def declared_effects(self) -> _containers.RepeatedScalarFieldContainer[_statement_pb2.Effect.ValueType]:
+        """What the tool's author says that it does, sorted and unique. It is united with what the operator's
+        catalogue says: a declaration can have a call refused, and never permitted (T-43).
+        """
+
+    @_builtins.property
+    def declared_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The labels that the tool's author gives its results, sorted and unique; united as declared_effects are."""
 
     def __init__(
         self,
@@ -72,10 +88,13 @@ class AuthorizeRequest(_message.Message):
         span_id: _builtins.bytes = ...,
         attempt: _builtins.bytes = ...,
         fulfils: _abc.Iterable[_builtins.str] | None = ...,
+        declared_effects: _abc.Iterable[_statement_pb2.Effect.ValueType] | None = ...,
+        declared_labels: _abc.Iterable[_builtins.str] | None = ...,
+        manifest_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "attempt", b"attempt", "audience", b"audience", "fulfils", b"fulfils", "proof", b"proof", "span_id", b"span_id", "token", b"token", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "attempt", b"attempt", "audience", b"audience", "declared_effects", b"declared_effects", "declared_labels", b"declared_labels", "fulfils", b"fulfils", "manifest_digest", b"manifest_digest", "proof", b"proof", "span_id", b"span_id", "token", b"token", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,9 +10,11 @@ from delegation.core import limits
 from delegation.core.chain import TraceIds
 from delegation.core.codec import statement_from_message as read_statement
 from delegation.core.codec import statement_to_message as statement_message
+from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.statement import SignedStatement
 from delegation.errors import InvalidRequest, Refused
 from delegation.v1 import authorization_service_pb2 as pb
+from delegation.wire.declarations import effect_numbers_of, read_declaration
 from delegation.wire.fields import at_most, moment_ms, printable, service_answer, sized, trace_ids
 from delegation.wire.refusals import read_refusal, refusal_message
 
@@ -33,6 +35,7 @@ class CallToDecide:
         attempt: 16 random bytes, drawn when the call reached the guard; the same when it asks again.
         trace: The decision's span.
         fulfils: The obligations that the tool fulfils where a permission demands them.
+        declared: What the tool says of itself.
     """
 
     token: bytes = field(repr=False)
@@ -43,6 +46,7 @@ class CallToDecide:
     attempt: bytes
     trace: TraceIds | None = None
     fulfils: tuple[str, ...] = ()
+    declared: Declaration = NOTHING_DECLARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class OutcomeToReport:
 
 def authorize_request_message(call: CallToDecide) -> pb.AuthorizeRequest:
     """Make the message of a call to be decided."""
-    trace = call.trace
+    trace, declared = call.trace, call.declared
     return pb.AuthorizeRequest(
         token=call.token,
         proof=call.proof,
@@ -100,6 +104,9 @@ def authorize_request_message(call: CallToDecide) -> pb.AuthorizeRequest:
         span_id=trace.span_id if trace else b"",
         attempt=call.attempt,
         fulfils=call.fulfils,
+        declared_effects=effect_numbers_of(declared),
+        declared_labels=sorted(declared.labels),
+        manifest_digest=declared.manifest_digest,
     )
 
 
@@ -118,6 +125,7 @@ def read_authorize_request(message: pb.AuthorizeRequest) -> CallToDecide:
         sized(message.attempt, ATTEMPT_BYTES, "attempt"),
         trace_ids(message.trace_id, message.span_id),
         _obligations(message.fulfils, "fulfils") if message.fulfils else (),
+        read_declaration(message.declared_effects, message.declared_labels, message.manifest_digest),
     )
 
 

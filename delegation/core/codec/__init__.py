@@ -43,6 +43,7 @@ from delegation.core.codec.statements import (
 from delegation.core.codec.trust import (
     decode_bundle,
     decode_catalogue,
+    effect_numbers,
     effects_from_numbers,
     encode_bundle,
     encode_catalogue,
@@ -68,6 +69,7 @@ __all__ = [
     "decode_record",
     "decode_scope",
     "decode_statement",
+    "effect_numbers",
     "effects_from_numbers",
     "encode_approval",
     "encode_batch",
