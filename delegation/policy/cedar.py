@@ -14,10 +14,10 @@ from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool
 from delegation.policy.arguments import UnfitError
 from delegation.policy.engine import cedar, is_failure
-from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, StepUp, Verdict
+from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, Reads, StepUp, Verdict
 from delegation.policy.rule import Rule
 from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
-from delegation.policy.vocabulary import ACTION, AGENT, HISTORY, OF_THE_TASK, OWNER, TOOL, UNLISTED_TOOL
+from delegation.policy.vocabulary import ACTION, AGENT, BUDGETS_LEFT, HISTORY, OF_THE_TASK, OWNER, TOOL, UNLISTED_TOOL
 
 _FAILED: Final = re.compile(r"error while evaluating policy `([^`]*)`")
 _SHOWN: Final = 8
@@ -68,6 +68,12 @@ class CedarPolicy:
         """Tell what the rules have to do with a tool."""
         subset = self._subset(action, tool, listed=listed)
         return Concern(subset.answer, OWNER in subset.fields, not OF_THE_TASK.isdisjoint(subset.fields))
+
+    def reads(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Reads:
+        """Tell what the rules that can matter to a tool read."""
+        subset = self._subset(action, tool, listed=listed)
+        words = {*subset.fields, *([BUDGETS_LEFT] if subset.reads_budgets else ())}
+        return Reads(frozenset(words), frozenset(subset.arguments))
 
     def subset(self, question: PolicyQuestion) -> Subset:
         """Give the rules that can matter to a question."""

@@ -152,6 +152,18 @@ class Concern(NamedTuple):
     reads_task: bool = False
 
 
+class Reads(NamedTuple):
+    """What the rules that can matter to one kind of question read of it.
+
+    Attributes:
+        words: of `context`, by their names in policies.
+        arguments: of the call's arguments, by name.
+    """
+
+    words: frozenset[str] = frozenset()
+    arguments: frozenset[str] = frozenset()
+
+
 class Policy(Protocol):
     """The operator's rules, loaded."""
 
@@ -171,6 +183,10 @@ class Policy(Protocol):
 
     def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:
         """Tell what the rules have to do with a tool. Raises whatever the engine does."""
+        ...
+
+    def reads(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Reads:
+        """Tell what the rules that can matter to a tool read. Raises whatever the engine does."""
         ...
 
     def decide(self, question: PolicyQuestion) -> Verdict:
