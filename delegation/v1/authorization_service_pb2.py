@@ -27,7 +27,7 @@ from delegation.v1 import errors_pb2 as delegation_dot_v1_dot_errors__pb2
 from delegation.v1 import statement_pb2 as delegation_dot_v1_dot_statement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)delegation/v1/authorization_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\x1a\x1a\x64\x65legation/v1/errors.proto\x1a\x1d\x64\x65legation/v1/statement.proto\"\x90\x02\n\x10\x41uthorizeRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\x0c\n\x04tool\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\x0c\x12\x10\n\x08trace_id\x18\x06 \x01(\x0c\x12\x0f\n\x07span_id\x18\x07 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x0c\x12\x0f\n\x07\x66ulfils\x18\t \x03(\t\x12/\n\x10\x64\x65\x63lared_effects\x18\n \x03(\x0e\x32\x15.delegation.v1.Effect\x12\x17\n\x0f\x64\x65\x63lared_labels\x18\x0b \x03(\t\x12\x17\n\x0fmanifest_digest\x18\x0c \x01(\x0c\"\x8a\x01\n\x11\x41uthorizeResponse\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61llowed\x18\x02 \x01(\x08\x12\'\n\x07refusal\x18\x03 \x01(\x0b\x32\x16.delegation.v1.Refusal\x12\x15\n\rdecided_at_ms\x18\x04 \x01(\x03\x12\x13\n\x0bobligations\x18\x05 \x03(\t\"G\n\x16\x41uthorizeStreamRequest\x12-\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1f.delegation.v1.AuthorizeRequest\"M\n\x17\x41uthorizeStreamResponse\x12\x32\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32 .delegation.v1.AuthorizeResponse\"b\n\x13\x43onsumeProofRequest\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x14\n\x0cissued_at_ms\x18\x03 \x01(\x03\x12\x14\n\x0c\x63hain_digest\x18\x04 \x01(\x0c\"\x16\n\x14\x43onsumeProofResponse\"W\n\x16RecordDecisionsRequest\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\x12\x0e\n\x06tokens\x18\x02 \x03(\x0c\"0\n\x17RecordDecisionsResponse\x12\x15\n\rnext_sequence\x18\x01 \x01(\x04\"Z\n\x14ReportOutcomeRequest\x12/\n\x07outcome\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\x12\x11\n\tguard_key\x18\x02 \x01(\x0c\"\x17\n\x15ReportOutcomeResponse2\xe7\x03\n\x14\x41uthorizationService\x12N\n\tAuthorize\x12\x1f.delegation.v1.AuthorizeRequest\x1a .delegation.v1.AuthorizeResponse\x12\x64\n\x0f\x41uthorizeStream\x12%.delegation.v1.AuthorizeStreamRequest\x1a&.delegation.v1.AuthorizeStreamResponse(\x01\x30\x01\x12W\n\x0c\x43onsumeProof\x12\".delegation.v1.ConsumeProofRequest\x1a#.delegation.v1.ConsumeProofResponse\x12\x64\n\x0fRecordDecisions\x12%.delegation.v1.RecordDecisionsRequest\x1a&.delegation.v1.RecordDecisionsResponse(\x01\x30\x01\x12Z\n\rReportOutcome\x12#.delegation.v1.ReportOutcomeRequest\x1a$.delegation.v1.ReportOutcomeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)delegation/v1/authorization_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\x1a\x1a\x64\x65legation/v1/errors.proto\x1a\x1d\x64\x65legation/v1/statement.proto\"\x90\x02\n\x10\x41uthorizeRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\x0c\n\x04tool\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\x0c\x12\x10\n\x08trace_id\x18\x06 \x01(\x0c\x12\x0f\n\x07span_id\x18\x07 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x0c\x12\x0f\n\x07\x66ulfils\x18\t \x03(\t\x12/\n\x10\x64\x65\x63lared_effects\x18\n \x03(\x0e\x32\x15.delegation.v1.Effect\x12\x17\n\x0f\x64\x65\x63lared_labels\x18\x0b \x03(\t\x12\x17\n\x0fmanifest_digest\x18\x0c \x01(\x0c\"\x9c\x01\n\x11\x41uthorizeResponse\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61llowed\x18\x02 \x01(\x08\x12\'\n\x07refusal\x18\x03 \x01(\x0b\x32\x16.delegation.v1.Refusal\x12\x15\n\rdecided_at_ms\x18\x04 \x01(\x03\x12\x13\n\x0bobligations\x18\x05 \x03(\t\x12\x10\n\x08observed\x18\x06 \x01(\x08\"G\n\x16\x41uthorizeStreamRequest\x12-\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1f.delegation.v1.AuthorizeRequest\"M\n\x17\x41uthorizeStreamResponse\x12\x32\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32 .delegation.v1.AuthorizeResponse\"b\n\x13\x43onsumeProofRequest\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x14\n\x0cissued_at_ms\x18\x03 \x01(\x03\x12\x14\n\x0c\x63hain_digest\x18\x04 \x01(\x0c\"\x16\n\x14\x43onsumeProofResponse\"W\n\x16RecordDecisionsRequest\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\x12\x0e\n\x06tokens\x18\x02 \x03(\x0c\"0\n\x17RecordDecisionsResponse\x12\x15\n\rnext_sequence\x18\x01 \x01(\x04\"Z\n\x14ReportOutcomeRequest\x12/\n\x07outcome\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\x12\x11\n\tguard_key\x18\x02 \x01(\x0c\"\x17\n\x15ReportOutcomeResponse2\xe7\x03\n\x14\x41uthorizationService\x12N\n\tAuthorize\x12\x1f.delegation.v1.AuthorizeRequest\x1a .delegation.v1.AuthorizeResponse\x12\x64\n\x0f\x41uthorizeStream\x12%.delegation.v1.AuthorizeStreamRequest\x1a&.delegation.v1.AuthorizeStreamResponse(\x01\x30\x01\x12W\n\x0c\x43onsumeProof\x12\".delegation.v1.ConsumeProofRequest\x1a#.delegation.v1.ConsumeProofResponse\x12\x64\n\x0fRecordDecisions\x12%.delegation.v1.RecordDecisionsRequest\x1a&.delegation.v1.RecordDecisionsResponse(\x01\x30\x01\x12Z\n\rReportOutcome\x12#.delegation.v1.ReportOutcomeRequest\x1a$.delegation.v1.ReportOutcomeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,23 +37,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORIZEREQUEST']._serialized_start=147
   _globals['_AUTHORIZEREQUEST']._serialized_end=419
   _globals['_AUTHORIZERESPONSE']._serialized_start=422
-  _globals['_AUTHORIZERESPONSE']._serialized_end=560
-  _globals['_AUTHORIZESTREAMREQUEST']._serialized_start=562
-  _globals['_AUTHORIZESTREAMREQUEST']._serialized_end=633
-  _globals['_AUTHORIZESTREAMRESPONSE']._serialized_start=635
-  _globals['_AUTHORIZESTREAMRESPONSE']._serialized_end=712
-  _globals['_CONSUMEPROOFREQUEST']._serialized_start=714
-  _globals['_CONSUMEPROOFREQUEST']._serialized_end=812
-  _globals['_CONSUMEPROOFRESPONSE']._serialized_start=814
-  _globals['_CONSUMEPROOFRESPONSE']._serialized_end=836
-  _globals['_RECORDDECISIONSREQUEST']._serialized_start=838
-  _globals['_RECORDDECISIONSREQUEST']._serialized_end=925
-  _globals['_RECORDDECISIONSRESPONSE']._serialized_start=927
-  _globals['_RECORDDECISIONSRESPONSE']._serialized_end=975
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=977
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=1067
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=1069
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=1092
-  _globals['_AUTHORIZATIONSERVICE']._serialized_start=1095
-  _globals['_AUTHORIZATIONSERVICE']._serialized_end=1582
+  _globals['_AUTHORIZERESPONSE']._serialized_end=578
+  _globals['_AUTHORIZESTREAMREQUEST']._serialized_start=580
+  _globals['_AUTHORIZESTREAMREQUEST']._serialized_end=651
+  _globals['_AUTHORIZESTREAMRESPONSE']._serialized_start=653
+  _globals['_AUTHORIZESTREAMRESPONSE']._serialized_end=730
+  _globals['_CONSUMEPROOFREQUEST']._serialized_start=732
+  _globals['_CONSUMEPROOFREQUEST']._serialized_end=830
+  _globals['_CONSUMEPROOFRESPONSE']._serialized_start=832
+  _globals['_CONSUMEPROOFRESPONSE']._serialized_end=854
+  _globals['_RECORDDECISIONSREQUEST']._serialized_start=856
+  _globals['_RECORDDECISIONSREQUEST']._serialized_end=943
+  _globals['_RECORDDECISIONSRESPONSE']._serialized_start=945
+  _globals['_RECORDDECISIONSRESPONSE']._serialized_end=993
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=995
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=1085
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=1087
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=1110
+  _globals['_AUTHORIZATIONSERVICE']._serialized_start=1113
+  _globals['_AUTHORIZATIONSERVICE']._serialized_end=1600
 # @@protoc_insertion_point(module_scope)

@@ -111,12 +111,17 @@ class AuthorizeResponse(_message.Message):
     REFUSAL_FIELD_NUMBER: _builtins.int
     DECIDED_AT_MS_FIELD_NUMBER: _builtins.int
     OBLIGATIONS_FIELD_NUMBER: _builtins.int
+    OBSERVED_FIELD_NUMBER: _builtins.int
     call_id: _builtins.bytes
     """Names the call from here on (16 bytes)."""
     allowed: _builtins.bool
     """True if the call is permitted."""
     decided_at_ms: _builtins.int
     """When it was decided, milliseconds since the Unix epoch."""
+    observed: _builtins.bool
+    """True: it is refused, and the tool is under observation: a guard whose own catalogue says so, too, lets it run.
+    It is recorded so. Only with a refusal.
+    """
     @_builtins.property
     def refusal(self) -> _errors_pb2.Refusal:
         """Why not; absent if permitted."""
@@ -133,10 +138,11 @@ class AuthorizeResponse(_message.Message):
         refusal: _errors_pb2.Refusal | None = ...,
         decided_at_ms: _builtins.int = ...,
         obligations: _abc.Iterable[_builtins.str] | None = ...,
+        observed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "call_id", b"call_id", "decided_at_ms", b"decided_at_ms", "obligations", b"obligations", "refusal", b"refusal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "call_id", b"call_id", "decided_at_ms", b"decided_at_ms", "obligations", b"obligations", "observed", b"observed", "refusal", b"refusal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

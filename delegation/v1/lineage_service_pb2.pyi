@@ -10,6 +10,7 @@ from delegation.v1 import statement_pb2 as _statement_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Observation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ObservationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Observation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OBSERVATION_UNSPECIFIED: _Observation.ValueType  # 0
+    """Nobody: it did not run."""
+    OBSERVATION_LISTED: _Observation.ValueType  # 1
+    """The operator's catalogue."""
+    OBSERVATION_CLAIMED: _Observation.ValueType  # 2
+    """Only the guard that let it run: no catalogue that this service knows had the tool under observation then."""
+
+class Observation(_Observation, metaclass=_ObservationEnumTypeWrapper):
+    """Who says that a refused call ran because its tool was under observation."""
+
+OBSERVATION_UNSPECIFIED: Observation.ValueType  # 0
+"""Nobody: it did not run."""
+OBSERVATION_LISTED: Observation.ValueType  # 1
+"""The operator's catalogue."""
+OBSERVATION_CLAIMED: Observation.ValueType  # 2
+"""Only the guard that let it run: no catalogue that this service knows had the tool under observation then."""
+Global___Observation: _TypeAlias = Observation  # noqa: Y015
 
 @_typing.final
 class Task(_message.Message):
@@ -196,6 +221,7 @@ class Call(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     KEPT_ARGUMENTS_FIELD_NUMBER: _builtins.int
     IMPACTS_FIELD_NUMBER: _builtins.int
+    OBSERVED_FIELD_NUMBER: _builtins.int
     call_id: _builtins.bytes
     """Its id (16 bytes)."""
     task_id: _builtins.bytes
@@ -230,6 +256,8 @@ class Call(_message.Message):
     """SHA-256 (32 bytes) of the policy that was asked; empty if none was."""
     catalogue_digest: _builtins.bytes
     """SHA-256 (32 bytes) of the catalogue in use; empty if there was none."""
+    observed: Global___Observation.ValueType
+    """Whether it was refused and ran all the same, since its tool was under observation; only of a refused call."""
     @_builtins.property
     def refusal(self) -> _errors_pb2.Refusal:
         """Why not; absent if it was permitted."""
@@ -270,10 +298,11 @@ class Call(_message.Message):
         rules: _abc.Iterable[_builtins.str] | None = ...,
         kept_arguments: Global___KeptArguments | None = ...,
         impacts: _abc.Iterable[_statement_pb2.Impact] | None = ...,
+        observed: Global___Observation.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["kept_arguments", b"kept_arguments", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "catalogue_digest", b"catalogue_digest", "decided_at_ms", b"decided_at_ms", "decided_by", b"decided_by", "feed_position", b"feed_position", "impacts", b"impacts", "kept_arguments", b"kept_arguments", "leaf_link_id", b"leaf_link_id", "outcome", b"outcome", "policy_digest", b"policy_digest", "principal_subject", b"principal_subject", "refusal", b"refusal", "rules", b"rules", "span_id", b"span_id", "task_id", b"task_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "catalogue_digest", b"catalogue_digest", "decided_at_ms", b"decided_at_ms", "decided_by", b"decided_by", "feed_position", b"feed_position", "impacts", b"impacts", "kept_arguments", b"kept_arguments", "leaf_link_id", b"leaf_link_id", "observed", b"observed", "outcome", b"outcome", "policy_digest", b"policy_digest", "principal_subject", b"principal_subject", "refusal", b"refusal", "rules", b"rules", "span_id", b"span_id", "task_id", b"task_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -508,6 +537,7 @@ class SearchCallsRequest(_message.Message):
     TOOL_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
     ALLOWED_FIELD_NUMBER: _builtins.int
+    OBSERVED_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most so many; 0: 50; at most 500."""
     page_token: _builtins.str
@@ -522,6 +552,8 @@ class SearchCallsRequest(_message.Message):
     """Only calls by this agent; empty: any."""
     allowed: _builtins.bool
     """Only permitted or only refused calls; absent: both."""
+    observed: _builtins.bool
+    """Only calls that were refused and ran all the same, or only others; absent: both."""
     def __init__(
         self,
         *,
@@ -532,14 +564,20 @@ class SearchCallsRequest(_message.Message):
         tool: _builtins.str = ...,
         agent: _builtins.str = ...,
         allowed: _builtins.bool | None = ...,
+        observed: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed", b"_allowed", "allowed", b"allowed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed", b"_allowed", "_observed", b"_observed", "allowed", b"allowed", "observed", b"observed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed", b"_allowed", "agent", b"agent", "allowed", b"allowed", "audience", b"audience", "page_size", b"page_size", "page_token", b"page_token", "task_id", b"task_id", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed", b"_allowed", "_observed", b"_observed", "agent", b"agent", "allowed", b"allowed", "audience", b"audience", "observed", b"observed", "page_size", b"page_size", "page_token", b"page_token", "task_id", b"task_id", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allowed: _TypeAlias = _typing.Literal["allowed"]  # noqa: Y015
     _WhichOneofArgType__allowed: _TypeAlias = _typing.Literal["_allowed", b"_allowed"]  # noqa: Y015
+    _WhichOneofReturnType__observed: _TypeAlias = _typing.Literal["observed"]  # noqa: Y015
+    _WhichOneofArgType__observed: _TypeAlias = _typing.Literal["_observed", b"_observed"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__allowed) -> _WhichOneofReturnType__allowed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__observed) -> _WhichOneofReturnType__observed | None: ...
 
 Global___SearchCallsRequest: _TypeAlias = SearchCallsRequest  # noqa: Y015
 

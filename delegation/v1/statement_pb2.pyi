@@ -374,7 +374,7 @@ Global___Offer: _TypeAlias = Offer  # noqa: Y015
 
 @_typing.final
 class Approval(_message.Message):
-    """A person's consent to one exact call."""
+    """A person's consent to one exact call: attested by the service, or signed by the person's own key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -398,13 +398,13 @@ class Approval(_message.Message):
     arguments_digest: _builtins.bytes
     """SHA-256 (32 bytes) of the arguments."""
     policy_digest: _builtins.bytes
-    """SHA-256 (32 bytes) of the policy that demanded the approval."""
+    """SHA-256 (32 bytes) of the digests of policy and catalogue in force (SPEC 9.9); empty if there is no policy."""
     approver: _builtins.str
     """Who approved."""
     approver_issuer: _builtins.str
-    """Who vouches for the approver."""
+    """Who vouches for the approver; empty if the approver has signed."""
     authentication_strength: _builtins.str
-    """How strongly the approver authenticated (OIDC acr)."""
+    """How strongly the approver authenticated (OIDC acr); empty if the approver has signed."""
     approved_at_ms: _builtins.int
     """When the approval was given, milliseconds since the Unix epoch."""
     expires_at_ms: _builtins.int
@@ -687,6 +687,7 @@ class CatalogueTool(_message.Message):
     RECORDED_DIGEST_FIELD_NUMBER: _builtins.int
     MANIFEST_DIGEST_FIELD_NUMBER: _builtins.int
     MANIFEST_REQUIRED_FIELD_NUMBER: _builtins.int
+    OBSERVE_UNTIL_MS_FIELD_NUMBER: _builtins.int
     audience: _builtins.str
     """The audience that serves it."""
     tool: _builtins.str
@@ -701,6 +702,10 @@ class CatalogueTool(_message.Message):
     """SHA-256 (32 bytes) of the tool's manifest, as it was when the operator looked at it; empty: it is not pinned."""
     manifest_required: _builtins.bool
     """True: calls of it are refused where the tool that is served has another manifest. Only with a manifest_digest."""
+    observe_until_ms: _builtins.int
+    """Until when calls that would be refused run all the same and are recorded so, milliseconds since the Unix epoch; 0:
+    they are refused.
+    """
     @_builtins.property
     def effects(self) -> _containers.RepeatedScalarFieldContainer[Global___Effect.ValueType]:
         """What it does, sorted, unique, at least one."""
@@ -733,10 +738,11 @@ class CatalogueTool(_message.Message):
         recorded_digest: _abc.Iterable[_builtins.str] | None = ...,
         manifest_digest: _builtins.bytes = ...,
         manifest_required: _builtins.bool = ...,
+        observe_until_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "effects", b"effects", "labels", b"labels", "local", b"local", "manifest_digest", b"manifest_digest", "manifest_required", b"manifest_required", "maximum_feed_age_ms", b"maximum_feed_age_ms", "owner", b"owner", "recorded_digest", b"recorded_digest", "recorded_plain", b"recorded_plain", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "effects", b"effects", "labels", b"labels", "local", b"local", "manifest_digest", b"manifest_digest", "manifest_required", b"manifest_required", "maximum_feed_age_ms", b"maximum_feed_age_ms", "observe_until_ms", b"observe_until_ms", "owner", b"owner", "recorded_digest", b"recorded_digest", "recorded_plain", b"recorded_plain", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -832,6 +838,7 @@ class DecisionRecord(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     SPAN_ID_FIELD_NUMBER: _builtins.int
     BREAK_GLASS_FIELD_NUMBER: _builtins.int
+    OBSERVED_FIELD_NUMBER: _builtins.int
     call_id: _builtins.bytes
     """16 bytes; names the call from here on."""
     chain_digest: _builtins.bytes
@@ -860,6 +867,8 @@ class DecisionRecord(_message.Message):
     """W3C span id (8 bytes) of the decision; present iff trace_id is."""
     break_glass: _builtins.bytes
     """Nonce (16 bytes) of the BreakGlass under which the call was permitted; absent if it needed none."""
+    observed: _builtins.bool
+    """True: it was refused, and ran all the same, since the tool was under observation. Only for a refusal."""
     def __init__(
         self,
         *,
@@ -877,10 +886,11 @@ class DecisionRecord(_message.Message):
         trace_id: _builtins.bytes = ...,
         span_id: _builtins.bytes = ...,
         break_glass: _builtins.bytes = ...,
+        observed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "break_glass", b"break_glass", "call_id", b"call_id", "chain_digest", b"chain_digest", "decided_at_ms", b"decided_at_ms", "feed_position", b"feed_position", "link_number", b"link_number", "proof", b"proof", "reason", b"reason", "span_id", b"span_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "break_glass", b"break_glass", "call_id", b"call_id", "chain_digest", b"chain_digest", "decided_at_ms", b"decided_at_ms", "feed_position", b"feed_position", "link_number", b"link_number", "observed", b"observed", "proof", b"proof", "reason", b"reason", "span_id", b"span_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
