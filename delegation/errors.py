@@ -125,6 +125,7 @@ class Reason(StrEnum):
     POLICY_DENIED = "policy_denied"
     NOT_YOUR_AUDIENCE = "not_your_audience"
     FEDERATION_EXCEEDED = "federation_exceeded"
+    AUTHENTICATION_REQUIRED = "authentication_required"
     # availability
     SERVICE_UNAVAILABLE = "service_unavailable"
     RECORD_BACKLOG = "record_backlog"
@@ -149,6 +150,10 @@ class Refused(DelegationError):
         detail: one more sentence for people; never a value that a caller sent.
         call_id: of a call that a guard refused, the id under which the denial is recorded, 16 bytes; else empty.
         approval_request_id: of the request for approval that waits for an answer, 16 bytes; else empty.
+        acr_values: for AUTHENTICATION_REQUIRED, how the principal may sign in (OIDC acr), any one of these; empty: in
+            any way.
+        max_age_s: for AUTHENTICATION_REQUIRED, for how many seconds after it a sign-in counts; None: for as long as
+            the grant does.
     """
 
     layer: Layer = Layer.AVAILABILITY
@@ -172,6 +177,8 @@ class Refused(DelegationError):
         self.detail = detail
         self.call_id = b""
         self.approval_request_id = b""
+        self.acr_values: tuple[str, ...] = ()
+        self.max_age_s: int | None = None
 
     def __str__(self) -> str:
         parts = [f"{self.reason}"]

@@ -16,7 +16,7 @@ from typing import Any
 
 from delegation_sdk import Client, Delegation, Guard, Peer, Refused, Scope, tool
 from delegation_sdk.context import Carriage, from_headers, to_headers
-from delegation_sdk.refusal_json import PROBLEM_MEDIA_TYPE, from_json, to_problem
+from delegation_sdk.refusal_json import PROBLEM_MEDIA_TYPE, from_json, problem_headers, to_problem
 from local_service import local_service
 
 
@@ -30,14 +30,17 @@ def handler(guard: Guard) -> type[BaseHTTPRequestHandler]:
                 call = guard.authorize(from_headers(self.headers.items()), "forecast", arguments)
             except Refused as refused:
                 problem = to_problem(refused)
-                self.reply(problem["status"], PROBLEM_MEDIA_TYPE, problem)
+                self.reply(problem["status"], PROBLEM_MEDIA_TYPE, problem, problem_headers(refused))
             else:
                 self.reply(HTTPStatus.OK, "application/json", {"city": call.arguments["city"], "sky": "clear"})
                 call.report()
 
-        def reply(self, status: int, media_type: str, answer: dict[str, Any]) -> None:
+        def reply(
+            self, status: int, media_type: str, answer: dict[str, Any], headers: dict[str, str] | None = None
+        ) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", media_type)
+            for name, value in {"Content-Type": media_type, **(headers or {})}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
 

@@ -26,7 +26,7 @@ from delegation.v1 import chain_pb2 as delegation_dot_v1_dot_chain__pb2
 from delegation.v1 import statement_pb2 as delegation_dot_v1_dot_statement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&delegation/v1/delegation_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\x1a\x1d\x64\x65legation/v1/statement.proto\"\x85\x02\n\x0cGrantRequest\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12#\n\x05scope\x18\x02 \x01(\x0b\x32\x14.delegation.v1.Scope\x12\x12\n\nholder_key\x18\x03 \x01(\x0c\x12\x13\n\x0blifetime_ms\x18\x04 \x01(\x03\x12\x16\n\tmax_depth\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x13unrecorded_handoffs\x18\x06 \x01(\x08\x12\x17\n\x0fprincipal_token\x18\x07 \x01(\x0c\x12\x10\n\x08trace_id\x18\x08 \x01(\x0c\x12\x0f\n\x07span_id\x18\t \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\n \x01(\tB\x0c\n\n_max_depth\"/\n\rGrantResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0f\n\x07task_id\x18\x02 \x01(\x0c\"9\n\x0eHandOffRequest\x12\x0e\n\x06tokens\x18\x01 \x03(\x0c\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"C\n\x0fHandOffResponse\x12\x30\n\x08handoffs\x18\x01 \x03(\x0b\x32\x1e.delegation.v1.RecordedHandOff\"\x84\x01\n\x0fRecordedHandOff\x12\x0f\n\x07link_id\x18\x01 \x01(\x0c\x12/\n\x07receipt\x18\x02 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"\xa4\x01\n\x0cRenewRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\x12#\n\x05scope\x18\x03 \x01(\x0b\x32\x14.delegation.v1.Scope\x12\x13\n\x0blifetime_ms\x18\x04 \x01(\x03\x12\x10\n\x08trace_id\x18\x05 \x01(\x0c\x12\x0f\n\x07span_id\x18\x06 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\"5\n\rRenewResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x15\n\rfeed_position\x18\x02 \x01(\x04\"\xab\x01\n\x0eReissueRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\x12\n\nholder_key\x18\x02 \x01(\x0c\x12#\n\x05scope\x18\x03 \x01(\x0b\x32\x14.delegation.v1.Scope\x12\x13\n\x0blifetime_ms\x18\x04 \x01(\x03\x12\x10\n\x08trace_id\x18\x05 \x01(\x0c\x12\x0f\n\x07span_id\x18\x06 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\"7\n\x0fReissueResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x15\n\rfeed_position\x18\x02 \x01(\x04\"5\n\x13\x43ompleteTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\"F\n\x14\x43ompleteTaskResponse\x12\x17\n\x0f\x63ompleted_at_ms\x18\x01 \x01(\x03\x12\x15\n\rfeed_position\x18\x02 \x01(\x04\"n\n\rRevokeRequest\x12\n\n\x02id\x18\x01 \x01(\x0c\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.delegation.v1.RevocationKind\x12\r\n\x05proof\x18\x03 \x01(\x0c\x12\x15\n\rjustification\x18\x04 \x01(\t\"\'\n\x0eRevokeResponse\x12\x15\n\rfeed_position\x18\x01 \x01(\x04\x32\xcf\x03\n\x11\x44\x65legationService\x12\x42\n\x05Grant\x12\x1b.delegation.v1.GrantRequest\x1a\x1c.delegation.v1.GrantResponse\x12H\n\x07HandOff\x12\x1d.delegation.v1.HandOffRequest\x1a\x1e.delegation.v1.HandOffResponse\x12\x42\n\x05Renew\x12\x1b.delegation.v1.RenewRequest\x1a\x1c.delegation.v1.RenewResponse\x12H\n\x07Reissue\x12\x1d.delegation.v1.ReissueRequest\x1a\x1e.delegation.v1.ReissueResponse\x12W\n\x0c\x43ompleteTask\x12\".delegation.v1.CompleteTaskRequest\x1a#.delegation.v1.CompleteTaskResponse\x12\x45\n\x06Revoke\x12\x1c.delegation.v1.RevokeRequest\x1a\x1d.delegation.v1.RevokeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&delegation/v1/delegation_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\x1a\x1d\x64\x65legation/v1/statement.proto\"\x85\x02\n\x0cGrantRequest\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12#\n\x05scope\x18\x02 \x01(\x0b\x32\x14.delegation.v1.Scope\x12\x12\n\nholder_key\x18\x03 \x01(\x0c\x12\x13\n\x0blifetime_ms\x18\x04 \x01(\x03\x12\x16\n\tmax_depth\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x13unrecorded_handoffs\x18\x06 \x01(\x08\x12\x17\n\x0fprincipal_token\x18\x07 \x01(\x0c\x12\x10\n\x08trace_id\x18\x08 \x01(\x0c\x12\x0f\n\x07span_id\x18\t \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\n \x01(\tB\x0c\n\n_max_depth\"/\n\rGrantResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0f\n\x07task_id\x18\x02 \x01(\x0c\"9\n\x0eHandOffRequest\x12\x0e\n\x06tokens\x18\x01 \x03(\x0c\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"C\n\x0fHandOffResponse\x12\x30\n\x08handoffs\x18\x01 \x03(\x0b\x32\x1e.delegation.v1.RecordedHandOff\"\x84\x01\n\x0fRecordedHandOff\x12\x0f\n\x07link_id\x18\x01 \x01(\x0c\x12/\n\x07receipt\x18\x02 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"\xbd\x01\n\x0cRenewRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\x12#\n\x05scope\x18\x03 \x01(\x0b\x32\x14.delegation.v1.Scope\x12\x13\n\x0blifetime_ms\x18\x04 \x01(\x03\x12\x10\n\x08trace_id\x18\x05 \x01(\x0c\x12\x0f\n\x07span_id\x18\x06 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x12\x17\n\x0fprincipal_token\x18\x08 \x01(\x0c\"5\n\rRenewResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x15\n\rfeed_position\x18\x02 \x01(\x04\"\xab\x01\n\x0eReissueRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\x12\n\nholder_key\x18\x02 \x01(\x0c\x12#\n\x05scope\x18\x03 \x01(\x0b\x32\x14.delegation.v1.Scope\x12\x13\n\x0blifetime_ms\x18\x04 \x01(\x03\x12\x10\n\x08trace_id\x18\x05 \x01(\x0c\x12\x0f\n\x07span_id\x18\x06 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\"7\n\x0fReissueResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x15\n\rfeed_position\x18\x02 \x01(\x04\"5\n\x13\x43ompleteTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\"F\n\x14\x43ompleteTaskResponse\x12\x17\n\x0f\x63ompleted_at_ms\x18\x01 \x01(\x03\x12\x15\n\rfeed_position\x18\x02 \x01(\x04\"n\n\rRevokeRequest\x12\n\n\x02id\x18\x01 \x01(\x0c\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.delegation.v1.RevocationKind\x12\r\n\x05proof\x18\x03 \x01(\x0c\x12\x15\n\rjustification\x18\x04 \x01(\t\"\'\n\x0eRevokeResponse\x12\x15\n\rfeed_position\x18\x01 \x01(\x04\x32\xcf\x03\n\x11\x44\x65legationService\x12\x42\n\x05Grant\x12\x1b.delegation.v1.GrantRequest\x1a\x1c.delegation.v1.GrantResponse\x12H\n\x07HandOff\x12\x1d.delegation.v1.HandOffRequest\x1a\x1e.delegation.v1.HandOffResponse\x12\x42\n\x05Renew\x12\x1b.delegation.v1.RenewRequest\x1a\x1c.delegation.v1.RenewResponse\x12H\n\x07Reissue\x12\x1d.delegation.v1.ReissueRequest\x1a\x1e.delegation.v1.ReissueResponse\x12W\n\x0c\x43ompleteTask\x12\".delegation.v1.CompleteTaskRequest\x1a#.delegation.v1.CompleteTaskResponse\x12\x45\n\x06Revoke\x12\x1c.delegation.v1.RevokeRequest\x1a\x1d.delegation.v1.RevokeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,21 +44,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDEDHANDOFF']._serialized_start=557
   _globals['_RECORDEDHANDOFF']._serialized_end=689
   _globals['_RENEWREQUEST']._serialized_start=692
-  _globals['_RENEWREQUEST']._serialized_end=856
-  _globals['_RENEWRESPONSE']._serialized_start=858
-  _globals['_RENEWRESPONSE']._serialized_end=911
-  _globals['_REISSUEREQUEST']._serialized_start=914
-  _globals['_REISSUEREQUEST']._serialized_end=1085
-  _globals['_REISSUERESPONSE']._serialized_start=1087
-  _globals['_REISSUERESPONSE']._serialized_end=1142
-  _globals['_COMPLETETASKREQUEST']._serialized_start=1144
-  _globals['_COMPLETETASKREQUEST']._serialized_end=1197
-  _globals['_COMPLETETASKRESPONSE']._serialized_start=1199
-  _globals['_COMPLETETASKRESPONSE']._serialized_end=1269
-  _globals['_REVOKEREQUEST']._serialized_start=1271
-  _globals['_REVOKEREQUEST']._serialized_end=1381
-  _globals['_REVOKERESPONSE']._serialized_start=1383
-  _globals['_REVOKERESPONSE']._serialized_end=1422
-  _globals['_DELEGATIONSERVICE']._serialized_start=1425
-  _globals['_DELEGATIONSERVICE']._serialized_end=1888
+  _globals['_RENEWREQUEST']._serialized_end=881
+  _globals['_RENEWRESPONSE']._serialized_start=883
+  _globals['_RENEWRESPONSE']._serialized_end=936
+  _globals['_REISSUEREQUEST']._serialized_start=939
+  _globals['_REISSUEREQUEST']._serialized_end=1110
+  _globals['_REISSUERESPONSE']._serialized_start=1112
+  _globals['_REISSUERESPONSE']._serialized_end=1167
+  _globals['_COMPLETETASKREQUEST']._serialized_start=1169
+  _globals['_COMPLETETASKREQUEST']._serialized_end=1222
+  _globals['_COMPLETETASKRESPONSE']._serialized_start=1224
+  _globals['_COMPLETETASKRESPONSE']._serialized_end=1294
+  _globals['_REVOKEREQUEST']._serialized_start=1296
+  _globals['_REVOKEREQUEST']._serialized_end=1406
+  _globals['_REVOKERESPONSE']._serialized_start=1408
+  _globals['_REVOKERESPONSE']._serialized_end=1447
+  _globals['_DELEGATIONSERVICE']._serialized_start=1450
+  _globals['_DELEGATIONSERVICE']._serialized_end=1913
 # @@protoc_insertion_point(module_scope)

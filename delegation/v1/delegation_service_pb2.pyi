@@ -209,6 +209,7 @@ class RenewRequest(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     SPAN_ID_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_TOKEN_FIELD_NUMBER: _builtins.int
     task_id: _builtins.bytes
     """The task (16 bytes)."""
     proof: _builtins.bytes
@@ -225,6 +226,8 @@ class RenewRequest(_message.Message):
     """W3C span id (8 bytes) of the caller's span; present iff trace_id is."""
     idempotency_key: _builtins.str
     """Repeating a request with the same key within 24 h gives the same answer. At most 64 bytes."""
+    principal_token: _builtins.bytes
+    """An ID token of the grant's principal, who has signed in again; absent: the grant says of that what it said."""
     @_builtins.property
     def scope(self) -> _chain_pb2.Scope:
         """What the grant shall permit from now on, no wider than before; absent: what it permitted."""
@@ -239,10 +242,11 @@ class RenewRequest(_message.Message):
         trace_id: _builtins.bytes = ...,
         span_id: _builtins.bytes = ...,
         idempotency_key: _builtins.str = ...,
+        principal_token: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "lifetime_ms", b"lifetime_ms", "proof", b"proof", "scope", b"scope", "span_id", b"span_id", "task_id", b"task_id", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "lifetime_ms", b"lifetime_ms", "principal_token", b"principal_token", "proof", b"proof", "scope", b"scope", "span_id", b"span_id", "task_id", b"task_id", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

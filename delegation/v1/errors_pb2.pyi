@@ -7,8 +7,10 @@ A refusal travels as a detail of google.rpc.Status, or inside a response that ca
 decision. delegation/errors.py has the same reasons; a test compares the two.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -165,6 +167,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Layer condition: more different tools or labels than the state of a task holds."""
     ERROR_REASON_APPROVAL_REQUIRED: _ErrorReason.ValueType  # 68
     """Layer condition: people have to consent to exactly this call first; `field` names the rules that say so."""
+    ERROR_REASON_AUTHENTICATION_REQUIRED: _ErrorReason.ValueType  # 69
+    """Layer policy: the principal has to sign in again, as `acr_values` and `max_age_s` say; `field` names the rules."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable reasons. Each belongs to one layer of verification or authorization."""
@@ -307,6 +311,8 @@ ERROR_REASON_SESSION_FULL: ErrorReason.ValueType  # 67
 """Layer condition: more different tools or labels than the state of a task holds."""
 ERROR_REASON_APPROVAL_REQUIRED: ErrorReason.ValueType  # 68
 """Layer condition: people have to consent to exactly this call first; `field` names the rules that say so."""
+ERROR_REASON_AUTHENTICATION_REQUIRED: ErrorReason.ValueType  # 69
+"""Layer policy: the principal has to sign in again, as `acr_values` and `max_age_s` say; `field` names the rules."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final
@@ -322,6 +328,8 @@ class Refusal(_message.Message):
     CHILD_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     APPROVAL_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ACR_VALUES_FIELD_NUMBER: _builtins.int
+    MAX_AGE_S_FIELD_NUMBER: _builtins.int
     reason: Global___ErrorReason.ValueType
     """Why, stable."""
     link_index: _builtins.int
@@ -336,6 +344,12 @@ class Refusal(_message.Message):
     """One more sentence for people. Never a value that a caller sent."""
     approval_request_id: _builtins.bytes
     """Of a call that lacks approval, the request (16 bytes) that waits for an answer; empty if none was opened."""
+    max_age_s: _builtins.int
+    """For authentication_required, for how many seconds after it a sign-in counts; 0: for as long as the grant."""
+    @_builtins.property
+    def acr_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For authentication_required, how the principal may sign in (OIDC acr), any one of these; empty: in any way."""
+
     def __init__(
         self,
         *,
@@ -346,10 +360,12 @@ class Refusal(_message.Message):
         child: _builtins.str = ...,
         detail: _builtins.str = ...,
         approval_request_id: _builtins.bytes = ...,
+        acr_values: _abc.Iterable[_builtins.str] | None = ...,
+        max_age_s: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "link_index", b"link_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "approval_request_id", b"approval_request_id", "child", b"child", "detail", b"detail", "field", b"field", "link_index", b"link_index", "parent", b"parent", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "acr_values", b"acr_values", "approval_request_id", b"approval_request_id", "child", b"child", "detail", b"detail", "field", b"field", "link_index", b"link_index", "max_age_s", b"max_age_s", "parent", b"parent", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__link_index: _TypeAlias = _typing.Literal["link_index"]  # noqa: Y015
     _WhichOneofArgType__link_index: _TypeAlias = _typing.Literal["_link_index", b"_link_index"]  # noqa: Y015

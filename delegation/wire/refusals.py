@@ -10,6 +10,9 @@ from delegation.v1 import errors_pb2
 MAX_WORDS_CHARACTERS: Final = 400
 """A refusal must fit into trailing metadata; a constraint's description can be as long as it."""
 
+MAX_ACR_VALUES: Final = 16
+"""More than a rule may name."""
+
 _REQUEST_ID_BYTES: Final = 16
 
 _PREFIX: Final = "ERROR_REASON_"
@@ -27,6 +30,8 @@ def refusal_message(refused: Refused) -> errors_pb2.Refusal:
         child=_cut(refused.child),
         detail=_cut(refused.detail),
         approval_request_id=refused.approval_request_id,
+        acr_values=[_cut(value) for value in refused.acr_values[:MAX_ACR_VALUES]],
+        max_age_s=refused.max_age_s or 0,
     )
 
 
@@ -45,6 +50,8 @@ def read_refusal(message: errors_pb2.Refusal) -> Refused:
     )
     if len(message.approval_request_id) == _REQUEST_ID_BYTES:
         refused.approval_request_id = message.approval_request_id
+    refused.acr_values = tuple(message.acr_values[:MAX_ACR_VALUES])
+    refused.max_age_s = message.max_age_s or None
     return refused
 
 

@@ -26,6 +26,10 @@ _BY_REASON: Final = {
     Reason.APPROVAL_REQUIRED: (
         "Ask for the approval, and sign the call when it is there: `delegation.call(…, wait_for_approval=…)`."
     ),
+    Reason.AUTHENTICATION_REQUIRED: (
+        "Have whoever the task is for sign in again, as demanded, and renew the task with that: "
+        "`task.renew(on_behalf_of=id_token)`."
+    ),
     Reason.CHAIN_MISSING: "Call this tool under a delegation: `delegation.call(…)`.",
 }
 

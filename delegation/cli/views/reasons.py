@@ -70,6 +70,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.CEILING_EXCEEDED: "the orchestrator may not be granted this much; its operator sets the ceiling",
     Reason.POLICY_DENIED: "the operator's policy forbids it",
     Reason.NOT_YOUR_AUDIENCE: "the tool does not speak for this audience; its operator lists audiences",
+    Reason.AUTHENTICATION_REQUIRED: "whoever the task is for has to sign in again, as the rules demand; then renew it",
     Reason.FEDERATION_EXCEEDED: "another trust domain may not say this here; the trust bundle sets its limits",
     Reason.SERVICE_UNAVAILABLE: "the service that decides could not be reached; start it, or try again",
     Reason.RECORD_BACKLOG: "the guard could not deliver its records; check its connection to the service",

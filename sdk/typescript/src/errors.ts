@@ -88,6 +88,7 @@ const LAYER_OF = {
   budget_exceeded: "condition",
   session_full: "condition",
   approval_required: "condition",
+  authentication_required: "policy",
 } as const satisfies Record<string, Layer>;
 
 export type Reason = keyof typeof LAYER_OF;

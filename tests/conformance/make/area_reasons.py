@@ -39,6 +39,7 @@ REASONS = {
 LATER = (
     ("federation_exceeded", "policy"),
     *((reason, "condition") for reason in ("calls_exhausted", "budget_exceeded", "session_full", "approval_required")),
+    ("authentication_required", "policy"),
 )  # numbered when they came, whatever their layer
 CODES = {"decode": "INVALID_ARGUMENT", "availability": "FAILED_PRECONDITION"}
 

@@ -5,9 +5,12 @@ import json
 import pytest
 
 from delegation.errors import Reason, refusal
-from delegation_sdk.refusal_json import PROBLEM_TYPE, from_json, to_json, to_problem
+from delegation_sdk.refusal_json import PROBLEM_TYPE, from_json, problem_headers, to_json, to_problem
 
-DATA = ("reason", "layer", "link_index", "field", "parent", "child", "detail", "call_id", "approval_request_id")
+DATA = ("reason", "layer", "link_index", "field", "parent", "child", "detail", "call_id", "approval_request_id",
+        "acr_values", "max_age_s")  # fmt: skip
+
+STATUS = {Reason.CHAIN_UNKNOWN: 409, Reason.AUTHENTICATION_REQUIRED: 401}
 
 
 @pytest.mark.spec("H-14", "H-15")
@@ -15,6 +18,8 @@ DATA = ("reason", "layer", "link_index", "field", "parent", "child", "detail", "
 def test_a_refusal_comes_back_as_it_was(reason):
     refused = refusal(reason, link_index=2, field="read.path", parent="under /srv", child="another", detail="so")
     refused.call_id, refused.approval_request_id = bytes(range(16)), bytes(range(16, 32))
+    if reason is Reason.AUTHENTICATION_REQUIRED:
+        refused.acr_values, refused.max_age_s = ("phr", "urn:example:hardware"), 300
     for carried in (to_json(refused), to_problem(refused)):
         came = from_json(json.loads(json.dumps(carried)))
         assert type(came) is type(refused)
@@ -31,8 +36,38 @@ def test_a_refusal_that_blames_no_link_and_is_not_recorded_comes_back_so():
 def test_a_problem_has_the_status_by_which_to_act(reason):
     problem = to_problem(refusal(reason))
     assert problem["type"] == PROBLEM_TYPE
-    assert problem["status"] == (409 if reason is Reason.CHAIN_UNKNOWN else 403)
+    assert problem["status"] == STATUS.get(reason, 403)
     assert problem["title"].endswith(".")
+    assert ("WWW-Authenticate" in problem_headers(refusal(reason))) is (problem["status"] == 401)
+
+
+def challenge(acr_values=(), max_age_s=None):
+    refused = refusal(Reason.AUTHENTICATION_REQUIRED)
+    refused.acr_values, refused.max_age_s = acr_values, max_age_s
+    return problem_headers(refused)["WWW-Authenticate"]
+
+
+@pytest.mark.spec("A-33", "H-15")
+def test_who_has_to_sign_in_is_challenged_as_rfc_9470_has_it():
+    error = 'Delegation error="insufficient_user_authentication"'
+    assert challenge(("phr", "phrh"), 300) == f'{error}, acr_values="phr phrh", max_age=300'
+    assert challenge(("phr",)) == f'{error}, acr_values="phr"'
+    assert challenge(max_age_s=60) == f"{error}, max_age=60"
+    # What another service says ends no quotation and begins no header.
+    assert challenge(('a"b', "a\r\nb", "a b", "\\", "ä", "phr")) == f'{error}, acr_values="phr"'
+
+
+def test_how_to_sign_in_is_read_strictly_and_only_where_it_is_asked_for():
+    wanted = {"acr_values": ["phr", 5, 'a"', "x" * 300, "p" * 8], "max_age": True}
+    read = from_json({"reason": "authentication_required", "layer": "policy", **wanted})
+    assert read is not None
+    assert (read.acr_values, read.max_age_s) == (("phr", "pppppppp"), None)
+    for max_age in (0, -1, 1.5, "300", 2**60):
+        assert from_json({"reason": "authentication_required", "layer": "policy", "max_age": max_age}).max_age_s is None
+    other = from_json({"reason": "expired", "layer": "time", "acr_values": ["phr"], "max_age": 300})
+    assert (other.acr_values, other.max_age_s) == ((), None)
+    many = from_json({"reason": "authentication_required", "layer": "policy", "acr_values": ["phr"] * 5000})
+    assert len(many.acr_values) == 16
 
 
 @pytest.mark.parametrize(
