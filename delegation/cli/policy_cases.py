@@ -80,6 +80,7 @@ class _Case(_Part):
     calls_left: _Count | None = None
     budgets_left: dict[str, str] = {}
     time: AwareDatetime | None = None
+    manifest_changed: bool = False
     approved: bool = False
 
 
@@ -171,6 +172,7 @@ class CasesFile:
             calls_left=case.calls_left,
             budgets_left=case.budgets_left,
             arguments=arguments.values,
+            manifest_changed=case.manifest_changed,
             approved=case.approved,
         )
         return PolicyCase(case.name, question, case.expect, case.rules)

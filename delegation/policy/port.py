@@ -50,6 +50,7 @@ class PolicyQuestion(NamedTuple):
         calls_left: how many calls the strictest count of the chain leaves, this one included; None: no link counts.
         budgets_left: what the strictest budget of the chain leaves, by argument, in decimal normal form.
         arguments: of the call, by name.
+        manifest_changed: whether the catalogue pins a manifest of the called tool, and it is not known to have that.
         approved: whether everything is there that the `StepUp` of this same question demands.
     """
 
@@ -71,6 +72,7 @@ class PolicyQuestion(NamedTuple):
     calls_left: int | None = None
     budgets_left: Mapping[str, str] = _NO_BUDGETS
     arguments: Mapping[str, Value] = _NONE
+    manifest_changed: bool = False
     approved: bool = False
 
     def __repr__(self) -> str:

@@ -79,5 +79,6 @@ FIELDS: Final[dict[str, Field]] = {
     # what remains, when it is, and whether people consented
     "callsLeft": Field("Long", lambda q: q.calls_left, _CALL, optional=True),
     "time": Field("Long", lambda q: q.now_s),
+    "manifestChanged": Field("Bool", lambda q: q.manifest_changed, _CALL),
     "approved": Field("Bool", lambda q: q.approved, _CALL),
 }

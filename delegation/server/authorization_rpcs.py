@@ -51,6 +51,7 @@ class AuthorizationRpcs:
             call.attempt,
             call.trace,
             frozenset(call.fulfils),
+            call.declared,
         )
         decision = await self._authorize(caller, question)
         refused = decision.refusal

@@ -21,6 +21,7 @@ from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds, VerifiedChain
+from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.proof import check_proof, proof_id
 from delegation.core.usage import Demand, demands_of
 from delegation.core.verify import Verifier
@@ -68,6 +69,7 @@ class Question:
     attempt: bytes
     trace: TraceIds | None = None
     fulfils: frozenset[str] = frozenset()
+    declared: Declaration = NOTHING_DECLARED
 
     def digest(self) -> bytes:
         """Give the SHA-256 by which the same question is known again."""
@@ -80,6 +82,7 @@ class Question:
             self.attempt,
             *(self.trace or _NO_TRACE),
             *(name.encode() for name in sorted(self.fulfils)),
+            *(_parts(self.declared) if self.declared != NOTHING_DECLARED else ()),
         )
 
 
@@ -235,7 +238,13 @@ class Authorize:
             return None
         if judged.refusal is not None:
             return self._sessions.refused(
-                chain, judged.refusal, audience=audience, tool=tool, now_ms=now_ms, rules=rules
+                chain,
+                judged.refusal,
+                audience=audience,
+                tool=tool,
+                now_ms=now_ms,
+                rules=rules,
+                declared=question.declared,
             )
         return await self._sessions.permitted(
             chain,
@@ -247,6 +256,7 @@ class Authorize:
             now_ms=now_ms,
             rules=rules,
             fulfils=question.fulfils,
+            declared=question.declared,
         )
 
     async def _verified(self, token: bytes, now_ms: int) -> VerifiedChain:
@@ -360,6 +370,12 @@ def _bare(refused: Refused) -> Refused:
     """Give a refusal that can be kept: one that was raised holds its frames, and they the whole question."""
     words = {name: getattr(refused, name)[:KEPT_CHARACTERS] for name in ("field", "parent", "child", "detail")}
     return refusal(refused.reason, link_index=refused.link_index, **words)
+
+
+def _parts(declared: Declaration) -> tuple[bytes, ...]:
+    """Give what tells one declaration from another; no name of an obligation looks like the first of these."""
+    effects, labels = ",".join(sorted(declared.effects)), ",".join(sorted(declared.labels))
+    return b"\0declared", effects.encode(), labels.encode(), declared.manifest_digest
 
 
 def _denied(call: CallRecord, refused: Refused) -> CallRecord:

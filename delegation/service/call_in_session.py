@@ -19,7 +19,8 @@ class CallInSession(NamedTuple):
 
     Attributes:
         chain: its chain.
-        tool: what the catalogue says of the tool; of one that it does not list, that it is the most dangerous kind.
+        tool: what the catalogue says of the tool, with what the tool declares; of one that it does not list, that it
+            is the most dangerous kind.
         arguments: as they were sent.
         demands: what the chain's counts and budgets demand of it.
         now_ms: the decision's time.
@@ -28,6 +29,9 @@ class CallInSession(NamedTuple):
         fulfils: the obligations that whoever asks has promised to fulfil.
         approvals: what the chain's conditions demand of approvals.
         arguments_digest: SHA-256 of the arguments, 32 bytes, as approvals name them.
+        known: which fields of the question about it are known, of those that `risk_inputs` keeps.
+        undeclared: what the catalogue says alone, where the tool declares more; else None.
+        manifest_changed: whether the catalogue pins a manifest, and the tool is not known to have it.
     """
 
     chain: VerifiedChain
@@ -40,6 +44,9 @@ class CallInSession(NamedTuple):
     fulfils: frozenset[str] = frozenset()
     approvals: tuple[ApprovalDemand, ...] = ()
     arguments_digest: bytes = b""
+    known: tuple[str, ...] = ()
+    undeclared: CatalogueTool | None = None
+    manifest_changed: bool = False
 
 
 class Ruling(NamedTuple):
@@ -50,9 +57,11 @@ class Ruling(NamedTuple):
         rules: the ids of the rules that decided: that refuse it, that demand consent, that demand what is to be done.
         obligations: what the permission demands of the tool.
         demands: of a call that lacks nothing but consent, whose.
+        inputs: what the rules were told, as `risk_inputs` keeps it; None: nothing is kept.
     """
 
     refusal: Refused | None = None
     rules: tuple[str, ...] = ()
     obligations: tuple[str, ...] = ()
     demands: tuple[Consent, ...] = ()
+    inputs: str | None = None

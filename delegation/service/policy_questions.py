@@ -36,6 +36,7 @@ def question_of_call(call: CallInSession, view: SessionView) -> PolicyQuestion:
             calls_left=min((int(_left(demand, view)) for demand in counts), default=None),
             budgets_left=_least((demand.argument, _left(demand, view)) for demand in sums),
             arguments=call.arguments,
+            manifest_changed=call.manifest_changed,
         ),
         view.session,
     )

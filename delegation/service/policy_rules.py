@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.core.unlisted import entry_of
@@ -31,12 +32,21 @@ _LOG: Final = structlog.get_logger("delegation")
 
 
 class Entry(NamedTuple):
-    """What the catalogue says of a tool, whether it lists it, and whether a call of it depends on anything more."""
+    """What is known of a tool, and what the rules have to do with calls of it.
+
+    Attributes:
+        tool: what the catalogue says, with what the tool declares.
+        listed: whether the catalogue lists it.
+        judged: whether a call of it depends on anything more.
+        reads_owner: whether it depends on who answers for the agent.
+        undeclared: what the catalogue says alone, where the tool declares more; else None.
+    """
 
     tool: CatalogueTool
     listed: bool
     judged: bool
     reads_owner: bool
+    undeclared: CatalogueTool | None = None
 
 
 def nobody_consented(
@@ -89,14 +99,19 @@ class PolicyRules:
         self._consented = consented
         # Of listed tools alone: there is no end to the names of others.
         self._entries = {(tool.audience, tool.tool): self._entry(tool, listed=True) for tool in catalogue.tools}
+        self._declared: dict[tuple[str, str, frozenset[Effect], frozenset[str]], Entry] = {}
 
     @property
     def digest(self) -> bytes:
         """SHA-256 of the policy's text, 32 bytes."""
         return self.policy.digest
 
-    def entry(self, audience: str, tool: str) -> Entry:
-        """Tell what the rules have to do with calls of a tool."""
+    def entry(self, audience: str, tool: str, declared: Declaration = NOTHING_DECLARED) -> Entry:
+        """Tell what the rules have to do with calls of a tool, given what it says of itself."""
+        entry = self._listed(audience, tool)
+        return entry if not declared.adds_to(entry.tool) else self._united(entry, declared)
+
+    def _listed(self, audience: str, tool: str) -> Entry:
         found = self._entries.get((audience, tool))
         if found is not None:
             return found
@@ -111,12 +126,20 @@ class PolicyRules:
         return tuple(tool_id(each.tool.audience, each.tool.tool) for each in entries if each.judged and each.tool.local)
 
     def verdict(self, call: CallInSession, view: SessionView) -> Verdict:
-        """Ask the policy about a call; twice, where people have consented."""
+        """Ask the policy about a call; once more where people have consented, or the tool declares more than is listed.
+
+        A rule may well permit what has an effect or a label. No declaration shall be a way to that: it is asked about
+        what the catalogue says alone, too, and the stricter answer counts (T-43).
+        """
 
         def consented(demands: tuple[Consent, ...]) -> bool:
             return self._consented(call, view, demands, self.digest)
 
-        return ask(self.policy, question_of_call(call, view), consented)
+        verdict = ask(self.policy, question_of_call(call, view), consented)
+        if call.undeclared is None or isinstance(verdict, Denial):
+            return verdict
+        listed = ask(self.policy, question_of_call(call._replace(tool=call.undeclared), view), consented)
+        return stricter(verdict, listed)
 
     def __call__(self, call: CallInSession, view: SessionView) -> Ruling:
         """Rule on a call, given the state of its task. Waits for nothing; whatever it raises refuses the call."""
@@ -125,6 +148,20 @@ class PolicyRules:
     def _entry(self, tool: CatalogueTool, *, listed: bool) -> Entry:
         concern = self.policy.concern(Action.CALL, tool, listed=listed)
         return Entry(tool, listed, concern.answer != Permit(), concern.reads_owner)
+
+    def _united(self, entry: Entry, declared: Declaration) -> Entry:
+        key = entry.tool.audience, entry.tool.tool, declared.effects, declared.labels
+        found = self._declared.get(key)
+        if found is None:
+            found = self._entry(declared.united(entry.tool), listed=entry.listed)
+            judged = found.judged or entry.judged
+            found = found._replace(
+                judged=judged, reads_owner=found.reads_owner or entry.reads_owner, undeclared=entry.tool
+            )
+            if len(self._declared) >= _MOST_DECLARED:  # a tool may well declare something else each time
+                self._declared.clear()
+            self._declared[key] = found
+        return found
 
     def _met(self, audience: str, tool: str) -> Entry:
         """Take a tool that development has not met before for listed."""
@@ -135,7 +172,18 @@ class PolicyRules:
         return entry
 
 
+_STRICTNESS: Final = (Permit, StepUp, Denial)
 _MOST_MET: Final = 4096
+_MOST_DECLARED: Final = 4096
+
+
+def stricter(one: Verdict, other: Verdict) -> Verdict:
+    """Give what two answers about one call come to: everything that either of them demands."""
+    if isinstance(one, Permit) and isinstance(other, Permit):
+        return Permit(tuple(dict.fromkeys((*one.obligations, *other.obligations))))
+    if isinstance(one, StepUp) and isinstance(other, StepUp):
+        return StepUp(tuple(dict.fromkeys((*one.demands, *other.demands))))
+    return max(one, other, key=lambda answer: _STRICTNESS.index(type(answer)))
 
 
 class PolicyInUse:

@@ -12,6 +12,7 @@ from typing import Final
 from delegation.core.approval import approval_demands_of
 from delegation.core.arguments import Value
 from delegation.core.chain import VerifiedChain
+from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool
 from delegation.core.usage import Demand, charged, has_conditions
@@ -65,6 +66,7 @@ class SessionSteps:
         now_ms: int,
         rules: PolicyRules,
         fulfils: frozenset[str] = frozenset(),
+        declared: Declaration = NOTHING_DECLARED,
     ) -> SessionStep | None:
         """Make the step of a call that its chain permits but for conditions; None if nothing is to judge or note.
 
@@ -78,27 +80,38 @@ class SessionSteps:
             now_ms: the decision's time.
             rules: the operator's, that count for this decision.
             fulfils: the obligations that whoever asks has promised to fulfil.
+            declared: what the tool says of itself.
 
         Raises:
             StorageError: it cannot be read who answers for the agent, or whom the service vouched for.
         """
-        entry = rules.entry(audience, tool)
+        entry = rules.entry(audience, tool, declared)
         approvals = approval_demands_of(chain, audience, tool)
         if not (demands or approvals or entry.judged or _sensitive(entry.tool) or rules.notes_every_call):
             return None
         owner = await self._owner(chain.leaf.holder_agent) if entry.reads_owner else ""
         call = CallInSession(
-            *(chain, entry.tool, arguments, demands, now_ms, entry.listed, owner, fulfils, approvals, arguments_digest)
+            *(chain, entry.tool, arguments, demands, now_ms, entry.listed, owner, fulfils, approvals, arguments_digest),
+            undeclared=entry.undeclared,
+            manifest_changed=declared.is_another(entry.tool),
         )
         step = self._step(chain, demands, now_ms, lambda view: self._judge(call, view, rules, judged=entry.judged))
         agents = await self._vouched(chain, now_ms)
         return replace(step, agents=agents, call=CallKey(chain.digest, audience, tool, arguments_digest))
 
     def refused(
-        self, chain: VerifiedChain, refused: Refused, *, audience: str, tool: str, now_ms: int, rules: PolicyRules
+        self,
+        chain: VerifiedChain,
+        refused: Refused,
+        *,
+        audience: str,
+        tool: str,
+        now_ms: int,
+        rules: PolicyRules,
+        declared: Declaration = NOTHING_DECLARED,
     ) -> SessionStep | None:
         """Make the step of a call that is refused whatever the state; None where nobody asks how many there were."""
-        entry = rules.entry(audience, tool).tool
+        entry = rules.entry(audience, tool, declared).tool
         if not (_sensitive(entry) or rules.notes_every_call or has_conditions(chain, audience, tool)):
             return None
         return self._step(chain, (), now_ms, lambda view: Verdict(refused))  # noqa: ARG005 - whatever is in view
