@@ -35,6 +35,10 @@ class RevokedMeanwhileError(WriteRefusedError):
         self.position = position
 
 
+class AskFirstError(WriteRefusedError):
+    """Whoever judges has to ask somebody before it can tell: nothing is written, and the write may be tried again."""
+
+
 class OutOfSequenceError(WriteRefusedError):
     """A batch of decisions does not continue its guard's numbering or hash chain.
 
