@@ -109,6 +109,8 @@ class CallRecord(NamedTuple):
     """What the permission demands of the tool, with commas; None if nothing."""
     arguments: str | None = None
     """What the catalogue has kept of the arguments, as `KeptArguments` writes it; None if nothing."""
+    inputs: str | None = None
+    """What the policy was told of the call and its task, as `RiskInputs` reads it; None if nothing is kept."""
 
     def denied(self, reason: str, layer: str, link_index: int | None = None) -> CallRecord:
         """Return this call as a denial with `reason`."""

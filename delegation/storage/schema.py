@@ -111,6 +111,7 @@ calls: Final = sa.Table(
     _column("rules", sa.Text, null=True),
     _column("obligations", sa.Text, null=True),
     _column("arguments", sa.Text, null=True),
+    _column("inputs", sa.Text, null=True),
     sa.Index(None, "task_id", "call_id"),
     sa.Index(None, "audience", "call_id"),
     sa.Index(None, "tool", "call_id"),
@@ -242,6 +243,16 @@ agent_labels: Final = sa.Table(
     METADATA,
     _key("agent", sa.Text),
     _key("label", sa.Text),
+    _column("until_ms", sa.BigInteger),
+    sa.Index(None, "until_ms"),
+)
+
+# What an agent did lately, in all its tasks. Its row is the lock of that.
+agent_history: Final = sa.Table(
+    "agent_history",
+    METADATA,
+    _key("agent", sa.Text),
+    _column("history", sa.Text),
     _column("until_ms", sa.BigInteger),
     sa.Index(None, "until_ms"),
 )

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from delegation.core.agent_history import RecentActs
 from delegation.core.session import TaskSession
-from delegation.core.trust import CatalogueTool
+from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import Demand
 from delegation.errors import Refused
 from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalNeeds, CallKey
@@ -39,6 +40,20 @@ def _nobody(policy_digest: bytes) -> Given:  # noqa: ARG001 - whatever the polic
     return NOBODY
 
 
+class ActingAgent(NamedTuple):
+    """The agent in whose history a call counts, whatever the task.
+
+    Attributes:
+        agent: its id; the service knows that it is the holder of its link.
+        now_ms: when that is.
+        until_ms: when the call is forgotten.
+    """
+
+    agent: str
+    now_ms: int
+    until_ms: int
+
+
 class SessionView(NamedTuple):
     """The state that a decision is taken on.
 
@@ -46,11 +61,13 @@ class SessionView(NamedTuple):
         session: the task's; its labels with those that stick to the chain's agents.
         used: of each demand, by its key, what was used before; of what is not in it, nothing.
         approvals: of the call; looked up when they are asked for.
+        recent: what the acting agent did lately in all its tasks; None where nobody asks.
     """
 
     session: TaskSession
     used: Mapping[bytes, str]
     approvals: GivenApprovals = _nobody
+    recent: RecentActs | None = None
 
 
 class Verdict(NamedTuple):
@@ -63,6 +80,7 @@ class Verdict(NamedTuple):
         labels: of the call's result, which stick to the chain's agents.
         rules: the ids of the policy's rules that decided, with commas between them; None if none did.
         obligations: what a permission demands of the tool, with commas; None if nothing.
+        inputs: what the policy was told, as the service keeps it; None if nothing is kept.
         needs: the approvals that alone are lacking, in a refusal for want of them.
         uses: the request for approval that a permission uses up; storage's to say.
     """
@@ -73,6 +91,7 @@ class Verdict(NamedTuple):
     labels: frozenset[str] = frozenset()
     rules: str | None = None
     obligations: str | None = None
+    inputs: str | None = None
     needs: ApprovalNeeds | None = None
     uses: bytes = b""
 
@@ -94,6 +113,8 @@ class SessionStep:
         now_ms: the decision's time.
         labels_until_ms: how long the labels of the call's result stick to the agents.
         call: whose approvals may be asked for; None: nobody's.
+        acting: in whose history it counts; None where nobody asks.
+        effects: those that it has there if it is permitted.
     """
 
     task_id: bytes
@@ -104,6 +125,8 @@ class SessionStep:
     now_ms: int
     labels_until_ms: int = 0
     call: CallKey | None = None
+    acting: ActingAgent | None = None
+    effects: frozenset[Effect] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +139,7 @@ class CallsThatRan:
         agents: of the chain, known to the service; labels of what was read stick to them.
         tools: what was called, as the catalogue has it, in the order of the calls.
         labels_until_ms: how long labels stick to the agents.
+        acting: in whose history they count; None where nobody asks.
     """
 
     task_id: bytes
@@ -123,6 +147,7 @@ class CallsThatRan:
     agents: tuple[str, ...]
     tools: tuple[CatalogueTool, ...]
     labels_until_ms: int
+    acting: ActingAgent | None = None
 
 
 class Decided(NamedTuple):

@@ -12,7 +12,7 @@ from delegation.storage.operations.sessions import Wanted
 from delegation.storage.preconditions import Fence, ProofUse
 from delegation.storage.refused_writes import ReplayedProofError
 from delegation.storage.rows import CALLS
-from delegation.storage.sessions import Decided, SessionStep
+from delegation.storage.sessions import Decided, SessionStep, Verdict
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -110,12 +110,17 @@ class DecideInSession(InsertOperation[Decided]):
         verdict = transaction.sessions.judge(self.step)
         if verdict.refusal is None and self.call.allowed:
             transaction.sessions.permit(self.step, self.call.call_id, verdict)
-            if verdict.obligations is None and verdict.rules is None:
-                return Decided(self.call, None)
-            return Decided(self.call._replace(rules=verdict.rules, obligations=verdict.obligations), None)
-        transaction.sessions.deny(self.step.task_id)
+            return Decided(self._as_judged(self.call, verdict), None)
+        transaction.sessions.deny(self.step)
         if verdict.refusal is None or not self.call.allowed:  # it was refused before the state was asked
             return Decided(self.call, verdict.refusal)
         refused = verdict.refusal
         denied = self.call.denied(refused.reason, refused.layer, refused.link_index)
-        return Decided(denied._replace(rules=verdict.rules), refused)
+        return Decided(self._as_judged(denied, verdict), refused)
+
+    @staticmethod
+    def _as_judged(call: CallRecord, verdict: Verdict) -> CallRecord:
+        """Note with a call what decided it."""
+        if verdict.rules is None and verdict.obligations is None and verdict.inputs is None:
+            return call
+        return call._replace(rules=verdict.rules, obligations=verdict.obligations, inputs=verdict.inputs)
