@@ -7,6 +7,7 @@ state, and is not decided here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from delegation.core.chain import VerifiedChain
 from delegation.core.conditions import ApprovalRequirement
@@ -14,18 +15,27 @@ from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
 
+class ApprovalLevel(StrEnum):
+    """Who says that somebody has consented."""
+
+    ATTESTED = "attested"
+    """The service, which has authenticated them."""
+    SIGNED = "signed"
+    """They themselves, with a key of their own: who holds the service's keys cannot make one up."""
+
+
 class Approval(NamedTuple):
-    """Somebody has consented to a call; the service attests it.
+    """Somebody has consented to a call; the service attests it, or they have signed it themselves.
 
     Attributes:
         link_id: the chain digest of the call, 32 bytes.
         audience: who serves the tool.
         tool: its name.
         arguments_digest: `Arguments.digest` of the call, 32 bytes.
-        policy_digest: SHA-256 of the policy that demanded the approval, or empty.
+        policy_digest: SHA-256 of the digests of policy and catalogue in force, or empty.
         approver: who has consented, as an `ApprovalRequirement` names them.
-        approver_issuer: who vouches for the approver.
-        authentication_strength: OIDC acr, or empty.
+        approver_issuer: who vouches for the approver; empty if they have signed.
+        authentication_strength: OIDC acr, or empty; empty if they have signed.
         approved_at_ms, expires_at_ms: from when until when it counts.
         nonce: 16 random bytes; it is used up with the call.
     """
@@ -110,6 +120,7 @@ class ApprovalDemand(NamedTuple):
         principal_may_approve: whether the task's principal may be one of them.
         link_index: the link whose condition it is; None: a rule's.
         rule: the id of the operator's rule; empty for a condition.
+        level: whether the service's word will do, or it takes the approvers' own signatures. A condition cannot say so.
     """
 
     approvers: tuple[str, ...]
@@ -117,19 +128,23 @@ class ApprovalDemand(NamedTuple):
     principal_may_approve: bool = False
     link_index: int | None = None
     rule: str = ""
+    level: ApprovalLevel = ApprovalLevel.ATTESTED
 
     def describe(self) -> str:
         """Say it in words."""
-        if not self.approvers:
-            return f"approval by {self.threshold} of those who may approve"
-        return ApprovalRequirement(self.approvers, self.threshold).describe()
+        if self.approvers:
+            words = ApprovalRequirement(self.approvers, self.threshold).describe()
+        else:
+            words = f"approval by {self.threshold} of those who may approve"
+        return f"{words}, signed with keys of their own" if self.level is ApprovalLevel.SIGNED else words
 
 
 class Consenting(NamedTuple):
-    """Somebody who consents, and whether that is the principal of the task."""
+    """Somebody who consents: whether that is the principal of the task, and who says that they do."""
 
     approver: str
     is_principal: bool
+    level: ApprovalLevel = ApprovalLevel.ATTESTED
 
 
 def approval_demands_of(chain: VerifiedChain, audience: str, tool: str) -> tuple[ApprovalDemand, ...]:
@@ -147,7 +162,9 @@ def approval_demands_of(chain: VerifiedChain, audience: str, tool: str) -> tuple
 
 
 def may_consent(demand: ApprovalDemand, who: Consenting) -> bool:
-    """Tell whether somebody's consent counts for a demand."""
+    """Tell whether somebody's consent counts for a demand. A signature of theirs is more than the service's word."""
+    if demand.level is ApprovalLevel.SIGNED and who.level is not ApprovalLevel.SIGNED:
+        return False
     if who.is_principal and not demand.principal_may_approve:
         return False
     return not demand.approvers or who.approver in demand.approvers

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from delegation.core.approval import ApprovalDemand
+from delegation.core.approval import ApprovalDemand, ApprovalLevel
 from delegation.core.chain import Principal
 from delegation.core.named_tuple import NamedTuple
-from delegation.core.statement import SignedStatement
+from delegation.core.statement import SignedStatement, StatementKind
 
 
 class ApprovalState(StrEnum):
@@ -49,7 +49,7 @@ class ApprovalAnswer:
         approve: whether they approve.
         justification: why.
         answered_at_ms: when.
-        approval: the `Approval` as the service has signed it; None in a refusal.
+        approval: the `Approval` as the service, or the approver, has signed it; None in a refusal.
     """
 
     approver: str
@@ -59,6 +59,16 @@ class ApprovalAnswer:
     justification: str
     answered_at_ms: int
     approval: SignedStatement | None = None
+
+    @property
+    def level(self) -> ApprovalLevel | None:
+        """Who says that they approve; None in a refusal, for which the service's word is enough."""
+        return level_of(self.approval.kind) if self.approval else None
+
+
+def level_of(kind: StatementKind) -> ApprovalLevel:
+    """Tell who says that somebody approves, by the kind of statement that says it."""
+    return ApprovalLevel.SIGNED if kind is StatementKind.SIGNED_APPROVAL else ApprovalLevel.ATTESTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ class ApprovalRequest:
         audience, tool: what is called.
         arguments_digest: `Arguments.digest`, 32 bytes.
         arguments_json: the arguments, as long as the request can be answered; then empty.
-        policy_digest: of the policy in force, 32 bytes; empty if there is none.
+        policy_digest: of the policy and catalogue in force, 32 bytes; empty if there is none.
         purpose: the grant's; somebody's words.
         principal: on whose behalf.
         agents: of the chain, the grant's holder first.

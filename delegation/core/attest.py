@@ -87,6 +87,30 @@ def open_approval(statement: SignedStatement, trust: TrustBundle, *, now_ms: int
     return codec.decode_approval(open_statement(statement, StatementKind.APPROVAL, public))
 
 
+def sign_own_approval(approval: Approval, key: Signer) -> SignedStatement:
+    """Sign an approval as the approver, with a key of one's own.
+
+    Raises:
+        Malformed: it says more than an approver says: who vouches for them.
+    """
+    payload = codec.encode_approval(approval)
+    codec.decode_signed_approval(payload)
+    return sign_statement(StatementKind.SIGNED_APPROVAL, payload, key)
+
+
+def open_own_approval(statement: SignedStatement, keys: Iterable[bytes]) -> Approval:
+    """Check an approval that its approver has signed with one of their keys; whose these are, the caller knows.
+
+    Raises:
+        BadStatement: STATEMENT_INVALID.
+        Malformed: what is wrong with it.
+    """
+    public = next((each for each in keys if key_id(each) == statement.key_id), None)
+    if public is None:
+        raise refusal(Reason.STATEMENT_INVALID, detail="not signed by a key of the approver's")
+    return codec.decode_signed_approval(open_statement(statement, StatementKind.SIGNED_APPROVAL, public))
+
+
 def sign_bundle(bundle: TrustBundle, root: Signer) -> SignedStatement:
     """Sign a trust bundle with the root key."""
     return sign_statement(StatementKind.TRUST_BUNDLE, codec.encode_bundle(bundle), root)

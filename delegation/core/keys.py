@@ -40,6 +40,7 @@ class Purpose(Enum):
     PROOF = b"delegation/v1/proof"
     OFFER = b"delegation/v1/offer"
     APPROVAL = b"delegation/v1/approval"
+    SIGNED_APPROVAL = b"delegation/v1/signed-approval"
     RECEIPT = b"delegation/v1/receipt"
     BINDING = b"delegation/v1/binding"
     REVOCATION_FEED = b"delegation/v1/revocation-feed"

@@ -21,6 +21,7 @@ class StatementKind(StrEnum):
     BINDING = "binding"
     OFFER = "offer"
     APPROVAL = "approval"
+    SIGNED_APPROVAL = "signed_approval"
     REVOCATION_FEED = "revocation_feed"
     TRUST_BUNDLE = "trust_bundle"
     CHECKPOINT = "checkpoint"

@@ -240,6 +240,7 @@ class AnswerApprovalRequest(_message.Message):
     ARGUMENTS_DIGEST_FIELD_NUMBER: _builtins.int
     APPROVE_FIELD_NUMBER: _builtins.int
     JUSTIFICATION_FIELD_NUMBER: _builtins.int
+    SIGNED_APPROVAL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.bytes
     """The request's id (16 bytes)."""
     arguments_digest: _builtins.bytes
@@ -248,6 +249,12 @@ class AnswerApprovalRequest(_message.Message):
     """True to approve, false to refuse."""
     justification: _builtins.str
     """Why, for the record and for whoever has asked."""
+    @_builtins.property
+    def signed_approval(self) -> _chain_pb2.SignedStatement:
+        """The Approval that the approver has signed with one of their keys; absent in a refusal, and where the operator lists
+        no key of theirs.
+        """
+
     def __init__(
         self,
         *,
@@ -255,10 +262,11 @@ class AnswerApprovalRequest(_message.Message):
         arguments_digest: _builtins.bytes = ...,
         approve: _builtins.bool = ...,
         justification: _builtins.str = ...,
+        signed_approval: _chain_pb2.SignedStatement | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["signed_approval", b"signed_approval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve", b"approve", "arguments_digest", b"arguments_digest", "justification", b"justification", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve", b"approve", "arguments_digest", b"arguments_digest", "justification", b"justification", "request_id", b"request_id", "signed_approval", b"signed_approval"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -473,6 +481,7 @@ class ApprovalDemand(_message.Message):
     PRINCIPAL_MAY_APPROVE_FIELD_NUMBER: _builtins.int
     LINK_INDEX_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
+    SIGNED_FIELD_NUMBER: _builtins.int
     threshold: _builtins.int
     """How many of them it takes, all different."""
     principal_may_approve: _builtins.bool
@@ -481,6 +490,8 @@ class ApprovalDemand(_message.Message):
     """Index of the link whose condition it is; absent if policy demands it."""
     rule: _builtins.str
     """The id of the rule that demands it; empty for a condition."""
+    signed: _builtins.bool
+    """True if it takes the approvers' own signatures; else the service's word for who has answered will do."""
     @_builtins.property
     def approvers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Who may approve; empty for whoever has the role."""
@@ -493,10 +504,11 @@ class ApprovalDemand(_message.Message):
         principal_may_approve: _builtins.bool = ...,
         link_index: _builtins.int | None = ...,
         rule: _builtins.str = ...,
+        signed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "link_index", b"link_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "approvers", b"approvers", "link_index", b"link_index", "principal_may_approve", b"principal_may_approve", "rule", b"rule", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_link_index", b"_link_index", "approvers", b"approvers", "link_index", b"link_index", "principal_may_approve", b"principal_may_approve", "rule", b"rule", "signed", b"signed", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__link_index: _TypeAlias = _typing.Literal["link_index"]  # noqa: Y015
     _WhichOneofArgType__link_index: _TypeAlias = _typing.Literal["_link_index", b"_link_index"]  # noqa: Y015
@@ -531,7 +543,7 @@ class ApprovalAnswer(_message.Message):
     """When, milliseconds since the Unix epoch."""
     @_builtins.property
     def approval(self) -> _chain_pb2.SignedStatement:
-        """The Approval as the service has signed it; absent in a refusal."""
+        """The Approval as the service, or the approver, has signed it: its kind says who. Absent in a refusal."""
 
     def __init__(
         self,

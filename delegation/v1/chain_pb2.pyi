@@ -83,6 +83,8 @@ class _StatementKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stateme
     """An Outcome, signed by the guard of the tool that was called."""
     STATEMENT_KIND_BREAK_GLASS: _StatementKind.ValueType  # 10
     """A BreakGlass order of an operator."""
+    STATEMENT_KIND_SIGNED_APPROVAL: _StatementKind.ValueType  # 11
+    """An Approval, signed by the approver's own key."""
 
 class StatementKind(_StatementKind, metaclass=_StatementKindEnumTypeWrapper):
     """The kinds of statements."""
@@ -109,6 +111,8 @@ STATEMENT_KIND_OUTCOME: StatementKind.ValueType  # 9
 """An Outcome, signed by the guard of the tool that was called."""
 STATEMENT_KIND_BREAK_GLASS: StatementKind.ValueType  # 10
 """A BreakGlass order of an operator."""
+STATEMENT_KIND_SIGNED_APPROVAL: StatementKind.ValueType  # 11
+"""An Approval, signed by the approver's own key."""
 Global___StatementKind: _TypeAlias = StatementKind  # noqa: Y015
 
 @_typing.final

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from delegation.core import limits
-from delegation.core.approval import ApprovalDemand
+from delegation.core.approval import ApprovalDemand, ApprovalLevel
 from delegation.core.approval_request import ApprovalAnswer, ApprovalRequest, ApprovalState, ChainAgent
 from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.codec import statement_from_message as read_statement
 from delegation.core.codec import statement_to_message as statement_message
-from delegation.errors import InvalidRequest
+from delegation.core.statement import SignedStatement
+from delegation.errors import InvalidRequest, Malformed
 from delegation.v1 import approval_service_pb2 as pb
 from delegation.v1 import chain_pb2
 from delegation.wire.fields import at_most, moment_ms, printable, service_answer, sized, text
@@ -50,12 +51,13 @@ class ApprovalsWanted:
 
 @dataclass(frozen=True, slots=True)
 class AnswerToApproval:
-    """An approver's answer, and the digest of the arguments that they have seen."""
+    """An approver's answer, the digest of the arguments that they have seen, and what they have signed, if anything."""
 
     request_id: bytes
     arguments_digest: bytes
     approve: bool
     justification: str = ""
+    signed_approval: SignedStatement | None = None
 
 
 # -- requests ------------------------------------------------------------------------------------------------
@@ -114,6 +116,7 @@ def answer_approval_message(answer: AnswerToApproval) -> pb.AnswerApprovalReques
         arguments_digest=answer.arguments_digest,
         approve=answer.approve,
         justification=answer.justification,
+        signed_approval=statement_message(answer.signed_approval) if answer.signed_approval else None,
     )
 
 
@@ -124,7 +127,16 @@ def read_answer_approval(message: pb.AnswerApprovalRequest) -> AnswerToApproval:
         sized(message.arguments_digest, DIGEST_BYTES, "arguments_digest"),
         message.approve,
         text(message.justification, limits.PURPOSE_BYTES, "justification", required=False),
+        _read_signed(message.signed_approval) if message.HasField("signed_approval") else None,
     )
+
+
+def _read_signed(message: chain_pb2.SignedStatement) -> SignedStatement:
+    at_most(message.payload, limits.STATEMENT_BYTES, "signed_approval")
+    try:
+        return read_statement(message)
+    except Malformed as error:
+        raise InvalidRequest(f"signed_approval: {error}") from None
 
 
 # -- answers -------------------------------------------------------------------------------------------------
@@ -159,13 +171,24 @@ def request_message(request: ApprovalRequest) -> pb.ApprovalRequest:
             subject=principal.subject, issuer=principal.issuer, basis=_BASIS_NUMBER[principal.basis]
         ),
         agents=(pb.ChainAgent(**agent._asdict()) for agent in request.agents),
-        demands=(pb.ApprovalDemand(**demand._asdict()) for demand in request.demands),
+        demands=map(_demand_message, request.demands),
         requester=request.requester,
         requested_at_ms=request.requested_at_ms,
         expires_at_ms=request.expires_at_ms,
         answers=map(_answer_message, request.answers),
         withdrawn_by=request.withdrawn_by,
         call_id=request.call_id,
+    )
+
+
+def _demand_message(demand: ApprovalDemand) -> pb.ApprovalDemand:
+    return pb.ApprovalDemand(
+        approvers=demand.approvers,
+        threshold=demand.threshold,
+        principal_may_approve=demand.principal_may_approve,
+        link_index=demand.link_index,
+        rule=demand.rule,
+        signed=demand.level is ApprovalLevel.SIGNED,
     )
 
 
@@ -221,6 +244,7 @@ def _read_demand(message: pb.ApprovalDemand) -> ApprovalDemand:
         message.principal_may_approve,
         message.link_index if message.HasField("link_index") else None,
         message.rule,
+        ApprovalLevel.SIGNED if message.signed else ApprovalLevel.ATTESTED,
     )
 
 

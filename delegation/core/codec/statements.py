@@ -157,11 +157,30 @@ def encode_approval(approval: Approval) -> bytes:
 
 
 def decode_approval(payload: bytes) -> Approval:
-    """Read a payload whose signature was checked.
+    """Read a payload whose signature was checked: what the service attests.
 
     Raises:
         Malformed: what is wrong with it.
     """
+    approval = _approval(payload)
+    check_name(approval.approver_issuer, "an approver's issuer")
+    check_text(approval.authentication_strength, "an authentication strength", limits.NAME_BYTES)
+    return approval
+
+
+def decode_signed_approval(payload: bytes) -> Approval:
+    """Read a payload whose signature was checked: what an approver has signed, for whom nobody else vouches.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
+    approval = _approval(payload)
+    if approval.approver_issuer or approval.authentication_strength:
+        invalid("an approver says nothing of who vouches for them")
+    return approval
+
+
+def _approval(payload: bytes) -> Approval:
     message = strict(spb.Approval, payload, limits.STATEMENT_BYTES)
     approval = Approval(
         check_bytes(message.link_id, limits.LINK_ID_BYTES, "a link id"),
@@ -170,8 +189,8 @@ def decode_approval(payload: bytes) -> Approval:
         check_bytes(message.arguments_digest, _DIGEST_BYTES, "a digest of arguments"),
         check_bytes(message.policy_digest, _DIGEST_BYTES if message.policy_digest else 0, "a digest of a policy"),
         check_name(message.approver, "an approver"),
-        check_name(message.approver_issuer, "an approver's issuer"),
-        check_text(message.authentication_strength, "an authentication strength", limits.NAME_BYTES),
+        message.approver_issuer,
+        message.authentication_strength,
         check_time(message.approved_at_ms, "approved_at_ms"),
         check_time(message.expires_at_ms, "expires_at_ms"),
         check_bytes(message.nonce, limits.NONCE_BYTES, "a nonce"),

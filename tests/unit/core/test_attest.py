@@ -178,6 +178,7 @@ def test_every_opener_is_tried_somewhere():
         "binding",
         "offer",
         "approval",
+        "own_approval",
         "bundle",
         "break_glass",
         "catalogue",
