@@ -15,6 +15,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from delegation.core.agent_history import RecentActs
 from delegation.core.session import TaskSession
 from delegation.storage.approvals import (
     ApprovalAnswerRecord,
@@ -301,6 +302,9 @@ class Storage(Protocol):
 
     async def sticking_labels(self, agents: Sequence[str], now_ms: int) -> frozenset[str]:
         """Return the labels that stick to any of these agents at a time, whatever task they were read in."""
+
+    async def recent_acts(self, agent: str, now_ms: int) -> RecentActs:
+        """Return what an agent did lately, whatever the task; nothing if that is forgotten, or was never counted."""
 
     async def usage(self, task_id: bytes) -> tuple[UsageRecord, ...]:
         """Return what was used of the conditions of a task's links."""

@@ -25,6 +25,7 @@ from delegation.storage.rows import (
     USAGES,
 )
 from delegation.storage.schema import (
+    agent_history,
     agent_labels,
     agents,
     approval_answers,
@@ -56,6 +57,7 @@ LINKS_OF_TASK: Final = (
 CALL: Final = CALLS.select().where(calls.c.call_id == sa.bindparam("call_id"))
 SESSION: Final = sa.select(sessions.c.state, sessions.c.version).where(sessions.c.task_id == sa.bindparam("task_id"))
 USAGE: Final = USAGES.select().where(usage.c.task_id == sa.bindparam("task_id")).order_by(usage.c.key)
+AGENT_HISTORY: Final = sa.select(agent_history.c.history).where(agent_history.c.agent == sa.bindparam("agent"))
 STICKING: Final = sa.select(agent_labels.c.label).where(
     agent_labels.c.agent == sa.bindparam("agent"), agent_labels.c.until_ms > sa.bindparam("now_ms")
 )

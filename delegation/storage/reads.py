@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from delegation.core.agent_history import RecentActs
 from delegation.core.session import TaskSession
 from delegation.storage import queries
 from delegation.storage.listing import CallFilter, FeedPage, Page, TaskFilter
@@ -25,6 +26,7 @@ from delegation.storage.rows import (
     USAGES,
     RecordTable,
     kept_response,
+    stored_history,
     stored_session,
 )
 from delegation.storage.statements import Statement
@@ -55,6 +57,7 @@ _CALL: Final = Statement(queries.CALL)
 _RECORDER: Final = Statement(queries.RECORDER)
 _SESSION: Final = Statement(queries.SESSION)
 _USAGE: Final = Statement(queries.USAGE)
+_AGENT_HISTORY: Final = Statement(queries.AGENT_HISTORY)
 _STICKING: Final = Statement(queries.STICKING)
 _RESPONSE: Final = Statement(queries.RESPONSE)
 _AGENT: Final = Statement(queries.AGENT)
@@ -151,6 +154,11 @@ class Reads:
             return frozenset(label for (label,) in rows)
 
         return await self._readers.read(question)
+
+    async def recent_acts(self, agent: str, now_ms: int) -> RecentActs:
+        """Return what an agent did lately."""
+        row = await self._readers.read(lambda snapshot: snapshot.one(_AGENT_HISTORY, agent=agent))
+        return RecentActs() if row is None else stored_history(row[0]).recent(now_ms)
 
     async def usage(self, task_id: bytes) -> tuple[UsageRecord, ...]:
         """Return what was used of the conditions of a task's links."""

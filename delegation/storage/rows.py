@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy as sa
 
+from delegation.core.agent_history import AgentHistory
 from delegation.core.session import TaskSession
 from delegation.errors import Conflict, Malformed, StorageError
 from delegation.storage import approvals, records, schema
@@ -81,6 +82,14 @@ def kept_response(key: IdempotencyKey, row: Row | None) -> bytes | None:
     if not hmac.compare_digest(row[0], key.request_digest):
         raise Conflict("this idempotency key was used for another request")
     return bytes(row[1])
+
+
+def stored_history(text: str) -> AgentHistory:
+    """Read what is remembered of an agent. Raises `StorageError` if this program has not written it."""
+    try:
+        return AgentHistory.of_text(text)
+    except Malformed as error:
+        raise StorageError("storage_unavailable", f"the history of an agent cannot be read: {error}") from None
 
 
 def stored_session(text: str, version: int) -> TaskSession:

@@ -72,7 +72,7 @@ class RecordDecisions(Operation[RecorderState]):
 
     def wants(self) -> tuple[Wanted, ...]:
         """The states of the tasks in which calls ran that leave something there."""
-        return tuple(Wanted(ran.task_id, ran.expires_ms, ran.agents) for ran in self.ran)
+        return tuple(Wanted(ran.task_id, ran.expires_ms, ran.agents, acting=ran.acting) for ran in self.ran)
 
     def apply(self, transaction: Transaction) -> RecorderState:
         """Enter the batch if it goes on where its guard stands."""

@@ -6,6 +6,7 @@ labels that stick to agents need none, since whoever has seen a result asks agai
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections.abc import Iterable, Sequence
@@ -17,11 +18,12 @@ import sqlalchemy as sa
 from delegation.core.session import PUBLIC, TaskSession
 from delegation.core.usage import NOTHING_USED, Demand, released
 from delegation.errors import Malformed, Reason, Refused, StorageError, refusal
+from delegation.storage.operations.agent_histories import AgentHistories
 from delegation.storage.operations.approvals_in_task import LookedAt, TaskApprovals
 from delegation.storage.preconditions import REVOCATION_KEPT_MS
 from delegation.storage.rows import stored_session
 from delegation.storage.schema import agent_labels, reservations, sessions, usage
-from delegation.storage.sessions import CallsThatRan, SessionStep, SessionView, Verdict
+from delegation.storage.sessions import ActingAgent, CallsThatRan, SessionStep, SessionView, Verdict
 from delegation.storage.statements import Statement, insert_or_leave, insert_or_raise, insert_or_replace, of_keys
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class Wanted(NamedTuple):
         agents: whose sticking labels count.
         demands: whose uses count.
         call_id: the call whose reservation it gives back; empty for none.
+        acting: the agent whose history it may change; None for none.
     """
 
     task_id: bytes = b""
@@ -85,11 +88,12 @@ class Wanted(NamedTuple):
     agents: tuple[str, ...] = ()
     demands: tuple[Demand, ...] = ()
     call_id: bytes = b""
+    acting: ActingAgent | None = None
 
     @classmethod
     def by(cls, step: SessionStep) -> Wanted:
         """Tell what a decision wants."""
-        return cls(step.task_id, step.expires_ms, step.agents, step.demands)
+        return cls(step.task_id, step.expires_ms, step.agents, step.demands, acting=step.acting)
 
 
 @dataclass(slots=True)
@@ -117,11 +121,13 @@ class Sessions:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self.approvals = TaskApprovals(transaction)
+        self.histories = AgentHistories(transaction)
         self.forget()
 
     def forget(self) -> None:
         """Forget what was read, and what was changed and not written."""
         self.approvals.forget()
+        self.histories.forget()
         self._states: dict[bytes, _State] = {}
         self._used: dict[tuple[bytes, bytes], str] = {}
         self._labels: dict[str, dict[str, int]] = {}
@@ -136,7 +142,7 @@ class Sessions:
     # -- reading
 
     def open(self, wanted: Iterable[Wanted]) -> None:
-        """Lock and read all of it: states in the order of their keys, then the rest."""
+        """Lock and read all of it: states in the order of their keys, agents' histories in theirs, then the rest."""
         unread = [want for want in wanted if want not in self._read]
         self._read.update(unread)
         calls = sorted({want.call_id for want in unread if want.call_id})
@@ -144,6 +150,7 @@ class Sessions:
             self._read_reservations(calls)
         until = _latest(want for want in unread if want.task_id)
         self._read_states(until)
+        self.histories.open(want.acting for want in unread if want.acting is not None)
         self._last(until)
         keys = {(want.task_id, demand.key) for want in unread for demand in want.demands}
         keys.update((task_id, key) for task_id, entries in self._reserved.values() for key, _ in entries)
@@ -203,9 +210,10 @@ class Sessions:
     def _judged(self, step: SessionStep, looked_at: LookedAt) -> Verdict:
         session, task_id = self._state(step.task_id).session, step.task_id
         used = {key: self._used.get((task_id, key), NOTHING_USED) for key in (demand.key for demand in step.demands)}
+        recent = None if step.acting is None else self.histories.recent(step.acting)
         try:
             labelled = session.labelled(self.sticking(step.agents, step.now_ms))
-            verdict = step.judge(SessionView(labelled, used, looked_at))
+            verdict = step.judge(SessionView(labelled, used, looked_at, recent))
             tells_all = verdict.refusal is not None or used.keys() <= verdict.used.keys()
         except Refused as refused:
             return Verdict(refused)
@@ -238,29 +246,38 @@ class Sessions:
         after_call = verdict.session
         state.change(after_call if after_call.version == version else replace(after_call, version=version))
         self._stick(step.agents, verdict.labels, step.labels_until_ms)
+        if step.acting is not None:
+            self.histories.permitted(step.acting, step.effects)
 
     def note(self, ran: CallsThatRan) -> None:
-        """Note what calls leave that nobody can refuse any more."""
+        """Note what calls leave that nobody can refuse any more.
+
+        What cannot be read refuses every further call that rests on it, and must not keep a guard from recording.
+        """
         state = self._state(ran.task_id)
         labels = frozenset[str]().union(*(tool.labels for tool in ran.tools)) - {PUBLIC}
         self._stick(ran.agents, labels, ran.labels_until_ms)
-        try:
+        with contextlib.suppress(StorageError):
             session = state.session
-        except StorageError:
-            return  # which refuses every further call of its task, and must not keep a guard from recording
-        for tool in ran.tools:
-            session = session.after_running(tool)
-        state.change(session)
+            for tool in ran.tools:
+                session = session.after_running(tool)
+            state.change(session)
+        if ran.acting is not None:
+            with contextlib.suppress(StorageError):
+                for tool in ran.tools:
+                    self.histories.permitted(ran.acting, tool.effects)
 
     def _stick(self, agents: Iterable[str], labels: Iterable[str], until_ms: int) -> None:
         for agent, label in itertools.product(agents, labels):
             if self._labels[agent].get(label, 0) < until_ms:
                 self._labels[agent][label] = self._new_labels[agent, label] = until_ms
 
-    def deny(self, task_id: bytes) -> None:
+    def deny(self, step: SessionStep) -> None:
         """Note that a call was refused."""
-        state = self._state(task_id)
+        state = self._state(step.task_id)
         state.change(state.session.after_denial())
+        if step.acting is not None:
+            self.histories.denied(step.acting)
 
     def _state(self, task_id: bytes) -> _State:
         if task_id not in self._states:
@@ -323,6 +340,7 @@ class Sessions:
             self._change(_SET_USED, of_task=task_id, of_key=key, used=self._used[task_id, key])
         for call_id in self._releases:
             self._change(_RELEASE, of_call=call_id)
+        self.histories.write()
         self.approvals.write()
         for state in self._states.values():
             state.changed = False
