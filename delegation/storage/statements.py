@@ -6,6 +6,7 @@ object there costs more than the write itself.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.engine.interfaces import Dialect
 
 _SQLITE = sqlite.dialect(paramstyle="qmark")
@@ -94,8 +97,30 @@ class Statement:
         return 0 if table is None else len(table.primary_key.columns)
 
 
-def of_keys(select: sa.Select[Any], *columns: sa.Column[Any], lock: bool = False) -> Statement:
-    """Select the rows of several keys: for PostgreSQL by arrays; for SQLite all in one row, see `rows_in`.
+class KeyedSelect(Statement):
+    """The rows of several keys: for PostgreSQL by arrays, one for each column of the key; for SQLite as one JSON text.
+
+    Arguments:
+        select: what to select.
+        columns: of the key.
+        postgres: the same by arrays.
+    """
+
+    def __init__(self, select: sa.Select[Any], columns: Sequence[sa.Column[Any]], *, postgres: sa.Select[Any]) -> None:
+        super().__init__(_one_text(select, columns), postgres=postgres)
+        self._blobs = [place for place, column in enumerate(select.selected_columns) if _is_blob(column)]
+
+    def rows_in(self, text: str) -> list[tuple[Any, ...]]:
+        """Read the rows that SQLite has written into one text."""
+        rows: list[list[Any]] = json.loads(text)
+        for place in self._blobs:
+            for row in rows:
+                row[place] = bytes.fromhex(row[place])
+        return [tuple(row) for row in rows]
+
+
+def of_keys(select: sa.Select[Any], *columns: sa.Column[Any], lock: bool = False) -> KeyedSelect:
+    """Select the rows of several keys.
 
     Arguments:
         select: what to select.
@@ -105,17 +130,17 @@ def of_keys(select: sa.Select[Any], *columns: sa.Column[Any], lock: bool = False
     many = select.where(*(column == sa.any_(sa.bindparam(column.name, type_=_array(column))) for column in columns))
     if lock:
         many = many.order_by(*columns).with_for_update()
-    return Statement(_one_row(select, columns), postgres=many)
+    return KeyedSelect(select, columns, postgres=many)
 
 
-def _one_row(select: sa.Select[Any], columns: Sequence[sa.Column[Any]]) -> sa.TextClause:
-    """Select the rows of the keys in `VALUES` as one JSON text: the driver lets go of the interpreter for each row.
+def _one_text(select: sa.Select[Any], columns: Sequence[sa.Column[Any]]) -> sa.TextClause:
+    """Select all rows as one text: for each row the driver would let go of the interpreter, and wait to get it back.
 
-    Each key is looked up by itself. For `(a, b) IN (VALUES …)` SQLite would read the whole table.
+    Each key is looked up by itself: for `(a, b) IN (VALUES …)` SQLite would read the whole table.
     """
     table, names = columns[0].table.name, [column.name for column in columns]
     found = ", ".join(
-        f"hex({table}.{column.name})" if isinstance(column.type, sa.LargeBinary) else f"{table}.{column.name}"
+        f"hex({table}.{column.name})" if _is_blob(column) else f"{table}.{column.name}"
         for column in select.selected_columns
     )
     keys = ", ".join(f":{name}" for name in names)
@@ -127,7 +152,11 @@ def _one_row(select: sa.Select[Any], columns: Sequence[sa.Column[Any]]) -> sa.Te
 
 
 def _array(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
-    return postgresql.ARRAY(sa.LargeBinary if isinstance(column.type, sa.LargeBinary) else sa.Text)
+    return postgresql.ARRAY(sa.LargeBinary if _is_blob(column) else sa.Text)
+
+
+def _is_blob(column: sa.ColumnElement[Any]) -> bool:
+    return isinstance(column.type, sa.LargeBinary)
 
 
 def insert_or_leave(table: sa.Table) -> Statement:

@@ -18,7 +18,7 @@ from delegation.core.conditions import budget
 from delegation.core.scope import any_call
 from delegation.errors import Reason
 from delegation.wire.authorization import CallToDecide
-from support.caller import Caller, Holding
+from support.caller import Caller
 
 _SUMMED: Final = "limit"
 _BUDGET: Final = 10**12

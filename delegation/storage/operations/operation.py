@@ -23,7 +23,7 @@ from delegation.storage import schema
 from delegation.storage.operations.sessions import Sessions, Wanted
 from delegation.storage.preconditions import Fence
 from delegation.storage.refused_writes import OfferedError, RevokedMeanwhileError, WriteRefusedError
-from delegation.storage.statements import Statement
+from delegation.storage.statements import KeyedSelect, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,7 +90,7 @@ class Transaction(ABC):
         """Return the first row."""
 
     @abstractmethod
-    def rows_of(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
+    def rows_of(self, statement: KeyedSelect, **keys: Sequence[object]) -> list[Row]:
         """Return the rows of several keys, for a statement of `of_keys`; PostgreSQL may return others, too."""
 
     @abstractmethod

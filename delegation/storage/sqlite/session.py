@@ -10,10 +10,10 @@ from delegation.storage.operations.group import GroupTransaction, each_alone, to
 from delegation.storage.sqlite.connection import unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from delegation.storage.operations.operation import Operation, Row
-    from delegation.storage.statements import Statement
+    from delegation.storage.statements import KeyedSelect, Statement
 
 _SIZES: Final = (64, *range(16, 0, -1))
 """Rows of one statement: each number is another text, which the connection keeps ready."""
@@ -37,12 +37,14 @@ class SqliteTransaction(GroupTransaction):
         row: Row | None = self._connection.execute(ready.text, ready.bind(values)).fetchone()
         return row
 
-    def rows_of(self, statement: Statement, **keys: Sequence[object]) -> list[Row]:
+    def rows_of(self, statement: KeyedSelect, **keys: Sequence[object]) -> list[Row]:
         """Return the rows of several keys."""
-        text, bind = statement.sqlite.text, statement.sqlite.bind
+        columns = [keys[name] for name in statement.sqlite.names]
         rows: list[Row] = []
-        for values in zip(*keys.values(), strict=True):
-            rows += self._connection.execute(text, bind(dict(zip(keys, values, strict=True)))).fetchall()
+        for some in _in_sizes(list(zip(*columns, strict=True))):
+            values = tuple(chain.from_iterable(some))
+            (text,) = self._connection.execute(statement.sqlite_rows(len(some)), values).fetchone()
+            rows += statement.rows_in(text)
         return rows
 
     def change(self, statement: Statement, **values: object) -> int:
@@ -56,11 +58,8 @@ class SqliteTransaction(GroupTransaction):
         Many in one statement: for each statement the driver lets go of the interpreter, and while other threads are
         busy it has to wait to get it back.
         """
-        waiting = list(rows)
-        while waiting:
-            count = next(size for size in _SIZES if size <= len(waiting))
-            some, waiting = waiting[:count], waiting[count:]
-            self._connection.execute(statement.sqlite_rows(count), tuple(chain.from_iterable(some)))
+        for some in _in_sizes(list(rows)):
+            self._connection.execute(statement.sqlite_rows(len(some)), tuple(chain.from_iterable(some)))
 
     def save(self) -> None:
         """Set a savepoint."""
@@ -84,6 +83,14 @@ class SqliteTransaction(GroupTransaction):
     def is_conflict(self, error: Exception) -> bool:
         """Tell whether a unique key was taken."""
         return isinstance(error, sqlite3.IntegrityError)
+
+
+def _in_sizes(rows: list[Row]) -> Iterator[list[Row]]:
+    """Divide rows among statements."""
+    while rows:
+        count = next(size for size in _SIZES if size <= len(rows))
+        some, rows = rows[:count], rows[count:]
+        yield some
 
 
 class SqliteSession:
