@@ -127,6 +127,9 @@ APPROVAL_LIFETIME_MS: Final = 60 * 60 * 1000
 BREAK_GLASS_MS: Final = 24 * 60 * 60 * 1000
 """A break-glass statement counts at most so long, and accepts no older feed: by then every grant has ended."""
 
+OBSERVE_MS: Final = 90 * 24 * 60 * 60 * 1000
+"""A tool is under observation at most so long after its catalogue was signed: one that is forgotten is enforced."""
+
 FEED_AGE_MS: Final = 10 * 60 * 1000
 """However patient an operator is with a tool, an older revocation feed says nothing about now."""
 

@@ -29,6 +29,7 @@ class DecisionRecord(NamedTuple):
         proof: the exact bytes of the signed proof, or empty.
         trace: of the decision.
         break_glass: nonce of the break-glass statement under which the call was permitted, 16 bytes, or empty.
+        observed: whether it was refused and ran all the same, since its tool was under observation.
     """
 
     call_id: bytes
@@ -44,6 +45,7 @@ class DecisionRecord(NamedTuple):
     proof: bytes
     trace: TraceIds | None
     break_glass: bytes = b""
+    observed: bool = False
 
     def __repr__(self) -> str:
         return f"DecisionRecord({self.call_id.hex()}, {self.audience}.{self.tool}, {self.reason or 'allowed'})"

@@ -186,6 +186,7 @@ class CatalogueTool(NamedTuple):
         recorded: how the values of arguments are kept, (name, how), sorted by name; nothing is kept of others.
         manifest_digest: SHA-256 of its manifest, 32 bytes; empty: it is not pinned.
         manifest_required: True if a tool with another manifest must not run; only with a digest.
+        observe_until_ms: until when calls that would be refused run all the same (see `observation`); 0: they never do.
     """
 
     audience: str
@@ -198,6 +199,7 @@ class CatalogueTool(NamedTuple):
     recorded: tuple[tuple[str, Recording], ...] = ()
     manifest_digest: bytes = b""
     manifest_required: bool = False
+    observe_until_ms: int = 0
 
 
 class Catalogue:

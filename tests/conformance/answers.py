@@ -24,6 +24,7 @@ ANSWERS: Final[dict[str, Callable[[Given], Answer]]] = {
     "break-glass": statements.break_glass,
     "bundle": statements.bundle,
     "catalogue": statements.catalogue,
+    "observation": statements.observation,
     "batch": statements.batch,
     "feed": statements.feed,
     "arguments": carrying.arguments,

@@ -16,6 +16,7 @@ from delegation.core.arguments import Arguments
 from delegation.core.break_glass import require_covers
 from delegation.core.conditions import approved_by
 from delegation.core.limits import DOCUMENT_BYTES, STATEMENT_BYTES
+from delegation.core.observation import is_observed
 from delegation.core.revocation import Revocation, RevocationState, require_not_ahead
 from delegation.core.statement import StatementKind
 from delegation.core.trust import KeyPurpose, TrustBundle, TrustedKey
@@ -97,6 +98,15 @@ def catalogue(given: Given) -> Answer:
     trust = TrustBundle("example.org", 1, 1, 2**50, (), bytes.fromhex(given["catalogue_digest"]))
     found = attest.open_catalogue(data(given["catalogue"]), trust)
     return accepted(local=[found.is_local(each["audience"], each["tool"]) for each in given["tools"]])
+
+
+@refusing
+def observation(given: Given) -> Answer:
+    digest, issued_at_ms = bytes.fromhex(given["catalogue_digest"]), given["issued_at_ms"]
+    trust = TrustBundle("example.org", 1, issued_at_ms, given["expires_at_ms"], (), digest)
+    found = attest.open_catalogue(data(given["catalogue"]), trust)
+    entries = [found.find(each["audience"], each["tool"]) for each in given["tools"]]
+    return accepted(observed=[is_observed(entry, trust, given["now_ms"]) for entry in entries])
 
 
 @refusing

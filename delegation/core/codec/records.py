@@ -79,6 +79,8 @@ def decode_record(data: bytes) -> DecisionRecord:
         check_bytes(message.break_glass, limits.NONCE_BYTES, "a break-glass nonce")
         if not message.allowed:
             invalid("a refused call needed no break-glass")
+    if message.observed and message.allowed:
+        invalid("a call that was permitted needed no observation")
     return DecisionRecord(
         check_bytes(message.call_id, limits.CALL_ID_BYTES, "a call id"),
         message.chain_digest,
@@ -93,6 +95,7 @@ def decode_record(data: bytes) -> DecisionRecord:
         message.proof,
         trace_of(message.trace_id, message.span_id),
         message.break_glass,
+        message.observed,
     )
 
 
@@ -113,6 +116,7 @@ def encode_record(record: DecisionRecord) -> bytes:
             feed_position=record.feed_position,
             proof=record.proof,
             break_glass=record.break_glass,
+            observed=record.observed,
             **trace_fields(record.trace),
         )
     )

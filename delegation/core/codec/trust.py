@@ -224,6 +224,7 @@ def _tool(message: pb.CatalogueTool) -> CatalogueTool:
         _recorded(message),
         _manifest_digest(message),
         message.manifest_required,
+        check_optional_time(message.observe_until_ms, "observe_until_ms"),
     )
 
 
@@ -266,6 +267,7 @@ def encode_catalogue(catalogue: Catalogue) -> bytes:
                     recorded_digest=_named(tool, Recording.DIGEST),
                     manifest_digest=tool.manifest_digest,
                     manifest_required=tool.manifest_required,
+                    observe_until_ms=tool.observe_until_ms,
                 )
                 for tool in ordered
             ]

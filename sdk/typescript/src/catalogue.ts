@@ -3,7 +3,7 @@
 import { ascending, compareText, sameBytes, sha256 } from "./bytes.js";
 import { read } from "./canonical.js";
 import { Refused } from "./errors.js";
-import { checkName, checkSize, checkText, requireField } from "./field-values.js";
+import { checkName, checkSize, checkText, requireField, timeOrZero } from "./field-values.js";
 import {
   ARGUMENTS,
   DIGEST_BYTES,
@@ -12,6 +12,7 @@ import {
   FEED_AGE_OTHER_MS,
   FEED_AGE_READ_MS,
   NAME_BYTES,
+  OBSERVE_MS,
 } from "./limits.js";
 import * as messages from "./statement-messages.js";
 
@@ -25,6 +26,12 @@ export function checkEffects(effects: readonly number[]): void {
     effects.every((effect) => effect >= 1 && effect <= EFFECTS),
     "an effect is not one of those there are",
   );
+}
+
+/** When a trust bundle was signed, and until when it is trusted. */
+export interface BundleTimes {
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
 }
 
 export class Catalogue {
@@ -41,6 +48,13 @@ export class Catalogue {
     if (entry === undefined) return FEED_AGE_OTHER_MS;
     if (entry.maximumFeedAgeMs > 0n) return Number(entry.maximumFeedAgeMs);
     return entry.effects.length === 1 && entry.effects[0] === READ ? FEED_AGE_READ_MS : FEED_AGE_OTHER_MS;
+  }
+
+  /** T-39: by a bundle of these times, whether calls that would be refused run all the same, and are recorded so. */
+  isObserved(audience: string, tool: string, bundle: BundleTimes, nowMs: number): boolean {
+    const untilMs = Number(this.#find(audience, tool)?.observeUntilMs ?? 0n);
+    if (untilMs > bundle.issuedAtMs + OBSERVE_MS) return false;
+    return nowMs < untilMs && nowMs < bundle.expiresAtMs;
   }
 
   #find(audience: string, tool: string): messages.CatalogueToolMessage | undefined {
@@ -81,6 +95,7 @@ function checkTool(entry: messages.CatalogueToolMessage): void {
   checkRecorded(entry);
   if (entry.manifestDigest.length > 0) checkSize(entry.manifestDigest, DIGEST_BYTES, "manifest_digest");
   else requireField(!entry.manifestRequired, "a manifest is required, and none is pinned");
+  timeOrZero(entry.observeUntilMs, "observe_until_ms");
 }
 
 /** T-35. */

@@ -64,4 +64,5 @@ export function checkDecisionRecord(bytes: Uint8Array): void {
   checkTraceIds(record.traceId, record.spanId);
   if (record.breakGlass.length > 0) checkSize(record.breakGlass, NONCE_BYTES, "break_glass");
   requireField(record.allowed || record.breakGlass.length === 0, "a refused call needed no break-glass");
+  requireField(!(record.allowed && record.observed), "a call that was permitted needed no observation");
 }

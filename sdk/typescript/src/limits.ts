@@ -43,6 +43,7 @@ export const PROOF_PAST_MS = 30_000;
 export const PROOF_FUTURE_MS = 5_000;
 export const PROOF_MEMORY_MS = 35_000;
 export const BREAK_GLASS_MS = 86_400_000;
+export const OBSERVE_MS = 7_776_000_000;
 export const FEED_AGE_MS = 600_000;
 export const FEED_FUTURE_MS = 60_000;
 export const FEED_AGE_READ_MS = 60_000;

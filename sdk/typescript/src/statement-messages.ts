@@ -109,6 +109,7 @@ const CatalogueTool = define({
   recordedDigest: repeated(string(9)),
   manifestDigest: bytes(10),
   manifestRequired: bool(11),
+  observeUntilMs: int64(12),
 });
 
 export const Catalogue = define({ tools: repeated(nested(1, () => CatalogueTool)) });
@@ -135,6 +136,7 @@ export const DecisionRecord = define({
   traceId: bytes(12),
   spanId: bytes(13),
   breakGlass: bytes(14),
+  observed: bool(15),
 });
 
 const Impact = define({ name: string(1), amount: string(2) });

@@ -75,6 +75,18 @@ export const STATEMENTS: Readonly<Record<string, Single>> = {
     return { local };
   },
 
+  observation(json) {
+    const names = ["catalogue", "catalogue_digest", "tools", "issued_at_ms", "expires_at_ms", "now_ms"];
+    const input = members(json, names);
+    const catalogue = openCatalogue(bytes(input["catalogue"]), fromHex(input["catalogue_digest"]));
+    const bundle = { issuedAtMs: number(input["issued_at_ms"]), expiresAtMs: number(input["expires_at_ms"]) };
+    const observed = list(input["tools"]).map((tool) => {
+      const asked = members(tool, ["audience", "tool"]);
+      return catalogue.isObserved(text(asked["audience"]), text(asked["tool"]), bundle, number(input["now_ms"]));
+    });
+    return { observed };
+  },
+
   batch(json) {
     const batch = openDecisionBatch(bytes(members(json, ["statement"])["statement"]));
     return {

@@ -214,14 +214,14 @@ def entry(
     digests: Sequence[str] = (),
     manifest: bytes = b"",
     required: bool = False,
+    until_ms: int = 0,
 ) -> bytes:
     """Give a `CatalogueTool` as a field of a catalogue."""
     head = some(1, audience) + some(2, tool) + some(3, bytes(effects)) + nonzero(4, local)
     rest = some(6, owner) + nonzero(7, feed_age_ms)
     rest += b"".join(delimited(number, name) for number, names in ((8, plain), (9, digests)) for name in names)
-    return delimited(
-        1, head + b"".join(delimited(5, label) for label in labels) + rest + some(10, manifest) + nonzero(11, required)
-    )
+    rest += some(10, manifest) + nonzero(11, required) + nonzero(12, until_ms)
+    return delimited(1, head + b"".join(delimited(5, label) for label in labels) + rest)
 
 
 LOCAL = entry("files", "read", READ, local=True)
@@ -310,4 +310,43 @@ def catalogues() -> Iterator[Vector]:
     yield vector("unknown-field", "A field that nobody knows.", "C-7", LOCAL + number(2, 1), refused(NOT_CANONICAL))
 
 
-AREA = Area("bundles", "Trust bundles and catalogues.", [*bundles(), *catalogues()])
+QUARTER_MS = 90 * DAY_MS
+
+
+def observations() -> Iterator[Vector]:
+    """T-39."""
+    asked = [("files", "read"), ("files", "write"), ("web", "read")]
+    tools = [{"audience": audience, "tool": tool} for audience, tool in asked]
+    bundle_of = {"issued_at_ms": T0_MS, "expires_at_ms": T0_MS + DAY_MS, "now_ms": NOW_MS}
+    invalid = "field_invalid"
+
+    def vector(name: str, says: str, data: bytes, *answers: bool, reason: str = "", **tweaks: int) -> Vector:
+        expect = refused(reason) if reason else accepted(observed=list(answers or (False, False, False)))
+        digest = fixed("other", 32) if reason == "bundle_invalid" else sha256(data) if data else b""
+        given = {"catalogue": data, "catalogue_digest": digest.hex(), "tools": tools, **bundle_of, **tweaks}
+        return stated("observation", name, says, "T-39", expect, **given)
+
+    def until(end_ms: int, *effects: int, tool: str = "read") -> bytes:
+        return entry("files", tool, *(effects or (READ,)), until_ms=end_ms)
+
+    hour = until(NOW_MS + 3_600_000)
+    yield vector("one", "One tool is under observation, another is not listed.", hour, True, False, False)
+    beside = entry("files", "read", READ) + until(NOW_MS + 1, WRITE, SPENDS, tool="write")
+    yield vector("of-any-effect", "One that does harm is, one beside it is not.", beside, False, True, False)
+    yield vector("none", "A catalogue without observation.", LOCAL)
+    yield vector("no-catalogue", "A bundle without a catalogue.", b"")
+    yield vector("last-moment", "The last millisecond.", until(NOW_MS + 1), True, False, False)
+    yield vector("over", "It is just over.", until(NOW_MS))
+    yield vector("long-over", "It is long over.", until(T0_MS))
+    yield vector("bundle-expired", "The bundle has just expired.", hour, expires_at_ms=NOW_MS)
+    yield vector("longest", "As long as may be.", until(T0_MS + QUARTER_MS), True, False, False)
+    yield vector("too-long", "A millisecond longer: none at all, and no error.", until(T0_MS + QUARTER_MS + 1))
+    yield vector("for-ever", "As long as a time can say.", until(SAFE))
+    later = {"issued_at_ms": T0_MS + 1}
+    yield vector("too-long-signed-anew", "A later bundle.", until(T0_MS + QUARTER_MS + 1), True, False, False, **later)
+    yield vector("another-catalogue", "Another catalogue than the bundle's.", hour, reason="bundle_invalid")
+    yield vector("no-time", "A time past 2^53 - 1.", until(SAFE + 1), reason=invalid)
+    yield vector("before-time", "A time below 0.", until(2**64 - 1), reason=invalid)
+
+
+AREA = Area("bundles", "Trust bundles and catalogues.", [*bundles(), *catalogues(), *observations()])

@@ -38,6 +38,7 @@ def record(**tweaks: Any) -> bytes:
         "trace_id": b"",
         "span_id": b"",
         "break_glass": b"",
+        "observed": False,
         **tweaks,
     }
     encoded = (
@@ -112,7 +113,10 @@ def batches() -> Iterator[Vector]:
         ("empty-record", "A record of no bytes.", batch(b"")),
     ):
         yield vector(name, says, "T-10", payload, invalid)
-    yield from (vector(f"record-{name}", says, "T-12", batch(each), expect) for name, says, each, expect in _records())
+    yield from (
+        vector(f"record-{name}", says, "T-12 T-40" if "observed" in name else "T-12", batch(each), expect)
+        for name, says, each, expect in _records()
+    )
 
 
 def _records() -> Iterator[tuple[str, str, bytes, dict[str, Any]]]:
@@ -126,6 +130,10 @@ def _records() -> Iterator[tuple[str, str, bytes, dict[str, Any]]]:
         ("break-glass", True, {"break_glass": fixed("break-glass nonce")}),
         ("break-glass-15-bytes", False, {"break_glass": fixed("break-glass nonce")[:15]}),
         ("denied-with-break-glass", False, {"allowed": False, "reason": "expired", "break_glass": fixed("nonce")}),
+        ("observed", True, {"allowed": False, "reason": "chain_missing", "chain_digest": b"", "observed": True}),
+        ("observed-with-chain", True, {"allowed": False, "reason": "expired", "link_number": 1, "observed": True}),
+        ("allowed-and-observed", False, {"observed": True}),
+        ("observed-without-reason", False, {"allowed": False, "observed": True}),
         ("allowed-with-reason", False, {"reason": "expired"}),
         ("denied-without-reason", False, {"allowed": False}),
         ("unknown-reason", False, {"allowed": False, "reason": "because"}),
