@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from delegation.core.names import is_name
 from delegation.errors import ConfigError, DelegationError, Refused, ServiceUnavailable
-from delegation.server.catalogue_import import Hints, LiveTool
-from delegation_sdk.mcp_manifest import digest_of_listed
+from delegation.server.catalogue_import import LiveTool
+from delegation_sdk.mcp_manifest import digest_of_listed, hints_of_listed
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -144,10 +144,7 @@ def _live(tool: Tool) -> LiveTool:
         digest = digest_of_listed(tool)
     except Refused:
         raise ServiceUnavailable(f"what the MCP server says of {tool.name} is too large, or no plain JSON") from None
-    hints = tool.annotations
-    if hints is None:
-        return LiveTool(tool.name, Hints(), digest)
-    return LiveTool(tool.name, Hints(hints.read_only_hint, hints.destructive_hint, hints.open_world_hint), digest)
+    return LiveTool(tool.name, hints_of_listed(tool), digest)
 
 
 def _distinct(tools: Sequence[LiveTool]) -> tuple[LiveTool, ...]:

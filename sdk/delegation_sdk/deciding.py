@@ -14,9 +14,11 @@ from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.chain import VerifiedChain
+from delegation.core.declaration import NOTHING_DECLARED
 from delegation.core.federation import FollowedFeeds, not_followed
 from delegation.core.proof import check_proof, proof_id
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
+from delegation.core.trust import CatalogueTool
 from delegation.core.usage import has_conditions
 from delegation.errors import (
     DelegationError,
@@ -39,6 +41,7 @@ from delegation_sdk.log import defect, warn
 from delegation_sdk.question import Question
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
+from delegation_sdk.served_tools import ServedTools
 from delegation_sdk.shared_replay import ProofUse, SharedReplay
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust import TrustKeeper
@@ -67,6 +70,7 @@ class Decider:
         break_glass: The operator's break-glass statements; None if none are taken.
         feed_ages: How old the feed may be.
         chains: The chains that can be found by their digest.
+        served: What the tools say of themselves.
         sources: Clock and randomness.
         fulfils: The obligations that the tools fulfil.
     """
@@ -84,6 +88,7 @@ class Decider:
         break_glass: BreakGlassFile | None,
         feed_ages: FeedAges,
         chains: KnownChains,
+        served: ServedTools,
         sources: Sources,
         fulfils: tuple[str, ...] = (),
     ) -> None:
@@ -97,6 +102,7 @@ class Decider:
         self._break_glass = break_glass
         self._feed_ages = feed_ages
         self._chains = chains
+        self._served = served
         self._sources = sources
         self._fulfils = fulfils
 
@@ -141,7 +147,7 @@ class Decider:
             raise refusal(Reason.CHAIN_MISSING)
         if not question.carriage.proof:
             raise refusal(Reason.PROOF_MISSING)
-        if self._trust.catalogue.is_local(self._audience, question.tool):
+        if self._is_local(question.tool):
             self._recorder.require_room()
             self._require_fresh(question)
             return (yield from self._decide_here(question, sent, defaults))
@@ -185,7 +191,7 @@ class Decider:
     def _require_fresh(self, question: Question) -> None:
         """Require a feed that is young enough for the tool, or for the break-glass statement that covers it (B-4)."""
         now_ms, monotonic_ms = self._sources.now_ms(), self._sources.monotonic_ms()
-        maximum_ms = self._feed_ages.of(self._trust.catalogue, self._audience, question.tool)
+        maximum_ms = self._maximum_feed_age_ms(question.tool)
         try:
             self._feed.state.require_fresh(maximum_ms, now_ms=now_ms, monotonic_ms=monotonic_ms)
         except Refused as stale:
@@ -199,7 +205,7 @@ class Decider:
     def _order_for(self, question: Question, now_ms: int) -> Order | None:
         if self._break_glass is None:
             return None
-        return self._break_glass.find(self._trust.catalogue.find(self._audience, question.tool), now_ms)
+        return self._break_glass.find(self._entry(question.tool), now_ms)
 
     def _use_order(self, question: Question, now_ms: int) -> Generator[Blocking, None, None]:
         """Use up the break-glass statement that the call rests on, if it is of single use."""
@@ -270,6 +276,7 @@ class Decider:
                 attempt=self._sources.random(limits.NONCE_BYTES),
                 trace=question.trace,
                 fulfils=self._fulfils,
+                declared=self._served.find(question.tool),
             )
         except DelegationError as error:
             refused = _undecided(error)
@@ -334,9 +341,30 @@ class Decider:
 
     def _followed(self, tool: str) -> FollowedFeeds:
         """Give the feeds of other trust domains: only for what is decided in process (SPEC 9.11)."""
-        if not self._trust.catalogue.is_local(self._audience, tool):
+        if not self._is_local(tool):
             return not_followed
-        return self._federated.no_older_than(self._feed_ages.of(self._trust.catalogue, self._audience, tool))
+        return self._federated.no_older_than(self._maximum_feed_age_ms(tool))
+
+    def _is_local(self, tool: str) -> bool:
+        """Tell whether calls of a tool are decided in process: not if it declares more than is listed (T-43)."""
+        return self._trust.catalogue.is_local(self._audience, tool) and not self._declares_more(tool)
+
+    def _declares_more(self, tool: str) -> bool:
+        declared = self._served.find(tool)
+        if declared is NOTHING_DECLARED:
+            return False
+        entry = self._trust.catalogue.find(self._audience, tool)
+        return entry is not None and declared.adds_to(entry)
+
+    def _entry(self, tool: str) -> CatalogueTool | None:
+        """Give what the catalogue says of a tool, with what that declares; None if it is not listed."""
+        entry = self._trust.catalogue.find(self._audience, tool)
+        return None if entry is None else self._served.find(tool).united(entry)
+
+    def _maximum_feed_age_ms(self, tool: str) -> int:
+        """Tell how old the revocation feed may be; a tool that declares more than is listed wants it younger."""
+        age_ms = self._feed_ages.of(self._trust.catalogue, self._audience, tool)
+        return min(age_ms, self._feed_ages.other_ms) if self._declares_more(tool) else age_ms
 
     def _permit(
         self,

@@ -14,9 +14,10 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar
 
 from delegation import telemetry
+from delegation.core.declaration import Declaration, checked_labels
 from delegation.core.keys import SigningKey
 from delegation.core.trust import Effect
-from delegation.errors import ConfigError, Layer, Reason, Refused, ServiceUnavailable, refusal
+from delegation.errors import ConfigError, Layer, Malformed, Reason, Refused, ServiceUnavailable, refusal
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
@@ -30,6 +31,7 @@ from delegation_sdk.log import warn
 from delegation_sdk.record_queue import MAX_WAITING
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
+from delegation_sdk.served_tools import ServedTools
 from delegation_sdk.shared_replay import SharedReplay
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust import TrustKeeper
@@ -95,6 +97,7 @@ class Guard:
     ) -> None:
         self.audience = audience
         self.declared: dict[str, DeclaredTool] = {}
+        self._served = ServedTools()
         self._ports = ports
         sources = sources or Sources.system()
         self._sources = sources
@@ -127,6 +130,7 @@ class Guard:
             break_glass=self._orders(break_glass, trust_root, used_orders),
             feed_ages=feed_ages.checked(),
             chains=self._chains,
+            served=self._served,
             sources=sources,
             fulfils=_promised(fulfils),
         )
@@ -256,24 +260,30 @@ class Guard:
         function's own defaults are applied before its arguments are checked. If it has a keyword-only parameter
         `caller`, it is given the `AuthorizedCall`. Its outcome is reported when it ends.
 
+        What is declared here counts beside what the operator's catalogue says: it can have a call refused that the
+        catalogue alone would let pass, and never the other way round.
+
         Args:
             name: The tool's name.
             effects: What it does: read, write, external, destructive, spends, privilege.
-            labels: Of its results.
+            labels: Of its results; small letters, digits, - and _.
 
         Raises:
-            ConfigError: An effect is unknown, or the function takes arguments that cannot be named.
+            ConfigError: An effect or a label is none, or the function takes arguments that cannot be named.
         """
         from delegation_sdk.guarded_tool import DeclaredTool, guarded
 
         try:
-            declared = DeclaredTool(name, frozenset(map(Effect, effects)), frozenset(labels))
+            declared = DeclaredTool(name, frozenset(map(Effect, effects)), checked_labels(labels))
         except ValueError as error:
             raise ConfigError(f"tool {name}: {error}; effects are {', '.join(Effect)}") from None
+        except Malformed as error:
+            raise ConfigError(f"tool {name}: {error.detail}") from None
 
         def decorate(function: Callable[P, R]) -> Callable[..., R]:
             wrapped = guarded(self, declared, function)
             self.declared[name] = declared.of(function)
+            self._served.declare(name, Declaration(declared.effects, declared.labels))
             return wrapped
 
         return decorate
@@ -290,12 +300,15 @@ class Guard:
         entry = self._trust.catalogue.find(self.audience, tool)
         return (b"", False) if entry is None else (entry.manifest_digest, entry.manifest_required)
 
+    def lists(self, tools: Mapping[str, Declaration]) -> None:
+        """Take what tools of this audience say of themselves where they are served, by their names; more may follow."""
+        self._served.list(tools)
+
     def only_reads(self, tool: str) -> bool:
-        """Tell whether a tool only reads: by the catalogue, or for an unlisted one by its declaration."""
+        """Tell whether a tool only reads: by the catalogue and its declaration, or by the one there is."""
         listed = self._trust.catalogue.find(self.audience, tool)
-        declared = self.declared.get(tool)
-        effects = listed.effects if listed else declared.effects if declared else frozenset()
-        return effects == {Effect.READ}
+        declared = self._served.find(tool).effects
+        return (listed.effects | declared if listed else declared) == {Effect.READ}
 
     @property
     def pending_records(self) -> int:

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from delegation.core.tool_hints import Hints
 from delegation.core.tool_manifest import manifest_digest
 
 
 class Annotations(Protocol):
     """`mcp_types.ToolAnnotations`."""
+
+    @property
+    def read_only_hint(self) -> bool | None:
+        """Whether it changes nothing."""
+
+    @property
+    def destructive_hint(self) -> bool | None:
+        """Whether it may destroy something."""
+
+    @property
+    def open_world_hint(self) -> bool | None:
+        """Whether it reaches the outside world."""
 
     def model_dump(self, *, mode: str, by_alias: bool, exclude_none: bool) -> dict[str, Any]:
         """Give MCP's own names and values."""
@@ -41,6 +54,12 @@ class ListedTool(Protocol):
     @property
     def annotations(self) -> Annotations | None:
         """Hints."""
+
+
+def hints_of_listed(tool: ListedTool) -> Hints:
+    """Give what the annotations of a tool that a server lists hint at."""
+    said = tool.annotations
+    return Hints() if said is None else Hints(said.read_only_hint, said.destructive_hint, said.open_world_hint)
 
 
 def digest_of_listed(tool: ListedTool) -> bytes:

@@ -18,6 +18,7 @@ try:
 except ImportError as missing:
     raise ImportError("guarding an MCP server needs the MCP SDK: pip install 'delegation-chain[mcp]'") from missing
 
+from delegation.core.declaration import Declaration
 from delegation.core.records import OutcomeStatus
 from delegation.errors import Reason, Refused, refusal
 from delegation_sdk import context, refusal_json
@@ -26,7 +27,7 @@ from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.guard import Guard
 from delegation_sdk.guarded_tool import reporting
 from delegation_sdk.log import defect, warn
-from delegation_sdk.mcp_manifest import digest_of_listed
+from delegation_sdk.mcp_manifest import digest_of_listed, hints_of_listed
 
 IDENTIFIER: Final = "io.github.delegation-chain/guard"
 
@@ -117,6 +118,7 @@ class GuardExtension(Extension):
         tools = await server.list_tools()
         self._defaults = {each.name: _schema_defaults(each.input_schema) for each in tools}
         self._manifests = {each.name: _manifest_digest(each) for each in tools}
+        self._guard.lists({each.name: _declaration(each, self._manifests[each.name]) for each in tools})
 
 
 def guarded_server(guard: Guard, name: str | None = None, *, catalogue_only: bool = False, **options: Any) -> MCPServer:
@@ -159,6 +161,11 @@ def _manifest_digest(tool: Tool) -> bytes:
         return digest_of_listed(tool)
     except Refused:
         return b""
+
+
+def _declaration(tool: Tool, manifest_digest: bytes) -> Declaration:
+    """Give what a tool says of itself: hints of danger count, others say nothing."""
+    return Declaration(hints_of_listed(tool).raises(), manifest_digest=manifest_digest)
 
 
 def _schema_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:

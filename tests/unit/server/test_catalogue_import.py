@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from delegation.core.tool_hints import Hints
 from delegation.core.trust import Effect
 from delegation.errors import ConfigError
 from delegation.server.catalogue_edit import edited, write_catalogue
 from delegation.server.catalogue_file import catalogue_of_text
-from delegation.server.catalogue_import import Hints, LiveTool, imported
+from delegation.server.catalogue_import import LiveTool, imported
 
 PIN, OTHER = b"\1" * 32, b"\2" * 32
 FILE = """\
