@@ -27,15 +27,15 @@ from delegation.v1 import errors_pb2 as delegation_dot_v1_dot_errors__pb2
 from delegation.v1 import statement_pb2 as delegation_dot_v1_dot_statement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#delegation/v1/lineage_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\x1a\x1a\x64\x65legation/v1/errors.proto\x1a\x1d\x64\x65legation/v1/statement.proto\"\xc8\x01\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12+\n\tprincipal\x18\x03 \x01(\x0b\x32\x18.delegation.v1.Principal\x12\x14\n\x0cholder_agent\x18\x04 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x06 \x01(\x03\x12\x17\n\x0f\x63ompleted_at_ms\x18\x07 \x01(\x03\x12\x14\n\x0c\x63ompleted_by\x18\x08 \x01(\t\"\xd2\x01\n\x0cRecordedLink\x12\x0f\n\x07link_id\x18\x01 \x01(\x0c\x12\x16\n\x0eparent_link_id\x18\x02 \x01(\x0c\x12\r\n\x05index\x18\x03 \x01(\r\x12\'\n\x04link\x18\x04 \x01(\x0b\x32\x19.delegation.v1.SignedLink\x12\x16\n\x0erecorded_at_ms\x18\x05 \x01(\x03\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\x12\r\n\x05owner\x18\x07 \x01(\t\x12)\n\x04uses\x18\x08 \x03(\x0b\x32\x1b.delegation.v1.ConditionUse\"_\n\x0c\x43onditionUse\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\x0c\n\x04tool\x18\x02 \x01(\t\x12\x10\n\x08\x61rgument\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\t\x12\x0f\n\x07maximum\x18\x05 \x01(\t\"\x9e\x04\n\x04\x43\x61ll\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x0c\x12\x0f\n\x07task_id\x18\x02 \x01(\x0c\x12\x14\n\x0cleaf_link_id\x18\x03 \x01(\x0c\x12\r\n\x05\x61gent\x18\x04 \x01(\t\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\x0c\n\x04tool\x18\x06 \x01(\t\x12\x0f\n\x07\x61llowed\x18\x07 \x01(\x08\x12\'\n\x07refusal\x18\x08 \x01(\x0b\x32\x16.delegation.v1.Refusal\x12\x18\n\x10\x61rguments_digest\x18\t \x01(\x0c\x12\x15\n\rdecided_at_ms\x18\n \x01(\x03\x12\x12\n\ndecided_by\x18\x0b \x01(\t\x12\x15\n\rfeed_position\x18\x0c \x01(\x04\x12\x10\n\x08trace_id\x18\r \x01(\x0c\x12\x0f\n\x07span_id\x18\x0e \x01(\x0c\x12\x0f\n\x07outcome\x18\x0f \x01(\t\x12\x19\n\x11principal_subject\x18\x10 \x01(\t\x12\x15\n\rpolicy_digest\x18\x11 \x01(\x0c\x12\x18\n\x10\x63\x61talogue_digest\x18\x12 \x01(\x0c\x12\r\n\x05rules\x18\x13 \x03(\t\x12\x34\n\x0ekept_arguments\x18\x14 \x01(\x0b\x32\x1c.delegation.v1.KeptArguments\x12&\n\x07impacts\x18\x15 \x03(\x0b\x32\x15.delegation.v1.Impact\x12,\n\x08observed\x18\x16 \x01(\x0e\x32\x1a.delegation.v1.Observation\"`\n\rKeptArguments\x12\x12\n\nplain_json\x18\x01 \x01(\x0c\x12*\n\x07\x64igests\x18\x02 \x03(\x0b\x32\x19.delegation.v1.KeptDigest\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\r\"*\n\nKeptDigest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"!\n\x0eGetTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\"`\n\x0fGetTaskResponse\x12!\n\x04task\x18\x01 \x01(\x0b\x32\x13.delegation.v1.Task\x12*\n\x05links\x18\x02 \x03(\x0b\x32\x1b.delegation.v1.RecordedLink\"d\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x61\x63tive_only\x18\x03 \x01(\x08\x12\x14\n\x0cholder_agent\x18\x04 \x01(\t\"P\n\x11ListTasksResponse\x12\"\n\x05tasks\x18\x01 \x03(\x0b\x32\x13.delegation.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x0fGetChainRequest\x12\x0f\n\x07link_id\x18\x01 \x01(\x0c\"!\n\x10GetChainResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\"\xc1\x01\n\x12SearchCallsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\x0c\x12\x10\n\x08\x61udience\x18\x04 \x01(\t\x12\x0c\n\x04tool\x18\x05 \x01(\t\x12\r\n\x05\x61gent\x18\x06 \x01(\t\x12\x14\n\x07\x61llowed\x18\x07 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08observed\x18\x08 \x01(\x08H\x01\x88\x01\x01\x42\n\n\x08_allowedB\x0b\n\t_observed\"R\n\x13SearchCallsResponse\x12\"\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x13.delegation.v1.Call\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x12\x45xplainCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x0c\"\x87\x01\n\x13\x45xplainCallResponse\x12!\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x13.delegation.v1.Call\x12!\n\x04task\x18\x02 \x01(\x0b\x32\x13.delegation.v1.Task\x12*\n\x05links\x18\x03 \x03(\x0b\x32\x1b.delegation.v1.RecordedLink*[\n\x0bObservation\x12\x1b\n\x17OBSERVATION_UNSPECIFIED\x10\x00\x12\x16\n\x12OBSERVATION_LISTED\x10\x01\x12\x17\n\x13OBSERVATION_CLAIMED\x10\x02\x32\xa3\x03\n\x0eLineageService\x12H\n\x07GetTask\x12\x1d.delegation.v1.GetTaskRequest\x1a\x1e.delegation.v1.GetTaskResponse\x12N\n\tListTasks\x12\x1f.delegation.v1.ListTasksRequest\x1a .delegation.v1.ListTasksResponse\x12K\n\x08GetChain\x12\x1e.delegation.v1.GetChainRequest\x1a\x1f.delegation.v1.GetChainResponse\x12T\n\x0bSearchCalls\x12!.delegation.v1.SearchCallsRequest\x1a\".delegation.v1.SearchCallsResponse\x12T\n\x0b\x45xplainCall\x12!.delegation.v1.ExplainCallRequest\x1a\".delegation.v1.ExplainCallResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#delegation/v1/lineage_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\x1a\x1a\x64\x65legation/v1/errors.proto\x1a\x1d\x64\x65legation/v1/statement.proto\"\xc8\x01\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12+\n\tprincipal\x18\x03 \x01(\x0b\x32\x18.delegation.v1.Principal\x12\x14\n\x0cholder_agent\x18\x04 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x06 \x01(\x03\x12\x17\n\x0f\x63ompleted_at_ms\x18\x07 \x01(\x03\x12\x14\n\x0c\x63ompleted_by\x18\x08 \x01(\t\"\xd2\x01\n\x0cRecordedLink\x12\x0f\n\x07link_id\x18\x01 \x01(\x0c\x12\x16\n\x0eparent_link_id\x18\x02 \x01(\x0c\x12\r\n\x05index\x18\x03 \x01(\r\x12\'\n\x04link\x18\x04 \x01(\x0b\x32\x19.delegation.v1.SignedLink\x12\x16\n\x0erecorded_at_ms\x18\x05 \x01(\x03\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\x12\r\n\x05owner\x18\x07 \x01(\t\x12)\n\x04uses\x18\x08 \x03(\x0b\x32\x1b.delegation.v1.ConditionUse\"_\n\x0c\x43onditionUse\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\x0c\n\x04tool\x18\x02 \x01(\t\x12\x10\n\x08\x61rgument\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\t\x12\x0f\n\x07maximum\x18\x05 \x01(\t\"\xba\x04\n\x04\x43\x61ll\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x0c\x12\x0f\n\x07task_id\x18\x02 \x01(\x0c\x12\x14\n\x0cleaf_link_id\x18\x03 \x01(\x0c\x12\r\n\x05\x61gent\x18\x04 \x01(\t\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\x0c\n\x04tool\x18\x06 \x01(\t\x12\x0f\n\x07\x61llowed\x18\x07 \x01(\x08\x12\'\n\x07refusal\x18\x08 \x01(\x0b\x32\x16.delegation.v1.Refusal\x12\x18\n\x10\x61rguments_digest\x18\t \x01(\x0c\x12\x15\n\rdecided_at_ms\x18\n \x01(\x03\x12\x12\n\ndecided_by\x18\x0b \x01(\t\x12\x15\n\rfeed_position\x18\x0c \x01(\x04\x12\x10\n\x08trace_id\x18\r \x01(\x0c\x12\x0f\n\x07span_id\x18\x0e \x01(\x0c\x12\x0f\n\x07outcome\x18\x0f \x01(\t\x12\x19\n\x11principal_subject\x18\x10 \x01(\t\x12\x15\n\rpolicy_digest\x18\x11 \x01(\x0c\x12\x18\n\x10\x63\x61talogue_digest\x18\x12 \x01(\x0c\x12\r\n\x05rules\x18\x13 \x03(\t\x12\x34\n\x0ekept_arguments\x18\x14 \x01(\x0b\x32\x1c.delegation.v1.KeptArguments\x12&\n\x07impacts\x18\x15 \x03(\x0b\x32\x15.delegation.v1.Impact\x12,\n\x08observed\x18\x16 \x01(\x0e\x32\x1a.delegation.v1.Observation\x12\x1a\n\x12policy_inputs_json\x18\x17 \x01(\t\"`\n\rKeptArguments\x12\x12\n\nplain_json\x18\x01 \x01(\x0c\x12*\n\x07\x64igests\x18\x02 \x03(\x0b\x32\x19.delegation.v1.KeptDigest\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\r\"*\n\nKeptDigest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"!\n\x0eGetTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\"`\n\x0fGetTaskResponse\x12!\n\x04task\x18\x01 \x01(\x0b\x32\x13.delegation.v1.Task\x12*\n\x05links\x18\x02 \x03(\x0b\x32\x1b.delegation.v1.RecordedLink\"d\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x61\x63tive_only\x18\x03 \x01(\x08\x12\x14\n\x0cholder_agent\x18\x04 \x01(\t\"P\n\x11ListTasksResponse\x12\"\n\x05tasks\x18\x01 \x03(\x0b\x32\x13.delegation.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x0fGetChainRequest\x12\x0f\n\x07link_id\x18\x01 \x01(\x0c\"!\n\x10GetChainResponse\x12\r\n\x05token\x18\x01 \x01(\x0c\"\xc1\x01\n\x12SearchCallsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\x0c\x12\x10\n\x08\x61udience\x18\x04 \x01(\t\x12\x0c\n\x04tool\x18\x05 \x01(\t\x12\r\n\x05\x61gent\x18\x06 \x01(\t\x12\x14\n\x07\x61llowed\x18\x07 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08observed\x18\x08 \x01(\x08H\x01\x88\x01\x01\x42\n\n\x08_allowedB\x0b\n\t_observed\"R\n\x13SearchCallsResponse\x12\"\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x13.delegation.v1.Call\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x12\x45xplainCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x0c\"\x87\x01\n\x13\x45xplainCallResponse\x12!\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x13.delegation.v1.Call\x12!\n\x04task\x18\x02 \x01(\x0b\x32\x13.delegation.v1.Task\x12*\n\x05links\x18\x03 \x03(\x0b\x32\x1b.delegation.v1.RecordedLink*[\n\x0bObservation\x12\x1b\n\x17OBSERVATION_UNSPECIFIED\x10\x00\x12\x16\n\x12OBSERVATION_LISTED\x10\x01\x12\x17\n\x13OBSERVATION_CLAIMED\x10\x02\x32\xa3\x03\n\x0eLineageService\x12H\n\x07GetTask\x12\x1d.delegation.v1.GetTaskRequest\x1a\x1e.delegation.v1.GetTaskResponse\x12N\n\tListTasks\x12\x1f.delegation.v1.ListTasksRequest\x1a .delegation.v1.ListTasksResponse\x12K\n\x08GetChain\x12\x1e.delegation.v1.GetChainRequest\x1a\x1f.delegation.v1.GetChainResponse\x12T\n\x0bSearchCalls\x12!.delegation.v1.SearchCallsRequest\x1a\".delegation.v1.SearchCallsResponse\x12T\n\x0b\x45xplainCall\x12!.delegation.v1.ExplainCallRequest\x1a\".delegation.v1.ExplainCallResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'delegation.v1.lineage_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OBSERVATION']._serialized_start=2185
-  _globals['_OBSERVATION']._serialized_end=2276
+  _globals['_OBSERVATION']._serialized_start=2213
+  _globals['_OBSERVATION']._serialized_end=2304
   _globals['_TASK']._serialized_start=141
   _globals['_TASK']._serialized_end=341
   _globals['_RECORDEDLINK']._serialized_start=344
@@ -43,31 +43,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONDITIONUSE']._serialized_start=556
   _globals['_CONDITIONUSE']._serialized_end=651
   _globals['_CALL']._serialized_start=654
-  _globals['_CALL']._serialized_end=1196
-  _globals['_KEPTARGUMENTS']._serialized_start=1198
-  _globals['_KEPTARGUMENTS']._serialized_end=1294
-  _globals['_KEPTDIGEST']._serialized_start=1296
-  _globals['_KEPTDIGEST']._serialized_end=1338
-  _globals['_GETTASKREQUEST']._serialized_start=1340
-  _globals['_GETTASKREQUEST']._serialized_end=1373
-  _globals['_GETTASKRESPONSE']._serialized_start=1375
-  _globals['_GETTASKRESPONSE']._serialized_end=1471
-  _globals['_LISTTASKSREQUEST']._serialized_start=1473
-  _globals['_LISTTASKSREQUEST']._serialized_end=1573
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1575
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1655
-  _globals['_GETCHAINREQUEST']._serialized_start=1657
-  _globals['_GETCHAINREQUEST']._serialized_end=1691
-  _globals['_GETCHAINRESPONSE']._serialized_start=1693
-  _globals['_GETCHAINRESPONSE']._serialized_end=1726
-  _globals['_SEARCHCALLSREQUEST']._serialized_start=1729
-  _globals['_SEARCHCALLSREQUEST']._serialized_end=1922
-  _globals['_SEARCHCALLSRESPONSE']._serialized_start=1924
-  _globals['_SEARCHCALLSRESPONSE']._serialized_end=2006
-  _globals['_EXPLAINCALLREQUEST']._serialized_start=2008
-  _globals['_EXPLAINCALLREQUEST']._serialized_end=2045
-  _globals['_EXPLAINCALLRESPONSE']._serialized_start=2048
-  _globals['_EXPLAINCALLRESPONSE']._serialized_end=2183
-  _globals['_LINEAGESERVICE']._serialized_start=2279
-  _globals['_LINEAGESERVICE']._serialized_end=2698
+  _globals['_CALL']._serialized_end=1224
+  _globals['_KEPTARGUMENTS']._serialized_start=1226
+  _globals['_KEPTARGUMENTS']._serialized_end=1322
+  _globals['_KEPTDIGEST']._serialized_start=1324
+  _globals['_KEPTDIGEST']._serialized_end=1366
+  _globals['_GETTASKREQUEST']._serialized_start=1368
+  _globals['_GETTASKREQUEST']._serialized_end=1401
+  _globals['_GETTASKRESPONSE']._serialized_start=1403
+  _globals['_GETTASKRESPONSE']._serialized_end=1499
+  _globals['_LISTTASKSREQUEST']._serialized_start=1501
+  _globals['_LISTTASKSREQUEST']._serialized_end=1601
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1603
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1683
+  _globals['_GETCHAINREQUEST']._serialized_start=1685
+  _globals['_GETCHAINREQUEST']._serialized_end=1719
+  _globals['_GETCHAINRESPONSE']._serialized_start=1721
+  _globals['_GETCHAINRESPONSE']._serialized_end=1754
+  _globals['_SEARCHCALLSREQUEST']._serialized_start=1757
+  _globals['_SEARCHCALLSREQUEST']._serialized_end=1950
+  _globals['_SEARCHCALLSRESPONSE']._serialized_start=1952
+  _globals['_SEARCHCALLSRESPONSE']._serialized_end=2034
+  _globals['_EXPLAINCALLREQUEST']._serialized_start=2036
+  _globals['_EXPLAINCALLREQUEST']._serialized_end=2073
+  _globals['_EXPLAINCALLRESPONSE']._serialized_start=2076
+  _globals['_EXPLAINCALLRESPONSE']._serialized_end=2211
+  _globals['_LINEAGESERVICE']._serialized_start=2307
+  _globals['_LINEAGESERVICE']._serialized_end=2726
 # @@protoc_insertion_point(module_scope)

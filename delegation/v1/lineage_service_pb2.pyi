@@ -222,6 +222,7 @@ class Call(_message.Message):
     KEPT_ARGUMENTS_FIELD_NUMBER: _builtins.int
     IMPACTS_FIELD_NUMBER: _builtins.int
     OBSERVED_FIELD_NUMBER: _builtins.int
+    POLICY_INPUTS_JSON_FIELD_NUMBER: _builtins.int
     call_id: _builtins.bytes
     """Its id (16 bytes)."""
     task_id: _builtins.bytes
@@ -258,6 +259,10 @@ class Call(_message.Message):
     """SHA-256 (32 bytes) of the catalogue in use; empty if there was none."""
     observed: Global___Observation.ValueType
     """Whether it was refused and ran all the same, since its tool was under observation; only of a refused call."""
+    policy_inputs_json: _builtins.str
+    """What the policy was told of the call and its task, where it was asked on the state of that: a JSON object. To auditors and
+    operators alone; empty if nothing is kept.
+    """
     @_builtins.property
     def refusal(self) -> _errors_pb2.Refusal:
         """Why not; absent if it was permitted."""
@@ -299,10 +304,11 @@ class Call(_message.Message):
         kept_arguments: Global___KeptArguments | None = ...,
         impacts: _abc.Iterable[_statement_pb2.Impact] | None = ...,
         observed: Global___Observation.ValueType = ...,
+        policy_inputs_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["kept_arguments", b"kept_arguments", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "catalogue_digest", b"catalogue_digest", "decided_at_ms", b"decided_at_ms", "decided_by", b"decided_by", "feed_position", b"feed_position", "impacts", b"impacts", "kept_arguments", b"kept_arguments", "leaf_link_id", b"leaf_link_id", "observed", b"observed", "outcome", b"outcome", "policy_digest", b"policy_digest", "principal_subject", b"principal_subject", "refusal", b"refusal", "rules", b"rules", "span_id", b"span_id", "task_id", b"task_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "allowed", b"allowed", "arguments_digest", b"arguments_digest", "audience", b"audience", "call_id", b"call_id", "catalogue_digest", b"catalogue_digest", "decided_at_ms", b"decided_at_ms", "decided_by", b"decided_by", "feed_position", b"feed_position", "impacts", b"impacts", "kept_arguments", b"kept_arguments", "leaf_link_id", b"leaf_link_id", "observed", b"observed", "outcome", b"outcome", "policy_digest", b"policy_digest", "policy_inputs_json", b"policy_inputs_json", "principal_subject", b"principal_subject", "refusal", b"refusal", "rules", b"rules", "span_id", b"span_id", "task_id", b"task_id", "tool", b"tool", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
