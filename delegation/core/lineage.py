@@ -108,6 +108,8 @@ class RecordedCall:
         rules: the ids of the policy's rules that decided.
         kept: what was kept of its arguments; None if nothing was.
         impacts: what it did downstream, as its tool declares it, (name, amount), sorted by name.
+        inputs: what the policy was told of it and its task, as JSON, for auditors and operators; empty if nothing is
+            kept, or not for this caller.
     """
 
     call_id: bytes
@@ -129,6 +131,7 @@ class RecordedCall:
     rules: tuple[str, ...] = ()
     kept: KeptArguments | None = field(default=None, repr=False)
     impacts: tuple[tuple[str, str], ...] = ()
+    inputs: str = field(default="", repr=False)
 
     @property
     def allowed(self) -> bool:

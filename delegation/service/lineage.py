@@ -58,7 +58,7 @@ class Lineage:
         storage: where it is.
         feed: what is revoked.
         owners: who answers for whom.
-        answer_bytes: what one answer may hold; a task with longer links is not made into one.
+        answer_bytes: what one answer may hold; a task with longer links is not made into one, a page of calls is cut.
         now_ms: the clock.
     """
 
@@ -130,7 +130,9 @@ class Lineage:
             audiences, agent = _own_calls(caller, audience, agent)
         which = CallFilter(task_id=task_id, audiences=audiences, tool=tool, agent=agent, allowed=allowed)
         page = await self._storage.calls(which, cursor=cursor, limit=limit)
-        return CallPage(await self._calls(caller, page.items), page.next_cursor)
+        fitting = _fitting(page.items, self._answer_bytes // 2)
+        next_cursor = page.next_cursor if len(fitting) == len(page.items) else fitting[-1].call_id
+        return CallPage(await self._calls(caller, fitting), next_cursor)
 
     async def explain(self, caller: Caller, call_id: bytes) -> CallExplanation:
         """Give a call with its task and chain. Raises `NotFound`."""
@@ -190,7 +192,8 @@ class Lineage:
         calls = []
         for record in records:
             kept = _kept(record) if record.arguments is not None and await self._reads_values(caller, record) else None
-            calls.append(_call(record, outcomes.get(record.call_id), kept))
+            inputs = record.inputs if _sees_all(caller) else None  # they tell of calls by others in the task
+            calls.append(_call(record, outcomes.get(record.call_id), kept, inputs or ""))
         return tuple(calls)
 
 
@@ -239,7 +242,7 @@ def _link(record: LinkRecord, *, revoked: bool, owner: str) -> RecordedLink:
     )
 
 
-def _call(record: CallRecord, outcome: OutcomeRecord | None, kept: KeptArguments | None) -> RecordedCall:
+def _call(record: CallRecord, outcome: OutcomeRecord | None, kept: KeptArguments | None, inputs: str) -> RecordedCall:
     return RecordedCall(
         call_id=record.call_id,
         task_id=record.task_id,
@@ -260,7 +263,17 @@ def _call(record: CallRecord, outcome: OutcomeRecord | None, kept: KeptArguments
         rules=tuple(record.rules.split(",")) if record.rules else (),
         kept=kept,
         impacts=tuple(sorted(json.loads(outcome.impact).items())) if outcome else (),
+        inputs=inputs,
     )
+
+
+def _fitting(calls: Sequence[CallRecord], characters: int) -> Sequence[CallRecord]:
+    """Give the first calls of a page, one at least, with no more than this kept of their arguments and inputs."""
+    for count, call in enumerate(calls):
+        characters -= len(call.arguments or "") + len(call.inputs or "")
+        if characters < 0:
+            return calls[: max(count, 1)]
+    return calls
 
 
 def _kept(record: CallRecord) -> KeptArguments | None:

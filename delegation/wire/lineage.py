@@ -259,6 +259,7 @@ def _call_message(call: RecordedCall) -> pb.Call:
         rules=call.rules,
         kept_arguments=_kept_message(call.kept) if call.kept else None,
         impacts=(statement_pb2.Impact(name=name, amount=amount) for name, amount in call.impacts),
+        policy_inputs_json=call.inputs,
     )
 
 
@@ -299,6 +300,7 @@ def _read_call(message: pb.Call) -> RecordedCall:
             )
             for impact in message.impacts
         ),
+        inputs=message.policy_inputs_json,
     )
 
 
