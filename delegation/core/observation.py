@@ -6,8 +6,19 @@ nothing (SPEC section 9.12).
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from delegation.core import limits
 from delegation.core.trust import CatalogueTool, TrustBundle
+
+
+class Observation(StrEnum):
+    """Who says that a call that was refused has run, since its tool was under observation."""
+
+    LISTED = "listed"
+    """The operator's catalogue."""
+    CLAIMED = "claimed"
+    """The guard that let it run, and no catalogue that the service has had."""
 
 
 def is_observed(tool: CatalogueTool | None, bundle: TrustBundle, now_ms: int) -> bool:

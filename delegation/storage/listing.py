@@ -34,6 +34,8 @@ class CallFilter:
     agent: str | None = None
     """Calls made by this agent (the chain's leaf)."""
     allowed: bool | None = None
+    observed: bool | None = None
+    """Calls that were refused and ran all the same, or others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,10 @@ def tasks_page(which: TaskFilter, *, cursor: bytes | None, at_most: int) -> sa.S
     return statement.order_by(by.desc()).limit(at_most)
 
 
+# By both, since the index of denials is the one to find them in.
+_OBSERVED: Final = sa.and_(calls.c.allowed.is_(False), calls.c.observed.is_not(None))
+
+
 def calls_page(which: CallFilter, *, cursor: bytes | None, at_most: int) -> sa.Select[Any]:
     """Select a page of calls."""
     statement = CALLS.select()
@@ -169,6 +173,8 @@ def calls_page(which: CallFilter, *, cursor: bytes | None, at_most: int) -> sa.S
         statement = statement.where(calls.c.leaf_agent == which.agent)
     if which.allowed is not None:
         statement = statement.where(calls.c.allowed.is_(which.allowed))
+    if which.observed is not None:
+        statement = statement.where(_OBSERVED if which.observed else calls.c.observed.is_(None))
     if cursor is not None:
         statement = statement.where(calls.c.call_id < cursor)
     return statement.order_by(calls.c.call_id.desc()).limit(at_most)

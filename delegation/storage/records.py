@@ -111,10 +111,14 @@ class CallRecord(NamedTuple):
     """What the catalogue has kept of the arguments, as `KeptArguments` writes it; None if nothing."""
     inputs: str | None = None
     """What the policy was told of the call and its task, as `RiskInputs` reads it; None if nothing is kept."""
+    observed: str | None = None
+    """Of a denial whose call ran all the same: who says that its tool was under observation (`Observation`)."""
 
-    def denied(self, reason: str, layer: str, link_index: int | None = None) -> CallRecord:
+    def denied(
+        self, reason: str, layer: str, link_index: int | None = None, *, observed: str | None = None
+    ) -> CallRecord:
         """Return this call as a denial with `reason`."""
-        return self._replace(allowed=False, reason=reason, layer=layer, link_index=link_index)
+        return self._replace(allowed=False, reason=reason, layer=layer, link_index=link_index, observed=observed)
 
 
 @dataclass(frozen=True, slots=True)

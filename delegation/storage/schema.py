@@ -112,6 +112,7 @@ calls: Final = sa.Table(
     _column("obligations", sa.Text, null=True),
     _column("arguments", sa.Text, null=True),
     _column("inputs", sa.Text, null=True),
+    _column("observed", sa.Text, null=True),
     sa.Index(None, "task_id", "call_id"),
     sa.Index(None, "audience", "call_id"),
     sa.Index(None, "tool", "call_id"),
@@ -282,6 +283,7 @@ approval_requests: Final = sa.Table(
     _column("state", sa.Text),
     _column("withdrawn_by", sa.Text),
     _column("call_id", sa.LargeBinary, null=True),
+    _column("holder", sa.Text, null=True),
     sa.Index(None, "task_id", "request_id"),
     sa.Index(None, "requester", "request_id"),
 )
@@ -310,6 +312,19 @@ sa.Index(
     sqlite_where=approval_requests.c.arguments_json.is_not(None),
     postgresql_where=approval_requests.c.arguments_json.is_not(None),
 )
+sa.Index(
+    "ix_approval_requests__holder",
+    approval_requests.c.holder,
+    sqlite_where=approval_requests.c.arguments_json.is_not(None),
+    postgresql_where=approval_requests.c.arguments_json.is_not(None),
+)
+sa.Index(
+    "ix_approval_requests__principal",
+    approval_requests.c.principal_subject,
+    approval_requests.c.principal_issuer,
+    sqlite_where=approval_requests.c.arguments_json.is_not(None),
+    postgresql_where=approval_requests.c.arguments_json.is_not(None),
+)
 
 approval_answers: Final = sa.Table(
     "approval_answers",
@@ -325,6 +340,17 @@ approval_answers: Final = sa.Table(
     _column("key_id", sa.LargeBinary),
     _column("payload", sa.LargeBinary),
     _column("signature", sa.LargeBinary),
+    _column("level", sa.Text, null=True),
+)
+
+# Which approvals calls have used, by the SHA-256 of what was signed: whatever becomes of requests and answers.
+approval_uses: Final = sa.Table(
+    "approval_uses",
+    METADATA,
+    _key("approval_digest", sa.LargeBinary),
+    _column("call_id", sa.LargeBinary),
+    _column("expires_ms", sa.BigInteger),
+    sa.Index(None, "expires_ms"),
 )
 
 responses: Final = sa.Table(

@@ -115,6 +115,8 @@ class SessionStep:
         call: whose approvals may be asked for; None: nobody's.
         acting: in whose history it counts; None where nobody asks.
         effects: those that it has there if it is permitted.
+        anyway: what the call leaves if it is refused and runs all the same: its tool is under observation; None: it
+            does not run.
     """
 
     task_id: bytes
@@ -127,11 +129,12 @@ class SessionStep:
     call: CallKey | None = None
     acting: ActingAgent | None = None
     effects: frozenset[Effect] = frozenset()
+    anyway: CallsThatRan | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallsThatRan:
-    """Calls of one chain that a guard has permitted by itself, and what they leave in the state of their task.
+    """Calls of one chain that ran without the state being asked, and what they leave in it.
 
     Attributes:
         task_id: the task, 16 bytes.

@@ -69,20 +69,24 @@ async def test_calls_are_filtered_by_each_field_and_by_all(storage):
         a_call(audience=MAIL),
         a_call(leaf_agent=PLANNER),
         a_call().denied("expired", "time"),
+        a_call().denied("chain_missing", "malformed", observed="listed"),
     ]
     await entered(storage, wanted, *others)
 
     async def found(**fields):
         return set((await storage.calls(CallFilter(**fields))).items)
 
-    task_call, same_tool, at_mail, by_planner, expired = others
+    task_call, same_tool, at_mail, by_planner, expired, ran = others
     assert await found(task_id=task.task_id) == {wanted, task_call}
     assert await found(tool="delete_file") == {wanted, same_tool}
     assert await found(audiences=(MAIL,)) == {at_mail}
     assert await found(audiences=(MAIL, FILES)) == {wanted, *others}
     assert await found(audiences=()) == set()
     assert await found(agent=PLANNER) == {wanted, by_planner}
-    assert await found(allowed=False) == {wanted, expired}
+    assert await found(allowed=False) == {wanted, expired, ran}
+    assert await found(observed=True) == await found(observed=True, allowed=False) == {ran}
+    assert await found(observed=False) == {wanted, *others} - {ran}
+    assert await found(observed=True, allowed=True) == set()
     assert await found(allowed=True) == {task_call, same_tool, at_mail, by_planner}
     everything = {"task_id": task.task_id, "tool": "delete_file", "audiences": (FILES,), "agent": PLANNER}
     assert await found(**everything, allowed=False) == {wanted}

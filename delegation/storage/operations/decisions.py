@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from delegation.core.observation import Observation
 from delegation.storage import queries
 from delegation.storage.operations.operation import Insertion, InsertOperation, Lock, Row, Transaction
 from delegation.storage.operations.proofs import ADD_PROOF, check_remembered, earlier_use, proof_row
@@ -112,10 +113,14 @@ class DecideInSession(InsertOperation[Decided]):
             transaction.sessions.permit(self.step, self.call.call_id, verdict)
             return Decided(self._as_judged(self.call, verdict), None)
         transaction.sessions.deny(self.step)
+        anyway = self.step.anyway
+        if anyway is not None:
+            transaction.sessions.note(anyway)
         if verdict.refusal is None or not self.call.allowed:  # it was refused before the state was asked
             return Decided(self.call, verdict.refusal)
         refused = verdict.refusal
-        denied = self.call.denied(refused.reason, refused.layer, refused.link_index)
+        observed = Observation.LISTED if anyway is not None else None
+        denied = self.call.denied(refused.reason, refused.layer, refused.link_index, observed=observed)
         return Decided(self._as_judged(denied, verdict), refused)
 
     @staticmethod

@@ -16,6 +16,8 @@ def upgrade() -> None:
     """Add to what is there; a program of the version before goes on beside."""
     _create_agent_history()
     op.add_column("calls", sa.Column("inputs", _TEXT, nullable=True))
+    op.add_column("calls", sa.Column("observed", _TEXT, nullable=True))
+    _approvals()
 
 
 def _create_agent_history() -> None:
@@ -27,3 +29,21 @@ def _create_agent_history() -> None:
         sa.PrimaryKeyConstraint("agent", name="pk_agent_history"),
     )
     op.create_index("ix_agent_history__until_ms", "agent_history", ["until_ms"])
+
+
+def _approvals() -> None:
+    op.add_column("approval_answers", sa.Column("level", _TEXT, nullable=True))
+    op.add_column("approval_requests", sa.Column("holder", _TEXT, nullable=True))
+    kept = sa.text("arguments_json IS NOT NULL")
+    for name, columns in (("holder", ["holder"]), ("principal", ["principal_subject", "principal_issuer"])):
+        op.create_index(
+            f"ix_approval_requests__{name}", "approval_requests", columns, sqlite_where=kept, postgresql_where=kept
+        )
+    op.create_table(
+        "approval_uses",
+        sa.Column("approval_digest", sa.LargeBinary, autoincrement=False, nullable=False),
+        sa.Column("call_id", sa.LargeBinary, nullable=False),
+        sa.Column("expires_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("approval_digest", name="pk_approval_uses"),
+    )
+    op.create_index("ix_approval_uses__expires_ms", "approval_uses", ["expires_ms"])
