@@ -21,6 +21,7 @@ from delegation.errors import Malformed, Reason, Refused, StorageError, refusal
 from delegation.storage.operations.agent_histories import AgentHistories
 from delegation.storage.operations.approvals_in_task import LookedAt, TaskApprovals
 from delegation.storage.preconditions import REVOCATION_KEPT_MS
+from delegation.storage.refused_writes import AskFirstError
 from delegation.storage.rows import stored_session
 from delegation.storage.schema import agent_labels, reservations, sessions, usage
 from delegation.storage.sessions import ActingAgent, CallsThatRan, SessionStep, SessionView, Verdict
@@ -215,6 +216,8 @@ class Sessions:
             labelled = session.labelled(self.sticking(step.agents, step.now_ms))
             verdict = step.judge(SessionView(labelled, used, looked_at, recent))
             tells_all = verdict.refusal is not None or used.keys() <= verdict.used.keys()
+        except AskFirstError:
+            raise
         except Refused as refused:
             return Verdict(refused)
         except Exception:  # noqa: BLE001 - who judges tells of its failures; none of them spoils another's decision
