@@ -36,8 +36,10 @@ class _When(Enum):
     """Of every one; left out where it says nothing."""
     NOTED = auto()
     """Where the calls of tasks are kept in mind; what is left out was not known."""
+    NOTED_OF_AGENTS = auto()
+    """Where the calls of agents are; the same."""
     READ = auto()
-    """Where a rule about the tool reads it; what is left out was not known."""
+    """Where a rule about the tool reads it; the same."""
 
 
 class _Field(NamedTuple):
@@ -95,6 +97,10 @@ def _sorted(values: Collection[str]) -> list[str]:
     return sorted(map(str, values))
 
 
+def _if_kept(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else of(value)
+
+
 RECORDED: Final[Mapping[str, _Field]] = {
     "asserted": _Field("assertedAgents", _sorted, _texts, _When.ALWAYS),
     "owner": _Field("agentOwner", _same, _text, _When.READ),
@@ -103,9 +109,9 @@ RECORDED: Final[Mapping[str, _Field]] = {
     "task_tools": _Field("taskTools", _sorted, _texts, _When.NOTED),
     "task_calls": _Field("taskCalls", _same, _count, _When.NOTED),
     "task_denials": _Field("taskDenials", _same, _count, _When.NOTED),
-    "agent_calls": _Field("agentCalls", _same, _count),
-    "agent_denials": _Field("agentDenials", _same, _count),
-    "agent_effects": _Field("agentEffects", _sorted, _effects),
+    "agent_calls": _Field("agentCalls", _same, _if_kept(_count), _When.NOTED_OF_AGENTS),
+    "agent_denials": _Field("agentDenials", _same, _if_kept(_count), _When.NOTED_OF_AGENTS),
+    "agent_effects": _Field("agentEffects", _if_kept(_sorted), _if_kept(_effects), _When.NOTED_OF_AGENTS),
     "calls_left": _Field("callsLeft", _same, _count, _When.ALWAYS),
     "budgets_left": _Field("budgetsLeft", dict, _amounts, _When.ALWAYS),
     "manifest_changed": _Field("manifestChanged", _same, _truth, _When.ALWAYS),
@@ -117,14 +123,19 @@ _LONG: Final = "task_tools"
 _CONSENTED, _FULFILS, _EFFECTS, _LABELS = "consented", "fulfils", "tool_effects", "tool_labels"
 
 
-def known_fields(words: Collection[str], *, noted: bool) -> tuple[str, ...]:
+def known_fields(words: Collection[str], *, noted: bool, agents_noted: bool) -> tuple[str, ...]:
     """Give the fields that are known of a question.
 
     Args:
         words: what rules about its tool read, by the names in policies.
         noted: whether the calls of tasks are kept in mind.
+        agents_noted: whether the calls of agents are.
     """
-    whens = {_When.ALWAYS, _When.NOTED} if noted else {_When.ALWAYS}
+    whens = {_When.ALWAYS}
+    if noted:
+        whens.add(_When.NOTED)
+    if agents_noted:
+        whens.add(_When.NOTED_OF_AGENTS)
     return tuple(name for name, field in RECORDED.items() if field.when in whens or field.word in words)
 
 
