@@ -6,18 +6,20 @@ answers Allow. So one error among the diagnostics is a denial, whatever the deci
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool
+from delegation.policy.answers import Answers, Asked
 from delegation.policy.arguments import UnfitError
-from delegation.policy.engine import cedar, is_failure
+from delegation.policy.engine import is_failure
 from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, Reads, StepUp, Verdict
 from delegation.policy.rule import Rule
 from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
-from delegation.policy.vocabulary import ACTION, AGENT, BUDGETS_LEFT, HISTORY, OF_THE_TASK, OWNER, TOOL, UNLISTED_TOOL
+from delegation.policy.vocabulary import BUDGETS_LEFT, HISTORY, OF_THE_TASK, OWNER, TOOL, UNLISTED_TOOL
 
 _FAILED: Final = re.compile(r"error while evaluating policy `([^`]*)`")
 _SHOWN: Final = 8
@@ -31,7 +33,7 @@ class CedarPolicy:
         self.rules = tuple(rules)
         self._digest = digest
         self._named = {(rule.reach.tool_type, rule.reach.tool) for rule in rules if rule.reach.tool is not None}
-        self._entities = cedar().Entities.from_json_str("[]")
+        self._answers = Answers()
         # One for each kind of question, made when the first is asked: there are at most as many as tools and effects.
         self._subsets: dict[Kind, Subset] = {}
 
@@ -110,17 +112,14 @@ class CedarPolicy:
     def _answer(self, question: PolicyQuestion, evaluated: Evaluated, context: dict[str, Any]) -> Verdict:
         """Have rules evaluated."""
         tool = tool_id(question.tool.audience, question.tool.tool)
-        request = {
-            "principal": {"type": AGENT, "id": question.agents[-1]},
-            "action": {"type": ACTION, "id": str(question.action)},
-            "resource": {"type": TOOL if question.listed else UNLISTED_TOOL, "id": tool},
-            "context": context,
-        }
-        result = cedar().is_authorized(request, evaluated.policies, self._entities)
-        decision, diagnostics = result.decision.value, result.diagnostics
-        if diagnostics.errors:
-            return _failed(evaluated, diagnostics.errors)
-        determining = [evaluated.rules[name] for name in diagnostics.reasons]
+        tool_type = TOOL if question.listed else UNLISTED_TOOL
+        asked = Asked(
+            evaluated.policies, question.agents[-1], str(question.action), tool_type, tool, json.dumps(context)
+        )
+        decision, reasons, errors = self._answers.to(asked)
+        if errors:
+            return _failed(evaluated, errors)
+        determining = [evaluated.rules[name] for name in reasons]
         if decision == "Allow" and determining:
             return Permit(obligations_of(determining))
         if decision == "Deny":

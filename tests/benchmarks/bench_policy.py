@@ -36,6 +36,7 @@ def rows(*, quick: bool = False) -> list[Row]:
         "mixed": _asked(_policy(every_tool=10), refund),
         "general": _asked(_policy(every_tool=RULES), refund),
         "known": _asked(shipped, question("docs.read", **task)),
+        "again": Subject(lambda _: shipped.decide(mail), _CALLS),
         "step-up": _asked(shipped, mail._replace(task_labels=frozenset({"secret"})), "step-up"),
     }
     with one_core():
@@ -47,16 +48,17 @@ def rows(*, quick: bool = False) -> list[Row]:
         Row(f"policy, {RULES} rules, all about every tool", found["general"], "µs", BAR_US, possible_from=_LOST),
         Row("policy, a step-up by the one that is shipped", found["step-up"], "µs", possible_from=_LOST),
         Row("policy, shipped, a tool that only reads", found["known"], "µs"),
+        Row("policy, shipped, a question that was asked before", found["again"], "µs"),
         Row("policy, 10 rules about every tool, by verifications", samples.ratio("mixed", "raw"), "x raw"),
         Row(f"policy, {RULES} rules about every tool, by verifications", samples.ratio("general", "raw"), "x raw"),
     ]
 
 
 def _asked(policy: CedarPolicy, asked: PolicyQuestion, expected: str = "permit") -> Subject:
-    """Decide one question again and again, having seen that the answer is right."""
+    """Decide one question after another, each of another agent, having seen that the answer is right."""
     if word(policy.decide(asked)) != expected:
         raise MeasurementFailedError(f"{policy} answers {policy.decide(asked)}")
-    return Subject(lambda _: policy.decide(asked), _CALLS)
+    return Subject(lambda number: policy.decide(asked._replace(agents=(*asked.agents, f"agent {number}"))), _CALLS)
 
 
 def _policy(*, every_tool: int) -> CedarPolicy:
