@@ -12,7 +12,7 @@ are not failures of the store but what it found; they leave the service as refus
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from delegation.core.agent_history import RecentActs
@@ -25,6 +25,8 @@ from delegation.storage.approvals import (
     AsksAgain,
     OpenedApproval,
     StateAfter,
+    StillCounts,
+    always_counts,
 )
 from delegation.storage.listing import CallFilter, FeedPage, Page, TaskFilter
 from delegation.storage.preconditions import Fence, Idempotency, IdempotencyKey, ProofUse
@@ -41,6 +43,7 @@ from delegation.storage.records import (
     TaskRecord,
 )
 from delegation.storage.sessions import CallsThatRan, Decided, SessionStep, UsageRecord
+from delegation.storage.tool_reports import JudgedReport, ToolReportRecord
 
 
 class Storage(Protocol):
@@ -181,12 +184,14 @@ class Storage(Protocol):
         step: SessionStep,
         make: Callable[[ApprovalNeeds], ApprovalRequestRecord],
         asks_again: AsksAgain = operator.eq,
+        still_counts: StillCounts = always_counts,
     ) -> OpenedApproval:
         """Have a call judged on the state of its task, and open a request if it lacks nothing but approval.
 
         A request that stands for the same call, policy and demands is returned instead of a second one; one with
-        other demands is withdrawn. One that was refused stands until it expires, for the same call under whichever link
-        of the task, where its demands are asked about again. Nothing is used, and no denial is counted. Raises
+        other demands is withdrawn, and one that is approved, if that does not count any more. One that was refused
+        stands until it expires, for the same call under whichever link of the task, where its demands are asked about
+        again. Nothing is used, and no denial is counted. Raises
         `TooManyOpenError`.
         """
 
@@ -209,6 +214,11 @@ class Storage(Protocol):
 
     async def approval_answers(self, request_id: bytes) -> tuple[ApprovalAnswerRecord, ...]:
         """Return the answers to a request, in their order."""
+
+    async def answers_of_approvals(
+        self, request_ids: Collection[bytes]
+    ) -> Mapping[bytes, tuple[ApprovalAnswerRecord, ...]]:
+        """Return the answers to some requests, by request, each one's in their order."""
 
     async def approval_requests(
         self, which: ApprovalFilter, *, cursor: bytes | None = None, limit: int = 100
@@ -255,6 +265,27 @@ class Storage(Protocol):
 
     async def agents(self, *, cursor: bytes | None = None, limit: int = 100) -> Page[AgentRecord]:
         """List registered agents by id."""
+
+    async def put_tool_reports(
+        self, caller: str, reports: Sequence[ToolReportRecord]
+    ) -> Mapping[bytes, ToolReportRecord]:
+        """Keep what a caller says of tools that it serves, in the place of what it said of them before.
+
+        Since when a state holds, and when a report was first seen, stays as it was. Returns what was kept before, by
+        report id. Raises `TooManyToolsError`.
+        """
+
+    async def judge_tool_reports(self, judged: Sequence[JudgedReport], *, now_ms: int) -> frozenset[bytes]:
+        """Keep how reports differ from the catalogue by now; return the ids of those that were changed by this.
+
+        One whose state is not what it was thought to be stays as it is.
+        """
+
+    async def tool_reports(self, *, cursor: bytes | None = None, limit: int = 100) -> Page[ToolReportRecord]:
+        """List what tools have said of themselves, in no order that means anything."""
+
+    async def tool_reports_of(self, audience: str, tool: str, *, limit: int = 100) -> Sequence[ToolReportRecord]:
+        """Return what has been said of a tool by those who serve it, the latest first."""
 
     async def add_offer(self, offer: OfferRecord) -> None:
         """Keep an offer. The same offer again changes nothing."""

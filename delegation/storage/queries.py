@@ -22,6 +22,7 @@ from delegation.storage.rows import (
     RECORDERS,
     REVOCATIONS,
     TASKS,
+    TOOL_REPORTS,
     USAGES,
 )
 from delegation.storage.schema import (
@@ -41,6 +42,7 @@ from delegation.storage.schema import (
     revocations,
     sessions,
     tasks,
+    tool_reports,
     usage,
 )
 
@@ -65,6 +67,18 @@ RECORDER: Final = RECORDERS.select().where(recorders.c.guard_key == sa.bindparam
 AGENT: Final = AGENTS.select().where(agents.c.agent_id == sa.bindparam("agent_id"))
 AGENTS_AFTER: Final = (
     AGENTS.select().where(agents.c.agent_id > sa.bindparam("cursor")).order_by(agents.c.agent_id).limit(_AT_MOST)
+)
+TOOL_REPORTS_AFTER: Final = (
+    TOOL_REPORTS.select()
+    .where(tool_reports.c.report_id > sa.bindparam("cursor"))
+    .order_by(tool_reports.c.report_id)
+    .limit(_AT_MOST)
+)
+TOOL_REPORTS_OF: Final = (
+    TOOL_REPORTS.select()
+    .where(tool_reports.c.audience == sa.bindparam("audience"), tool_reports.c.tool == sa.bindparam("tool"))
+    .order_by(tool_reports.c.last_seen_ms.desc())
+    .limit(_AT_MOST)
 )
 LIVE_OFFERS: Final = (
     OFFERS.select()
@@ -194,6 +208,15 @@ def approvals_page(which: ApprovalFilter, *, cursor: bytes | None, at_most: int)
     if cursor is not None:
         statement = statement.where(approval_requests.c.request_id < cursor)
     return statement.order_by(approval_requests.c.request_id.desc()).limit(at_most)
+
+
+def answers_of_approvals(request_ids: tuple[bytes, ...]) -> sa.Select[Any]:
+    """Select the answers to some requests for approval."""
+    return (
+        APPROVAL_ANSWERS.select()
+        .where(approval_answers.c.request_id.in_(request_ids))
+        .order_by(approval_answers.c.answered_ms, approval_answers.c.approver)
+    )
 
 
 def _any_of(column: sa.Column[Any], values: tuple[str, ...]) -> sa.ColumnElement[bool]:

@@ -23,6 +23,7 @@ from delegation.storage.rows import (
     RECORDERS,
     REVOCATIONS,
     TASKS,
+    TOOL_REPORTS,
     USAGES,
     RecordTable,
     kept_response,
@@ -32,7 +33,7 @@ from delegation.storage.rows import (
 from delegation.storage.statements import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalFilter, ApprovalRequestRecord
     from delegation.storage.records import (
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         TaskRecord,
     )
     from delegation.storage.sessions import UsageRecord
+    from delegation.storage.tool_reports import ToolReportRecord
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -63,6 +65,8 @@ _RESPONSE: Final = Statement(queries.RESPONSE)
 _AGENT: Final = Statement(queries.AGENT)
 _AGENTS_AFTER: Final = Statement(queries.AGENTS_AFTER)
 _OFFER: Final = Statement(queries.OFFER)
+_TOOL_REPORTS_AFTER: Final = Statement(queries.TOOL_REPORTS_AFTER)
+_TOOL_REPORTS_OF: Final = Statement(queries.TOOL_REPORTS_OF)
 _LIVE_OFFERS: Final = Statement(queries.LIVE_OFFERS)
 _OPEN_OFFERS: Final = Statement(queries.OPEN_OFFERS)
 _DOCUMENT: Final = Statement(queries.DOCUMENT)
@@ -172,6 +176,18 @@ class Reads:
         """Return the answers to a request."""
         return await self._all(APPROVAL_ANSWERS, _APPROVAL_ANSWERS, request_id=request_id)
 
+    async def answers_of_approvals(
+        self, request_ids: Collection[bytes]
+    ) -> Mapping[bytes, tuple[ApprovalAnswerRecord, ...]]:
+        """Return the answers to some requests."""
+        found: dict[bytes, list[ApprovalAnswerRecord]] = {request_id: [] for request_id in request_ids}
+        if found:
+            statement = Statement(queries.answers_of_approvals(tuple(found)))
+            for row in await self._readers.read(lambda snapshot: snapshot.all(statement)):
+                answer = APPROVAL_ANSWERS.from_row(row)
+                found[answer.request_id].append(answer)
+        return {request_id: tuple(answers) for request_id, answers in found.items()}
+
     async def approval_requests(
         self, which: ApprovalFilter, *, cursor: bytes | None = None, limit: int = 100
     ) -> Page[ApprovalRequestRecord]:
@@ -212,6 +228,16 @@ class Reads:
         after = (cursor or b"").decode(errors="replace").replace("\0", " ")  # a caller's; PostgreSQL takes no NUL
         rows = await self._readers.read(lambda snapshot: snapshot.all(_AGENTS_AFTER, cursor=after, at_most=limit + 1))
         return _page(AGENTS, rows, limit, lambda agent: agent.agent_id.encode())
+
+    async def tool_reports(self, *, cursor: bytes | None = None, limit: int = 100) -> Page[ToolReportRecord]:
+        """List what tools have said of themselves."""
+        question = {"cursor": cursor or b"", "at_most": limit + 1}
+        rows = await self._readers.read(lambda snapshot: snapshot.all(_TOOL_REPORTS_AFTER, **question))
+        return _page(TOOL_REPORTS, rows, limit, lambda report: report.report_id)
+
+    async def tool_reports_of(self, audience: str, tool: str, *, limit: int = 100) -> Sequence[ToolReportRecord]:
+        """Return what has been said of a tool."""
+        return await self._all(TOOL_REPORTS, _TOOL_REPORTS_OF, audience=audience, tool=tool, at_most=limit)
 
     async def offers(self, agent_id: str, *, now_ms: int, limit: int = 100) -> Sequence[OfferRecord]:
         """Return an agent's open offers."""

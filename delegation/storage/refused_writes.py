@@ -21,6 +21,10 @@ class TooManyOpenError(WriteRefusedError):
     """More requests of a task are open than may be."""
 
 
+class TooManyToolsError(WriteRefusedError):
+    """A caller has said something of more tools than are kept."""
+
+
 class OfferedError(WriteRefusedError):
     """A key was offered, and whoever writes takes it for one that was not."""
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from delegation.core.agent_history import AgentHistory
 from delegation.core.session import TaskSession
 from delegation.errors import Conflict, Malformed, StorageError
-from delegation.storage import approvals, records, schema
+from delegation.storage import approvals, records, schema, tool_reports
 from delegation.storage.preconditions import IdempotencyKey
 from delegation.storage.sessions import UsageRecord
 
@@ -72,6 +72,7 @@ RECORDERS: Final = _table(records.RecorderState, schema.recorders)
 USAGES: Final = _table(UsageRecord, schema.usage)
 APPROVAL_REQUESTS: Final = _table(approvals.ApprovalRequestRecord, schema.approval_requests)
 APPROVAL_ANSWERS: Final = _table(approvals.ApprovalAnswerRecord, schema.approval_answers)
+TOOL_REPORTS: Final = _table(tool_reports.ToolReportRecord, schema.tool_reports)
 DOCUMENTS: Final = _table(records.DocumentRecord, schema.documents)
 
 

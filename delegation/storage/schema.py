@@ -388,6 +388,26 @@ offers: Final = sa.Table(
     sa.Index(None, "expires_ms"),
 )
 
+tool_reports: Final = sa.Table(
+    "tool_reports",
+    METADATA,
+    _key("report_id", sa.LargeBinary),
+    _column("audience", sa.Text),
+    _column("tool", sa.Text),
+    _column("caller", sa.Text),
+    _column("manifest_digest", sa.LargeBinary),
+    _column("effects", sa.Text),
+    _column("labels", sa.Text),
+    _column("state", sa.Text),
+    _column("state_since_ms", sa.BigInteger),
+    _column("first_seen_ms", sa.BigInteger),
+    _column("last_seen_ms", sa.BigInteger),
+    _column("expires_ms", sa.BigInteger),
+    sa.Index(None, "caller"),
+    sa.Index(None, "audience", "tool"),
+    sa.Index(None, "expires_ms"),
+)
+
 documents: Final = sa.Table(
     "documents",
     METADATA,

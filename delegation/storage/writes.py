@@ -7,6 +7,7 @@ import operator
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from delegation import telemetry
+from delegation.storage.approvals import always_counts
 from delegation.storage.measured import MeasuredWriter
 from delegation.storage.operations.approvals import AnswerApproval, OpenApproval, WithdrawApproval
 from delegation.storage.operations.calls import ConsumeProof, RecordDecisions, ReportOutcome
@@ -14,9 +15,10 @@ from delegation.storage.operations.decisions import Decide, DecideInSession
 from delegation.storage.operations.delegations import AddGrant, AddHandoffs, CompleteTask, RenewGrant
 from delegation.storage.operations.feed import Rejoin, Revoke
 from delegation.storage.operations.registry import AddOffer, PurgeExpired, PutAgent, PutDocument, RemoveAgent, TakeOffer
+from delegation.storage.operations.tool_reports import JudgeToolReports, PutToolReports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from delegation.storage.approvals import (
         ApprovalAnswerRecord,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         AsksAgain,
         OpenedApproval,
         StateAfter,
+        StillCounts,
     )
     from delegation.storage.operations.operation import Operation
     from delegation.storage.preconditions import Fence, Idempotency, ProofUse
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
         TaskRecord,
     )
     from delegation.storage.sessions import CallsThatRan, Decided, SessionStep
+    from delegation.storage.tool_reports import JudgedReport, ToolReportRecord
     from delegation.storage.writer import Writer
 
 T = TypeVar("T")
@@ -134,9 +138,10 @@ class Writes:
         step: SessionStep,
         make: Callable[[ApprovalNeeds], ApprovalRequestRecord],
         asks_again: AsksAgain = operator.eq,
+        still_counts: StillCounts = always_counts,
     ) -> OpenedApproval:
         """Open a request for approval, if a call lacks nothing else."""
-        return await self._write(OpenApproval(step, make, asks_again))
+        return await self._write(OpenApproval(step, make, asks_again, still_counts))
 
     async def answer_approval(
         self, request: ApprovalRequestRecord, answer: ApprovalAnswerRecord, state_after: StateAfter
@@ -171,6 +176,16 @@ class Writes:
     async def remove_agent(self, agent_id: str) -> None:
         """Take an agent's registration back."""
         await self._write(RemoveAgent(agent_id))
+
+    async def put_tool_reports(
+        self, caller: str, reports: Sequence[ToolReportRecord]
+    ) -> Mapping[bytes, ToolReportRecord]:
+        """Keep what a caller says of tools."""
+        return await self._write(PutToolReports(caller, tuple(reports)))
+
+    async def judge_tool_reports(self, judged: Sequence[JudgedReport], *, now_ms: int) -> frozenset[bytes]:
+        """Keep how reports differ from the catalogue by now."""
+        return await self._write(JudgeToolReports(tuple(judged), now_ms))
 
     async def add_offer(self, offer: OfferRecord) -> None:
         """Keep an offer."""

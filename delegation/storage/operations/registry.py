@@ -18,6 +18,7 @@ from delegation.storage.schema import (
     agent_labels,
     agents,
     approval_requests,
+    approval_uses,
     feed_head,
     offers,
     proofs,
@@ -26,6 +27,7 @@ from delegation.storage.schema import (
     revocations,
     sessions,
     tasks,
+    tool_reports,
     usage,
 )
 from delegation.storage.statements import Statement, insert_or_leave, insert_or_replace
@@ -154,7 +156,7 @@ _OLDEST_PROOFS: Final = (
 )
 _LAST_TO_FORGET: Final = Statement(sa.select(sa.func.max(_OLDEST_PROOFS.c.issued_ms)))
 _FORGET_PROOFS: Final = Statement(sa.delete(proofs).where(proofs.c.issued_ms <= sa.bindparam("until_ms")))
-_EXPIRING: Final = (responses, revocations, offers, reservations)
+_EXPIRING: Final = (responses, revocations, offers, reservations, approval_uses, tool_reports)
 # Who renewed the grant may not have known of what the task has used, and nobody may have called since.
 _LIVES: Final = sa.exists().where(
     tasks.c.task_id == sessions.c.task_id, tasks.c.expires_ms + REVOCATION_KEPT_MS > sa.bindparam("ended_ms")

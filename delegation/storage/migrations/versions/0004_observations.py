@@ -18,6 +18,7 @@ def upgrade() -> None:
     op.add_column("calls", sa.Column("inputs", _TEXT, nullable=True))
     op.add_column("calls", sa.Column("observed", _TEXT, nullable=True))
     _approvals()
+    _create_tool_reports()
 
 
 def _create_agent_history() -> None:
@@ -47,3 +48,25 @@ def _approvals() -> None:
         sa.PrimaryKeyConstraint("approval_digest", name="pk_approval_uses"),
     )
     op.create_index("ix_approval_uses__expires_ms", "approval_uses", ["expires_ms"])
+
+
+def _create_tool_reports() -> None:
+    op.create_table(
+        "tool_reports",
+        sa.Column("report_id", sa.LargeBinary, autoincrement=False, nullable=False),
+        sa.Column("audience", _TEXT, nullable=False),
+        sa.Column("tool", _TEXT, nullable=False),
+        sa.Column("caller", _TEXT, nullable=False),
+        sa.Column("manifest_digest", sa.LargeBinary, nullable=False),
+        sa.Column("effects", _TEXT, nullable=False),
+        sa.Column("labels", _TEXT, nullable=False),
+        sa.Column("state", _TEXT, nullable=False),
+        sa.Column("state_since_ms", sa.BigInteger, nullable=False),
+        sa.Column("first_seen_ms", sa.BigInteger, nullable=False),
+        sa.Column("last_seen_ms", sa.BigInteger, nullable=False),
+        sa.Column("expires_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("report_id", name="pk_tool_reports"),
+    )
+    op.create_index("ix_tool_reports__caller", "tool_reports", ["caller"])
+    op.create_index("ix_tool_reports__audience_tool", "tool_reports", ["audience", "tool"])
+    op.create_index("ix_tool_reports__expires_ms", "tool_reports", ["expires_ms"])
