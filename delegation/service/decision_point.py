@@ -1,0 +1,177 @@
+"""A remote decision point as the service asks it: a bounded number of questions at a time, and never in a transaction.
+
+What is decided on is what it was asked, to the last field. Inside the transaction of a decision the question is made
+anew; if it is another one by then, nothing is written, and that one is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+import structlog
+
+from delegation.errors import Overloaded
+from delegation.policy.port import Denial, Permit, PolicyQuestion, RemotePolicy, Verdict
+from delegation.service.one_at_a_time import OneAtATime
+from delegation.storage.refused_writes import AskFirstError
+
+TIMES: Final = 3
+"""So often is one call asked about, at most."""
+
+UNDER_WAY: Final = 64
+"""Questions that the decision point has at one time."""
+
+WAITING: Final = 192
+"""Calls and questions beyond those that may wait for their turn. What a dead decision point holds up stays a part of
+what the service can do at one time."""
+
+OF_ONE_SCOPE: Final = 8
+"""Questions about one scope that are under way at one time."""
+
+MOVED: Final = f"what is known of the task changed {TIMES} times while the decision point was asked"
+
+_RETRY_AFTER_MS: Final = 500
+_LOG: Final = structlog.get_logger("delegation")
+
+T = TypeVar("T")
+
+
+class DecisionPoint:
+    """Has a decision point decide.
+
+    Args:
+        policy: how it is asked.
+        under_way: how many questions it has at one time.
+        waiting: how many more may wait for their turn; whoever comes then is told to come again.
+    """
+
+    def __init__(self, policy: RemotePolicy, *, under_way: int = UNDER_WAY, waiting: int = WAITING) -> None:
+        self.policy = policy
+        self.calls = OneAtATime()
+        self._turns = asyncio.Semaphore(under_way)
+        self._room = under_way + waiting
+        self._failing = False
+
+    @contextlib.contextmanager
+    def room(self) -> Iterator[None]:
+        """Take one of the places of those that ask or wait. Raises `Overloaded`: all are taken."""
+        if not self._room:
+            raise Overloaded("too many wait for the decision point", retry_after_ms=_RETRY_AFTER_MS)
+        self._room -= 1
+        try:
+            yield
+        finally:
+            self._room += 1
+
+    async def ask(self, question: PolicyQuestion) -> Verdict:
+        """Have it decide; a failure is a `Denial`. Whoever asks has taken `room`."""
+        async with self._turns:
+            verdict = await self.policy.ask(question)
+        self._tell(verdict)
+        return verdict
+
+    async def refusals(self, questions: Sequence[PolicyQuestion]) -> list[tuple[PolicyQuestion, Verdict]]:
+        """Ask about a scope, some questions at a time, until one is refused; give what is no permission, and to what.
+
+        Raises:
+            Overloaded: too many wait.
+        """
+        left = iter(questions)
+        found: list[tuple[PolicyQuestion, Verdict]] = []
+
+        async def ask_some() -> None:
+            for question in left:
+                verdict = await self.ask(question)
+                if not isinstance(verdict, Permit):
+                    found.append((question, verdict))
+                if found:
+                    return
+
+        with self.room():
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(OF_ONE_SCOPE, len(questions))):
+                    group.create_task(ask_some())
+        return found
+
+    def _tell(self, verdict: Verdict) -> None:
+        """Say once that it does not decide, and once that it does again."""
+        failed = isinstance(verdict, Denial) and verdict.failed
+        if isinstance(verdict, Denial) and failed and not self._failing:
+            _LOG.warning("the decision point does not decide: what it is asked about is denied", why=verdict.detail)
+        if self._failing and not failed:
+            _LOG.info("the decision point decides again")
+        self._failing = failed
+
+
+class Answers:
+    """What a decision point has said about one call: each answer to one question.
+
+    Args:
+        point: the decision point.
+        about: of whom it is told things that each call changes: calls of the same wait for one another, since of
+            several that ask at once only the first would find what it has asked about.
+    """
+
+    def __init__(self, point: DecisionPoint, about: Sequence[str] = ()) -> None:
+        self._point = point
+        self._about = about
+        self._given: list[tuple[PolicyQuestion, Verdict]] = []
+        self._asked = 0
+
+    def to(self, questions: Sequence[PolicyQuestion]) -> list[Verdict]:
+        """Give the answers to exactly these questions.
+
+        Raises:
+            UnansweredError: they were not asked. Once others were asked `TIMES` times, the answer is no.
+        """
+        given = [verdict for question in questions for asked, verdict in self._given if asked == question]
+        if len(given) == len(questions):
+            return given
+        if self._asked < TIMES:
+            raise UnansweredError(self, questions)
+        return [Denial((), MOVED)]
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """Wait for the call's turn; tell whether that took a while. Raises `Overloaded`: too many wait."""
+        with self._point.room():
+            async with self._point.calls.turn(self._about) as waited:
+                yield waited
+
+    async def ask(self, questions: Sequence[PolicyQuestion]) -> None:
+        """Ask these; former answers count no more."""
+        self._asked += 1
+        self._given = [(question, await self._point.ask(question)) for question in questions]
+
+
+class UnansweredError(AskFirstError):
+    """A decision has to wait for answers to questions that were not asked yet."""
+
+    def __init__(self, answers: Answers, questions: Sequence[PolicyQuestion]) -> None:
+        super().__init__("the decision point has to be asked first")
+        self.answers = answers
+        self.questions = questions
+
+
+async def asked_first(write: Callable[[], Awaitable[T]]) -> T:
+    """Make a write whose judge may need a decision point's word: ask for that, and make it again.
+
+    Raises:
+        Overloaded: too many wait for the decision point; nothing is written.
+    """
+    try:
+        return await write()
+    except UnansweredError as unanswered:
+        answers, questions = unanswered.answers, unanswered.questions
+    async with answers.turn() as waited:
+        if not waited:  # else much may have changed
+            await answers.ask(questions)
+        while True:
+            try:
+                return await write()
+            except UnansweredError as again:
+                questions = again.questions
+            await answers.ask(questions)
