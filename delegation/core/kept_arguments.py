@@ -101,7 +101,9 @@ class KeptArguments(NamedTuple):
         try:
             plain, digests, dropped = json.loads(text)
             taken = {str(name): bytes.fromhex(digest) for name, digest in digests.items()}
-            return cls.of_parts(str(plain).encode(), taken, int(dropped))
+            if type(dropped) is not int:  # a float can be infinite
+                raise _invalid()
+            return cls.of_parts(str(plain).encode(), taken, dropped)
         except (ValueError, TypeError, AttributeError, RecursionError):
             raise _invalid() from None
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+from google.protobuf.message import Message
+
 from fuzz import seeds
 from fuzz.json_mutations import change_json
 from fuzz.message_mutations import change_message
@@ -38,10 +40,24 @@ def mutator(target: Target, mutate_bytes: Callable[[bytes, int], bytes], random:
 
 
 def _change(target: Target, data: bytes, other: bytes, random: Random) -> bytes | None:
+    if target.kinds:
+        return _change_one_of(target.kinds, data, random)
     if target.kind is None:
         return change_json(data, other, random)
+    return _change_as(target.kind, data, other, random)
+
+
+def _change_one_of(kinds: tuple[type[Message], ...], data: bytes, random: Random) -> bytes | None:
+    """Change a message of the kind that the first byte names."""
+    if not data:
+        return None
+    changed = _change_as(kinds[data[0] % len(kinds)], data[1:], data[1:], random)
+    return None if changed is None else data[:1] + changed
+
+
+def _change_as(kind: type[Message], data: bytes, other: bytes, random: Random) -> bytes | None:
     if random.random() < 0.75:
-        return change_message(target.kind, data, other, random)
+        return change_message(kind, data, other, random)
     return change_wire(data, random)
 
 

@@ -32,6 +32,7 @@ class Target(NamedTuple):
         attempt: takes an input; raises `DelegationError` to refuse it, anything else is a defect.
         seeds: valid inputs to start from.
         kind: the message that inputs hold, if they hold one: then mutations know its fields.
+        kinds: the messages that inputs hold, if they hold one of several: the first byte of an input says which.
         json: True if inputs are JSON.
         framed: True if inputs are pieces of that kind, each with its length before it.
         max_bytes: the largest input.
@@ -41,6 +42,7 @@ class Target(NamedTuple):
     attempt: Callable[[bytes], object]
     seeds: Callable[[], tuple[bytes, ...]]
     kind: type[Message] | None = None
+    kinds: tuple[type[Message], ...] = ()
     json: bool = False
     framed: bool = False
     max_bytes: int = 4096
@@ -48,7 +50,7 @@ class Target(NamedTuple):
     @property
     def structured(self) -> bool:
         """Whether mutations can know what an input says."""
-        return self.json or self.kind is not None
+        return self.json or self.kind is not None or bool(self.kinds)
 
     def came_of(self, data: bytes) -> str:
         """Try an input; give `ACCEPTED` or the reason why it was refused. Whatever else is raised is a defect."""

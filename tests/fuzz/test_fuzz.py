@@ -11,10 +11,19 @@ from delegation.core import codec, proof, statement, verify
 from delegation.core.codec import canonical
 from delegation.core.scope import Scope
 from delegation.core.statement import StatementKind
-from delegation.v1 import chain_pb2, statement_pb2
-from fuzz import run, seeds, signed
+from delegation.v1 import (
+    approval_service_pb2,
+    authorization_service_pb2,
+    chain_pb2,
+    delegation_service_pb2,
+    lineage_service_pb2,
+    statement_pb2,
+    trust_service_pb2,
+)
+from fuzz import rpc_messages, run, seeds, signed
 from fuzz.message_mutations import change_message, places
 from fuzz.mutator import mutator
+from fuzz.rpc_seeds import filled
 from fuzz.target import ACCEPTED, AmbiguousError, ForgedError, Target
 from fuzz.targets import TARGETS
 from fuzz.wire_mutations import change_wire
@@ -38,6 +47,17 @@ DECODED_BY = {
 }
 
 
+SERVICES = (
+    approval_service_pb2,
+    authorization_service_pb2,
+    delegation_service_pb2,
+    lineage_service_pb2,
+    trust_service_pb2,
+)
+SAY_NOTHING_TO_READ = {"AuthorizeStreamRequest", "GetTrustBundleRequest", "WatchRevocationsRequest"}
+"""Empty, a number, or another request in an envelope."""
+
+
 def test_every_decoder_of_the_codec_has_a_target():
     assert {name for name in codec.__all__ if name.startswith("decode_")} == set(DECODED_BY)
     assert set(DECODED_BY.values()) <= set(TARGETS)
@@ -56,6 +76,18 @@ def test_all_bytes_of_the_vectors_are_answered(name):
     target = TARGETS[name]
     came_of = [target.came_of(data) for data in seeds.in_vectors() if len(data) <= target.max_bytes]
     assert len(came_of) > 1000
+
+
+@pytest.mark.parametrize("reader", rpc_messages.READERS, ids=lambda reader: f"{reader.name}-{reader.kind.__name__}")
+def test_every_reader_of_messages_has_a_seed_that_it_takes(reader):
+    reader.attempt(filled(reader.kind, rpc_messages.CONTRADICTIONS))
+
+
+def test_every_message_that_is_sent_to_the_service_is_read_by_a_target():
+    services = [service for module in SERVICES for service in module.DESCRIPTOR.services_by_name.values()]
+    sent = {method.input_type.name for service in services for method in service.methods}
+    read = {reader.kind.DESCRIPTOR.name for reader in rpc_messages.REQUESTS}
+    assert sent - read == SAY_NOTHING_TO_READ
 
 
 def test_every_kind_of_statement_that_is_opened_is_a_seed():
@@ -109,6 +141,7 @@ def test_a_message_written_otherwise_says_the_same_or_is_no_message():
 
 
 FOUND = {
+    "kept": [b'["{}",{},Infinity]', b'["{}",{},1.5]'],
     "notation": [
         b'[{"audience": "a", "tool": "t", "arguments": {"x": {"decimal_text": {"range": ["0.5"], "at_least": []}}}}]',
     ],
