@@ -21,8 +21,14 @@ USED: Final = "used"
 LIVE: Final = (PENDING, APPROVED)
 """The states in which a request stands until it expires."""
 
+OPEN_UNDER_A_LINK: Final = 16
 OPEN_IN_A_TASK: Final = 32
-"""Requests of one task that may be open at a time: an agent does not drown its approvers."""
+"""Requests of one task, and under one of its links, that may be open at a time: an agent does not drown its approvers,
+and leaves room for the others of its task."""
+
+OPEN_OF_A_HOLDER: Final = 128
+OPEN_OF_A_PRINCIPAL: Final = 256
+"""Requests that may be open at a time in all tasks of one grant holder, and of one principal: tasks cost nothing."""
 
 REQUESTS_OF_A_TASK: Final = 1_024
 """Requests that one task may open in all: each is kept, also when it was withdrawn."""
@@ -86,6 +92,8 @@ class ApprovalRequestRecord:
     withdrawn_by: str = ""
     call_id: bytes | None = None
     """The call that has used it up."""
+    holder: str | None = None
+    """Of the chain's grant, whom the service has authenticated; None: not noted by a program of the version before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +110,11 @@ class ApprovalAnswerRecord:
     justification: str
     answered_ms: int
     key_id: bytes
-    """Of the statement key that has signed the approval; empty in a refusal."""
+    """Of the key that has signed the approval; empty in a refusal."""
     payload: bytes
     signature: bytes
+    level: str | None = None
+    """An `ApprovalLevel`: who has signed it; None: the service."""
 
 
 class OpenedApproval(NamedTuple):
@@ -125,6 +135,15 @@ StateAfter = Callable[[ApprovalRequestRecord, tuple[ApprovalAnswerRecord, ...]],
 
 AsksAgain = Callable[[str, str], bool]
 """Tells whether the demands of a request, as they are kept, are asked about again by others. Waits for nothing."""
+
+
+StillCounts = Callable[[ApprovalRequestRecord, tuple[ApprovalAnswerRecord, ...]], bool]
+"""Tells whether what was approved would let the call pass, now or in a moment. Waits for nothing."""
+
+
+def always_counts(request: ApprovalRequestRecord, consents: tuple[ApprovalAnswerRecord, ...]) -> bool:  # noqa: ARG001
+    """Tell that what was approved stands."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import sqlalchemy as sa
 
@@ -13,6 +13,9 @@ from delegation.storage.approvals import (
     APPROVED,
     LIVE,
     OPEN_IN_A_TASK,
+    OPEN_OF_A_HOLDER,
+    OPEN_OF_A_PRINCIPAL,
+    OPEN_UNDER_A_LINK,
     PENDING,
     REQUESTS_OF_A_TASK,
     WITHDRAWN,
@@ -23,6 +26,7 @@ from delegation.storage.approvals import (
     CallKey,
     OpenedApproval,
     StateAfter,
+    StillCounts,
 )
 from delegation.storage.operations.operation import Lock, Operation, Transaction
 from delegation.storage.operations.sessions import Wanted
@@ -38,16 +42,33 @@ if TYPE_CHECKING:
 _ADD_REQUEST: Final = Statement(APPROVAL_REQUESTS.insert())
 _ADD_ANSWER: Final = Statement(APPROVAL_ANSWERS.insert())
 _REQUEST: Final = Statement(APPROVAL_REQUEST)
+_IS_OPEN: Final = sa.and_(approval_requests.c.state == PENDING, approval_requests.c.expires_ms > sa.bindparam("now_ms"))
 _COUNTED: Final = Statement(
     sa.select(
         sa.func.count(),
-        sa.func.count().filter(
-            approval_requests.c.state == PENDING, approval_requests.c.expires_ms > sa.bindparam("now_ms")
-        ),
+        sa.func.count().filter(_IS_OPEN),
+        sa.func.count().filter(_IS_OPEN, approval_requests.c.link_id == sa.bindparam("link_id")),
     )
     .select_from(approval_requests)
     .where(approval_requests.c.task_id == sa.bindparam("task_id"))
 )
+
+
+def _open_of(*columns: sa.Column[Any]) -> Statement:
+    # What is open has its arguments: so the index of the few that have them is enough.
+    return Statement(
+        sa.select(sa.func.count())
+        .select_from(approval_requests)
+        .where(
+            *(column == sa.bindparam(column.name) for column in columns),
+            approval_requests.c.arguments_json.is_not(None),
+            _IS_OPEN,
+        )
+    )
+
+
+_OPEN_OF_HOLDER: Final = _open_of(approval_requests.c.holder)
+_OPEN_OF_PRINCIPAL: Final = _open_of(approval_requests.c.principal_subject, approval_requests.c.principal_issuer)
 _REFUSED: Final = Statement(
     APPROVAL_REQUESTS.select().where(
         approval_requests.c.task_id == sa.bindparam("task_id"),
@@ -80,6 +101,7 @@ class OpenApproval(Operation[OpenedApproval]):
     step: SessionStep
     make: Callable[[ApprovalNeeds], ApprovalRequestRecord]
     asks_again: AsksAgain
+    still_counts: StillCounts
 
     def wants(self) -> tuple[Wanted, ...]:
         """The state of the call's task."""
@@ -96,25 +118,42 @@ class OpenApproval(Operation[OpenedApproval]):
         call = CallKey(request.link_id, request.audience, request.tool, request.arguments_digest)
         standing = transaction.sessions.approvals.live(call, request.policy_digest, self.step.now_ms)
         if standing is not None:
-            if standing.demands == request.demands:
-                # Approved, and the call is refused all the same: by another clock it may count in a moment.
+            if standing.demands == request.demands and self._stands(transaction, standing):
                 return OpenedApproval(standing)
-            # It takes something else by now.
+            # It takes something else by now, or who has approved it is nobody who could.
             _set_state(transaction, standing, WITHDRAWN)
         known = self._refused(transaction, request)
         refused = [each for each in known if self.asks_again(each.demands, request.demands)]
         if refused:  # who is refused does not ask until somebody consents, nor under another link of the task
             return OpenedApproval(max(refused, key=lambda each: each.request_id))
-        self._require_room(transaction, request.task_id)
+        self._require_room(transaction, request)
         transaction.insert(_ADD_REQUEST, [APPROVAL_REQUESTS.to_row(request)])
         return OpenedApproval(request)
 
-    def _require_room(self, transaction: Transaction, task_id: bytes) -> None:
-        in_all, is_open = transaction.one(_COUNTED, task_id=task_id, now_ms=self.step.now_ms) or (0, 0)
-        if is_open >= OPEN_IN_A_TASK:
-            raise TooManyOpenError(f"{is_open} requests of this task can be answered already: withdraw one, or wait")
+    def _stands(self, transaction: Transaction, standing: ApprovalRequestRecord) -> bool:
+        """Tell whether to wait with what stands. Approved, and the call refused: it may count in a moment, or never."""
+        if standing.state == PENDING:
+            return True
+        consents = transaction.sessions.approvals.given(standing.request_id, self.step.now_ms)
+        return self.still_counts(standing, consents)
+
+    def _require_room(self, transaction: Transaction, request: ApprovalRequestRecord) -> None:
+        now_ms = self.step.now_ms
+        counted = transaction.one(_COUNTED, task_id=request.task_id, link_id=request.link_id, now_ms=now_ms)
+        in_all, in_task, under_link = counted or (0, 0, 0)
         if in_all >= REQUESTS_OF_A_TASK:
             raise TooManyOpenError(f"this task has opened {in_all} requests, and no task opens more")
+        of_holder = transaction.one(_OPEN_OF_HOLDER, holder=request.holder, now_ms=now_ms) or (0,)
+        principal = {"principal_subject": request.principal_subject, "principal_issuer": request.principal_issuer}
+        of_principal = transaction.one(_OPEN_OF_PRINCIPAL, **principal, now_ms=now_ms) or (0,)
+        for is_open, most, whose in (
+            (under_link, OPEN_UNDER_A_LINK, "under this delegation"),
+            (in_task, OPEN_IN_A_TASK, "of this task"),
+            (of_holder[0], OPEN_OF_A_HOLDER, "of the tasks of this grant's holder"),
+            (of_principal[0], OPEN_OF_A_PRINCIPAL, "of the tasks for this principal"),
+        ):
+            if is_open >= most:
+                raise TooManyOpenError(f"{is_open} requests {whose} can be answered already: withdraw one, or wait")
 
     def _refused(self, transaction: Transaction, request: ApprovalRequestRecord) -> list[ApprovalRequestRecord]:
         rows = transaction.all(
@@ -151,6 +190,8 @@ class AnswerApproval(Operation["ApprovalRequestRecord"]):
                 if each.approve == self.answer.approve:
                     return request
                 raise Conflict("this approver has answered otherwise: nobody answers twice")
+        if transaction.sessions.approvals.was_used(self.answer):
+            raise Conflict("a call has used this approval: it is signed anew for each")
         _require(request, (PENDING,), self.answer.answered_ms)
         transaction.insert(_ADD_ANSWER, [APPROVAL_ANSWERS.to_row(self.answer)])
         state = self.state_after(request, (*earlier, self.answer))

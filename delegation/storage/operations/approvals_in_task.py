@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
+from delegation.core.limits import APPROVAL_LIFETIME_MS
 from delegation.errors import StorageError
 from delegation.storage.approvals import APPROVED, USED, ApprovalAnswerRecord, ApprovalRequestRecord, CallKey
+from delegation.storage.preconditions import REVOCATION_KEPT_MS
 from delegation.storage.queries import APPROVAL_ANSWERS_OF
 from delegation.storage.rows import APPROVAL_ANSWERS, APPROVAL_REQUESTS
-from delegation.storage.schema import APPROVAL_STANDS, approval_requests
+from delegation.storage.schema import APPROVAL_STANDS, approval_requests, approval_uses
 from delegation.storage.sessions import NOBODY, Given
-from delegation.storage.statements import Statement
+from delegation.storage.statements import Statement, of_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from delegation.storage.operations.operation import Transaction
     from delegation.storage.sessions import SessionStep
 
@@ -40,18 +45,24 @@ _USE: Final = Statement(
 )
 
 
+_USED: Final = of_keys(sa.select(approval_uses.c.approval_digest), approval_uses.c.approval_digest)
+_ADD_USE: Final = Statement(sa.insert(approval_uses))
+
+
 class TaskApprovals:
     """What is approved, in one transaction; and what of it was used there."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._used: dict[bytes, bytes] = {}
+        self._looked_at: dict[bytes, dict[bytes, int]] = {}
+        self._used_up: set[bytes] = set()
         self._unwritten: dict[bytes, bytes] = {}
 
     def forget(self) -> None:
-        """Forget what was used and not written."""
-        self._used.clear()
-        self._unwritten.clear()
+        """Forget what was read, and what was used and not written."""
+        for known in (self._used, self._looked_at, self._used_up, self._unwritten):
+            known.clear()
 
     def live(self, call: CallKey, policy_digest: bytes, now_ms: int) -> ApprovalRequestRecord | None:
         """Give the request for the approval of a call that can be answered or used."""
@@ -63,16 +74,45 @@ class TaskApprovals:
         """Give the answers to a request, in their order."""
         return tuple(map(APPROVAL_ANSWERS.from_row, self._transaction.all(_ANSWERS, request_id=request_id)))
 
+    def given(self, request_id: bytes, now_ms: int) -> tuple[ApprovalAnswerRecord, ...]:
+        """Give the consents to a request that no call has used, in whatever request it found them."""
+        found = {_digest(answer): answer for answer in self.answers(request_id) if answer.approve}
+        used = self._used_up.union(self.used(found))
+        unused = {digest: answer for digest, answer in found.items() if digest not in used}
+        # An approval counts for so long at most, whatever its row says of it.
+        self._looked_at[request_id] = dict.fromkeys(unused, now_ms + APPROVAL_LIFETIME_MS + REVOCATION_KEPT_MS)
+        return tuple(unused.values())
+
+    def was_used(self, answer: ApprovalAnswerRecord) -> bool:
+        """Tell whether a call has used what an answer says."""
+        return answer.approve and bool(self.used([_digest(answer)]))
+
+    def used(self, digests: Collection[bytes]) -> frozenset[bytes]:
+        """Tell which of these approvals calls have used."""
+        if not digests:
+            return frozenset()
+        rows = self._transaction.rows_of(_USED, approval_digest=sorted(digests))
+        return frozenset(bytes(digest) for (digest,) in rows)
+
     def use(self, request_id: bytes, call_id: bytes) -> None:
         """Note that a call uses what was approved."""
         self._used[request_id] = self._unwritten[request_id] = call_id
+        self._used_up.update(self._looked_at.get(request_id, ()))
 
     def write(self) -> None:
         """Write what was used."""
         for request_id, call_id in self._unwritten.items():
             if self._transaction.change(_USE, of_request=request_id, by_call=call_id) != 1:
                 raise StorageError("storage_unavailable", "an approval changed under the lock of its task")
+            until = self._looked_at.get(request_id, {})
+            if until:
+                self._transaction.insert(_ADD_USE, [(digest, call_id, until_ms) for digest, until_ms in until.items()])
         self._unwritten.clear()
+
+
+def _digest(answer: ApprovalAnswerRecord) -> bytes:
+    """Tell one approval from all others by what was signed, in which there is a nonce; a signature has no one form."""
+    return hashlib.sha256(answer.payload).digest()
 
 
 class LookedAt:
@@ -105,5 +145,4 @@ class LookedAt:
         if request is None or request.state != APPROVED:
             return NOBODY
         self.request = request
-        answers = self._approvals.answers(request.request_id)
-        return Given(request.demands, tuple(answer for answer in answers if answer.approve))
+        return Given(request.demands, self._approvals.given(request.request_id, self._step.now_ms))
