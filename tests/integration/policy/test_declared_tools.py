@@ -1,0 +1,93 @@
+"""What a tool declares of itself makes a service stricter, and never looser."""
+
+from __future__ import annotations
+
+import pytest
+
+from delegation.core.declaration import NOTHING_DECLARED, Declaration
+from delegation.core.scope import any_call
+from delegation.core.trust import Effect
+from delegation.errors import InvalidRequest, Reason
+from delegation.wire.authorization import authorize_request_message
+from integration.policy.conftest import PERMIT, TOOLS
+
+READ, SEND, DOCS = any_call("crm", "read"), any_call("mail", "send"), any_call("docs", "read")
+EXTERNAL = Declaration(frozenset({Effect.EXTERNAL}))
+PERSONAL = Declaration(labels=frozenset({"personal"}))
+PINNED = TOOLS.replace('owner = "team-docs"\n', f'owner = "team-docs"\nmanifest_digest = "{"01" * 32}"\n')
+
+
+def reason(ruled, task, audience, tool, declared=NOTHING_DECLARED):
+    refused = ruled.as_("tool/all").decide(task, audience, tool, {}, declared=declared).refusal
+    return None if refused is None else refused.reason
+
+
+@pytest.mark.spec("T-43")
+@pytest.mark.parametrize(("declared", "expected"), [(EXTERNAL, Reason.APPROVAL_REQUIRED), (NOTHING_DECLARED, None)])
+def test_a_tool_that_says_that_it_reaches_outside_gets_no_call_after_personal_data_was_read(start, declared, expected):
+    ruled = start()
+    task = ruled.as_("agent/planner").grant(READ, DOCS)
+    assert reason(ruled, task, "docs", "read", declared) is None
+    assert reason(ruled, task, "crm", "read") is None
+    assert reason(ruled, task, "docs", "read", declared) is expected
+
+
+@pytest.mark.spec("T-43")
+@pytest.mark.parametrize(("declared", "expected"), [(PERSONAL, Reason.APPROVAL_REQUIRED), (NOTHING_DECLARED, None)])
+def test_what_a_tool_says_of_its_results_stays_with_the_task(start, declared, expected):
+    ruled = start()
+    task = ruled.as_("agent/planner").grant(DOCS, SEND)
+    assert reason(ruled, task, "docs", "read", declared) is None
+    assert reason(ruled, task, "mail", "send") is expected
+
+
+@pytest.mark.spec("T-43")
+def test_no_declaration_is_a_way_to_what_a_rule_permits_of_others(start):
+    ruled = start(
+        '@id("read-only") permit (principal, action, resource) when { context.effects.contains("read") };\n'
+        '@id("given") permit (principal, action in [Action::"grant", Action::"handOff"], resource);\n'
+        '@id("reviewed") forbid (principal, action == Action::"call", resource == Tool::"docs.read")'
+        ' unless { context.labels.contains("personal") };'
+    )
+    task = ruled.as_("agent/planner").grant(SEND, DOCS, READ)
+    reads = Declaration(frozenset({Effect.READ}))
+    assert reason(ruled, task, "mail", "send", reads) is Reason.POLICY_DENIED
+    assert reason(ruled, task, "docs", "read", PERSONAL) is Reason.POLICY_DENIED
+    assert reason(ruled, task, "crm", "read", reads) is None
+
+
+@pytest.mark.parametrize(("served", "expected"), [(b"\1" * 32, None), (b"\2" * 32, True), (b"", True)])
+def test_a_rule_reads_whether_the_tool_is_the_pinned_one(start, served, expected):
+    rule = '@id("looked-at") forbid (principal, action == Action::"call", resource) when { context.manifestChanged };'
+    ruled = start(PERMIT + rule, tools=PINNED)
+    task = ruled.as_("agent/planner").grant(DOCS, READ)
+    refused = reason(ruled, task, "docs", "read", Declaration(manifest_digest=served))
+    assert refused is (Reason.POLICY_DENIED if expected else None)
+    assert reason(ruled, task, "crm", "read") is None  # nothing is pinned
+
+
+@pytest.mark.spec("T-43")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"declared_effects": [7]},
+        {"declared_effects": [2, 1]},
+        {"declared_effects": [1, 1]},
+        {"declared_labels": ["Personal"]},
+        {"declared_labels": ["secret", "personal"]},
+        {"declared_labels": [f"label-{n:02}" for n in range(17)]},
+        {"manifest_digest": b"\1" * 31},
+    ],
+)
+def test_what_a_service_does_not_understand_of_a_declaration_is_no_question(start, fields):
+    ruled = start()
+    task = ruled.as_("agent/planner").grant(DOCS)
+    message = authorize_request_message(task.question("docs", "read", {}))
+    for name, value in fields.items():
+        if isinstance(value, bytes):
+            setattr(message, name, value)
+        else:
+            getattr(message, name).extend(value)
+    tool = ruled.as_("tool/all")
+    with pytest.raises(InvalidRequest):
+        tool.ask(tool.authorization.Authorize, message)
