@@ -68,6 +68,7 @@ class DelegationRpcs:
             lifetime_ms=request.lifetime_ms,
             trace=request.trace,
             idempotency_key=request.idempotency_key,
+            principal_token=request.principal_token,
         )
         return renewals.renew_response_message(renewals.Replaced(replaced.token, replaced.feed_position))
 

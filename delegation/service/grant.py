@@ -22,6 +22,7 @@ from delegation.service.given_scopes import GivenScopes
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.service.packing import digest_of, pack, unpack
 from delegation.service.policy_questions import GivenScope
+from delegation.service.principal_shown import principal_shown
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.signing.port import ServiceKeys
 from delegation.storage.port import Storage
@@ -187,14 +188,7 @@ class Grant:
         """Say on whose behalf: of whom a token shows, if the caller may; without one, the caller's own."""
         if not token:
             return Principal(caller.id, caller.trust_domain or self._trust_domain, PrincipalBasis.ASSERTED)
-        if self._principals is None:
-            raise InvalidRequest(
-                "a principal_token is not taken: this service has no issuer of ID tokens configured; "
-                "leave it out, and the grant is on the caller's own behalf"
-            )
-        principal = await self._principals.principal(token)
-        caller.require_principal(principal)
-        return principal
+        return await principal_shown(self._principals, caller, token)
 
     def _lifetime(self, lifetime_ms: int | None) -> int:
         if lifetime_ms is None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from delegation.core import limits
-from delegation.core.chain import Link, SignedLink, TraceIds, VerifiedChain
+from delegation.core.chain import Link, Principal, SignedLink, TraceIds, VerifiedChain
 from delegation.core.codec import join_token
 from delegation.core.mint import sign_grant
-from delegation.core.renewal import require_renews
+from delegation.core.renewal import require_renews, signed_in_again
 from delegation.core.revocation import RevocationKind, revocation_key
 from delegation.core.scope import Scope
 from delegation.core.verify import Verifier
@@ -57,6 +57,7 @@ class Wanted:
         lifetime_ms: how long it lives; None: the default, as far as the task may go on.
         trace: the caller's span.
         why: in a word, for the record of the former one's revocation.
+        principal: the principal, as another token than the former grant's shows it; None: as the former grant has it.
     """
 
     holder_key: bytes
@@ -64,6 +65,7 @@ class Wanted:
     lifetime_ms: int | None
     trace: TraceIds | None
     why: str
+    principal: Principal | None = None
 
 
 class GrantReplacement:
@@ -126,28 +128,31 @@ class GrantReplacement:
         """Sign and record a grant that permits no more than the former one, which is revoked by it.
 
         Raises:
-            ScopeGrew: it asks for more than the former grant.
+            ScopeGrew: it asks for more than the former grant, or for another principal.
             PolicyDenied: CEILING_EXCEEDED; the caller's ceiling is lower by now. POLICY_DENIED, by the rules.
             OutsideTime: LIFETIME_TOO_LONG, for one grant or for the whole task.
             Revoked: something it rests on is revoked.
             Conflict: the task has got another grant meanwhile; or the idempotency key was used for another request.
         """
         now_ms = self._now_ms()
-        signed = self._sign(former, wanted, now_ms)
-        require_renews(signed.link, former.leaf)
+        principal = (
+            former.principal if wanted.principal is None else signed_in_again(former.principal, wanted.principal)
+        )
+        signed = self._sign(former, wanted, principal, now_ms)
+        require_renews(signed.link, former.leaf, principal=wanted.principal)
         require_scope(caller, signed.link.scope)
-        require_principal(caller, former.principal)
-        await self._given.require(_given(former, signed.link), now_ms)
+        require_principal(caller, principal)
+        await self._given.require(_given(former, signed.link, principal), now_ms)
         return await self._record(former, signed, _revocation(caller, former, wanted.why, now_ms), key)
 
-    def _sign(self, former: VerifiedChain, wanted: Wanted, now_ms: int) -> SignedLink:
+    def _sign(self, former: VerifiedChain, wanted: Wanted, principal: Principal, now_ms: int) -> SignedLink:
         scope = former.leaf.scope if wanted.scope is None else wanted.scope
         if not scope.capabilities:
             raise InvalidRequest("the scope is empty: it would permit nothing")
         return sign_grant(
             self._keys.grant,
             task_id=former.task_id,
-            principal=former.principal,
+            principal=principal,
             holder_key=wanted.holder_key,
             holder_agent=former.leaf.holder_agent,
             scope=scope,
@@ -205,9 +210,9 @@ class GrantReplacement:
         return Replaced(token, ended)
 
 
-def _given(former: VerifiedChain, link: Link) -> GivenScope:
+def _given(former: VerifiedChain, link: Link, principal: Principal) -> GivenScope:
     holder = (link.holder_agent,)
-    return GivenScope(Action.GRANT, link.scope, holder, frozenset(), former.principal, former.purpose, former.task_id)
+    return GivenScope(Action.GRANT, link.scope, holder, frozenset(), principal, former.purpose, former.task_id)
 
 
 def _revocation(caller: Caller, former: VerifiedChain, why: str, now_ms: int) -> RevocationRecord:

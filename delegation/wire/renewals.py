@@ -11,7 +11,7 @@ from delegation.core.scope import Scope
 from delegation.errors import InvalidRequest
 from delegation.v1 import chain_pb2
 from delegation.v1 import delegation_service_pb2 as pb
-from delegation.wire.delegation import idempotency_key
+from delegation.wire.delegation import MAX_PRINCIPAL_TOKEN_BYTES, idempotency_key
 from delegation.wire.fields import at_most, service_answer, sized, trace_ids
 
 
@@ -25,6 +25,7 @@ class RenewRequest:
     lifetime_ms: int | None = None
     trace: TraceIds | None = None
     idempotency_key: str = ""
+    principal_token: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def renew_request_message(request: RenewRequest) -> pb.RenewRequest:
         trace_id=trace.trace_id if trace else b"",
         span_id=trace.span_id if trace else b"",
         idempotency_key=request.idempotency_key,
+        principal_token=request.principal_token,
     )
 
 
@@ -70,6 +72,7 @@ def read_renew_request(message: pb.RenewRequest) -> RenewRequest:
         lifetime_ms=_lifetime_ms(message.lifetime_ms),
         trace=trace_ids(message.trace_id, message.span_id),
         idempotency_key=idempotency_key(message.idempotency_key),
+        principal_token=at_most(message.principal_token, MAX_PRINCIPAL_TOKEN_BYTES, "principal_token"),
     )
 
 

@@ -166,10 +166,17 @@ class AsyncClient:
         return AsyncConnectedDelegation(self, await run_async(flows.record(delegation, self._sources), self._transport))
 
     async def renew(
-        self, task: Delegation, *, scope: Scope | None = None, ttl: Lifetime | None = None
+        self,
+        task: Delegation,
+        *,
+        scope: Scope | None = None,
+        ttl: Lifetime | None = None,
+        on_behalf_of: str | bytes | None = None,
     ) -> AsyncConnectedDelegation:
         """Have a task's grant renewed; `AsyncTask.renew` says it in full."""
-        flow = flows.renew(task, self._sources, scope=scope, ttl=ttl, trace=tracing.current_trace())
+        flow = flows.renew(
+            task, self._sources, scope=scope, ttl=ttl, on_behalf_of=on_behalf_of, trace=tracing.current_trace()
+        )
         return AsyncConnectedDelegation(self, await run_async(flow, self._transport))
 
     async def reissue(self, task_id: bytes, *, scope: Scope | None = None, ttl: Lifetime | None = None) -> AsyncTask:
@@ -377,7 +384,13 @@ class AsyncTask(AsyncConnectedDelegation):
         super().__init__(client, held)
         self._completed = False
 
-    async def renew(self, *, scope: Scope | None = None, ttl: Lifetime | None = None) -> None:
+    async def renew(
+        self,
+        *,
+        scope: Scope | None = None,
+        ttl: Lifetime | None = None,
+        on_behalf_of: str | bytes | None = None,
+    ) -> None:
         """Have the grant renewed before it expires. From then on this is the new one, for the same holder key.
 
         What was handed on from the former grant is revoked: hand on anew what is still to be done.
@@ -385,12 +398,14 @@ class AsyncTask(AsyncConnectedDelegation):
         Args:
             scope: What it shall permit from now on; None: what it permitted.
             ttl: How long, "10m"; None: the service's default, as far as the task may go on.
+            on_behalf_of: Another ID token of the same principal, who has signed in again: the new grant says how and
+                when. None: it says what the former one did.
 
         Raises:
             ScopeGrew, PolicyDenied, OutsideTime, Revoked, …: The service refuses: it is more, or the task is over.
             RequestFailed: The service did not do it.
         """
-        renewed = await self._client.renew(self, scope=scope, ttl=ttl)
+        renewed = await self._client.renew(self, scope=scope, ttl=ttl, on_behalf_of=on_behalf_of)
         # In one step: another thread that signs a call meanwhile finds the one grant or the other.
         self.__dict__ = {**renewed.__dict__, "_completed": self._completed}
 

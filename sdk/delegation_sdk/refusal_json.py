@@ -36,7 +36,7 @@ def to_json(refused: Refused) -> dict[str, Any]:
 
     Where a request for approval waits for an answer, its id, too; where the principal has to sign in, how.
     """
-    members = {
+    members: dict[str, Any] = {
         "reason": str(refused.reason),
         "layer": str(refused.layer),
         "link_index": refused.link_index,

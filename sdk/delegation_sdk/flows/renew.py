@@ -28,9 +28,15 @@ _REISSUE: Final = "delegation.v1.DelegationService/Reissue"
 
 
 def renew(
-    task: Delegation, sources: Sources, *, scope: Scope | None, ttl: Lifetime | None, trace: TraceIds | None
+    task: Delegation,
+    sources: Sources,
+    *,
+    scope: Scope | None,
+    ttl: Lifetime | None,
+    on_behalf_of: str | bytes | None,
+    trace: TraceIds | None,
 ) -> Flow[Delegation]:
-    """Renew a task's grant, for the holder key that it has.
+    """Renew a task's grant, for the holder key that it has; with a token, as its principal has signed in again.
 
     Returns:
         The new grant. The former one is revoked, and what was handed on from it.
@@ -49,6 +55,7 @@ def renew(
         lifetime_ms=None if ttl is None else lifetime_ms(ttl),
         trace=trace,
         idempotency_key=sources.random(16).hex(),
+        principal_token=on_behalf_of.encode() if isinstance(on_behalf_of, str) else on_behalf_of or b"",
     )
     answer = yield Rpc(_RENEW, renew_request_message(request), pb.RenewResponse)
     renewed = _read(answer, task.task_id, task.require_key(), sources)

@@ -6,7 +6,7 @@ import pytest
 
 from delegation.core.chain import GrantClaims, Link, Principal, PrincipalBasis
 from delegation.core.constraints import under
-from delegation.core.renewal import RULES, require_renews
+from delegation.core.renewal import RULES, require_renews, signed_in_again
 from delegation.core.scope import Scope, any_call, tool
 from delegation.errors import BadLinkage, Reason, ScopeGrew
 from delegation.v1 import chain_pb2
@@ -65,6 +65,38 @@ def test_what_permits_more_or_speaks_for_somebody_else_is_refused(change, field)
         require_renews(FORMER._replace(**change), FORMER)
     assert refused.value.reason is Reason.SCOPE_GREW
     assert refused.value.field == field
+
+
+AGAIN = ADA._replace(authentication_strength="phrh", authenticated_at_ms=9, token_digest=b"t" * 32)
+
+
+@pytest.mark.spec("T-31")
+def test_who_has_signed_in_again_is_the_same_and_said_to_have_done_so():
+    renewed = FORMER._replace(grant=CLAIMS._replace(principal=AGAIN))
+    require_renews(renewed, FORMER, principal=AGAIN)
+    assert signed_in_again(ADA, AGAIN) == AGAIN
+
+
+@pytest.mark.spec("T-31")
+@pytest.mark.parametrize(
+    ("former", "shown", "renewed"),
+    [
+        (ADA, AGAIN._replace(subject="eve"), AGAIN._replace(subject="eve")),
+        (ADA, AGAIN._replace(issuer="https://evil.example"), AGAIN._replace(issuer="https://evil.example")),
+        (ADA._replace(basis=PrincipalBasis.ASSERTED), AGAIN, AGAIN),
+        (ADA, AGAIN, ADA),  # what the token says is not taken in parts
+        (ADA, AGAIN, AGAIN._replace(authentication_strength="phr")),
+        (ADA, AGAIN, ADA._replace(authentication_strength="phrh")),
+    ],
+)
+def test_a_sign_in_of_somebody_else_or_in_parts_renews_nothing(former, shown, renewed):
+    with pytest.raises(ScopeGrew) as refused:
+        require_renews(
+            FORMER._replace(grant=CLAIMS._replace(principal=renewed)),
+            FORMER._replace(grant=CLAIMS._replace(principal=former)),
+            principal=shown,
+        )
+    assert refused.value.field == "principal"
 
 
 @pytest.mark.parametrize(("new", "old"), [(None, CLAIMS), (CLAIMS, None)])
