@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from delegation.app.bundle_lock import bundle_lock
 from delegation.app.federation_file import refuse_revived
 from delegation.app.key_files import BUNDLE_FILE, former_bundle, system_ms, write_bundle
+from delegation.core import limits
 from delegation.core.attest import sign_bundle
 from delegation.core.keys import Signer
 from delegation.core.trust import Catalogue, FederatedDomain, KeyPurpose, TrustBundle, TrustedKey
@@ -22,6 +24,8 @@ from delegation.service.bundle_signing import BUNDLE_LIFETIME_MS, next_bundle, s
 from delegation.service.key_rotation import CLOCK_LEEWAY_MS, compromised, lacking, retired, rotated
 from delegation.signing.port import KeyStore, SignerPurpose
 from delegation.signing.sealed_file import open_key
+
+_DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
 def sign_bundle_file(
@@ -47,19 +51,23 @@ def sign_bundle_file(
         root_directory: where the root key is; offline, except in development.
         root_passphrase: of the root key.
         trust_domain: the service's trust domain.
-        catalogue: what is said about tools; None: the former bundle's stays.
+        catalogue: what is said about tools; None: the former bundle's stays. Observation that would not count
+            (SPEC T-39) is refused, so that nobody waits for it.
         federated: other trust domains, within limits; None: the former bundle's stay.
         lifetime_ms: how long verifiers trust the bundle.
         now_ms: the clock.
 
     Raises:
         ConfigError: the root key cannot be opened, the former bundle is another root's or another domain's, a federated
-            domain's key has been given up before, somebody else is signing, or nothing can be written.
+            domain's key has been given up before, a tool would be under observation for too long, somebody else is
+            signing, or nothing can be written.
     """
     root = open_key(root_directory, SignerPurpose.ROOT, root_passphrase)
     make_private_directory(directory)
     with bundle_lock(directory):
         at_ms = now_ms()
+        if catalogue is not None:
+            _require_observation_ends(catalogue, at_ms)
         former = former_bundle(directory, root.public)
         if former is not None and former.trust_domain != trust_domain:
             raise ConfigError(f"{directory / BUNDLE_FILE} is for {former.trust_domain}, not for {trust_domain}")
@@ -164,6 +172,15 @@ def _continued(directory: Path, root_directory: Path, root_passphrase: bytes) ->
         if former is None:
             raise ConfigError(f"{directory} has no trust bundle to continue: make one with `delegation keys init`")
         yield root, former
+
+
+def _require_observation_ends(catalogue: Catalogue, now_ms: int) -> None:
+    for tool in catalogue.tools:
+        if tool.observe_until_ms > now_ms + limits.OBSERVE_MS:
+            raise ConfigError(
+                f"the catalogue has {tool.audience}.{tool.tool} under observation for more than"
+                f" {limits.OBSERVE_MS // _DAY_MS} days from now: bring its observe_until nearer"
+            )
 
 
 def _opened(store: KeyStore, purpose: KeyPurpose, listed: set[bytes], now_ms: int) -> list[TrustedKey]:

@@ -25,6 +25,7 @@ from delegation.core.trust import TrustBundle, TrustedKey
 from delegation.errors import ConfigError, Conflict, DelegationError, Refused, StorageError
 from delegation.server.catalogue_file import load_catalogue
 from delegation.server.config import ServerConfig
+from delegation.service.observations import Replaced
 from delegation.service.trust import OTHER_CATALOGUE, Signers, TrustInUse, check_trust, trust_of, without_key
 from delegation.service.unexpected import log_unexpected
 from delegation.signing.port import KeyStore
@@ -33,6 +34,8 @@ from delegation.storage.records import DocumentRecord
 
 LOOK_EVERY_SECONDS: Final = 2.0
 OPEN_WITHIN_SECONDS: Final = 5.0
+MOST_REPLACED: Final = 4
+"""Bundles that are looked back at: nobody signs more in the minutes that a guard may be behind."""
 _CATALOGUE: Final = "catalogue"
 _LOG: Final = structlog.get_logger("delegation")
 _Stamp = tuple[tuple[int, int, int], ...]
@@ -168,6 +171,29 @@ class ReloadingTrust:
                 self._begin_to_sign(self.in_use.use(trust, signers, now_ms=self._now_ms()))
         self._begin_to_sign(self.in_use.keep_up(self._now_ms()))
         _require(not self.in_use.lacking, " ".join([*map(without_key, self.in_use.lacking), wrong]))
+
+    async def replaced(self, storage: Storage) -> list[Replaced]:
+        """Give the last bundles that this database has seen before the one in use, newest first. Raises `StorageError`.
+
+        Nobody decides by them any more: whether they have expired is not asked.
+        """
+        found: list[Replaced] = []
+        version = self.in_use.trust.bundle.version
+        successor = await storage.document(self._kept_as(BUNDLE_DOCUMENT), version)
+        while successor is not None and version > 1 and len(found) < MOST_REPLACED:
+            version -= 1
+            kept = await storage.document(self._kept_as(BUNDLE_DOCUMENT), version)
+            catalogue = await storage.document(self._kept_as(_CATALOGUE), version)
+            if kept is not None:
+                with contextlib.suppress(Refused, ConfigError):
+                    statement = decode_statement(kept.content, limits.DOCUMENT_BYTES)
+                    content = [catalogue.content] if catalogue else []
+                    trust = trust_of(
+                        statement, content, root_key=self._root_key, trust_domain=self._config.trust_domain, now_ms=0
+                    )
+                    found.append(Replaced(trust, successor.stored_ms))
+            successor = kept
+        return found
 
     async def _newer_kept(self, storage: Storage) -> TrustDocument | None:
         """Give the bundle of the database if it is newer than the one in use."""

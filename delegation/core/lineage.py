@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from delegation.core.chain import Principal, TraceIds
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.named_tuple import NamedTuple
+from delegation.core.observation import Observation
 from delegation.core.usage import remaining
 from delegation.errors import Refused
 
@@ -108,6 +109,7 @@ class RecordedCall:
         rules: the ids of the policy's rules that decided.
         kept: what was kept of its arguments; None if nothing was.
         impacts: what it did downstream, as its tool declares it, (name, amount), sorted by name.
+        observed: of one that was refused and ran all the same, who says that its tool was under observation; else None.
         inputs: what the policy was told of it and its task, as JSON, for auditors and operators; empty if nothing is
             kept, or not for this caller.
     """
@@ -132,11 +134,17 @@ class RecordedCall:
     kept: KeptArguments | None = field(default=None, repr=False)
     impacts: tuple[tuple[str, str], ...] = ()
     inputs: str = field(default="", repr=False)
+    observed: Observation | None = None
 
     @property
     def allowed(self) -> bool:
         """Whether it was permitted."""
         return self.refusal is None
+
+    @property
+    def ran(self) -> bool:
+        """Whether its tool was let run: permitted, or under observation."""
+        return self.refusal is None or self.observed is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,13 +55,19 @@ class AuthorizationRpcs:
         )
         decision = await self._authorize(caller, question)
         refused = decision.refusal
-        if refused is not None and refused.reason is Reason.APPROVAL_REQUIRED and self._request_approval is not None:
+        lacks_approval = refused is not None and refused.reason is Reason.APPROVAL_REQUIRED
+        # Nobody is asked about what runs anyway.
+        if refused is not None and lacks_approval and not decision.observed and self._request_approval is not None:
             # One that is remembered keeps its request's id, and is not asked about again.
             refused.approval_request_id = refused.approval_request_id or await self._request_approval.after_refusal(
                 question
             )
         return wire.authorize_response_message(
-            decision.call_id, decision.decided_at_ms, decision.refusal, decision.obligations
+            decision.call_id,
+            decision.decided_at_ms,
+            decision.refusal,
+            decision.obligations,
+            observed=decision.observed,
         )
 
     async def AuthorizeStream(

@@ -11,6 +11,7 @@
     record = { path = "plain", reader = "digest" }  # what is kept of arguments; nothing of others
     manifest_digest = "9f2c…"   # of the tool as it was looked at, 64 hexadecimal digits; `delegation tools import`
     manifest_required = true    # a tool that is another one is not run, where its guard serves it over MCP
+    observe_until = 2026-12-24T00:00:00Z  # calls that would be refused run until then, and are recorded so
 
 A tool that is not listed is never local. `delegation tools import` writes entries of a live server's tools.
 """
@@ -20,7 +21,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from delegation.core.limits import ARGUMENTS, FEED_AGE_MS, NAME_BYTES
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, Recording
@@ -51,6 +52,7 @@ class _Tool(BaseModel):
     record: Annotated[dict[_Name, Recording], Field(max_length=ARGUMENTS)] = {}
     manifest_digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     manifest_required: bool = False
+    observe_until: Annotated[AwareDatetime, Strict()] | None = None
 
     @model_validator(mode="after")
     def _says_what_can_be(self) -> Self:
@@ -118,6 +120,7 @@ def _catalogue(values: dict[str, Any], where: str) -> Catalogue:
                 recorded=tuple(sorted(tool.record.items())),
                 manifest_digest=bytes.fromhex(tool.manifest_digest),
                 manifest_required=tool.manifest_required,
+                observe_until_ms=int(tool.observe_until.timestamp() * 1000) if tool.observe_until else 0,
             )
             for tool in file.tool
         )

@@ -45,6 +45,7 @@ class LineageRpcs:
             tool=wanted.tool,
             agent=wanted.agent,
             allowed=wanted.allowed,
+            observed=wanted.observed,
             cursor=wanted.page.cursor,
             limit=wanted.page.size,
         )

@@ -7,7 +7,15 @@ from delegation.errors import Refused
 from delegation.telemetry import Attributes, Span, SpanIds, names, principal_hash
 
 
-def describe(span: Span, audience: str, tool: str, chain: VerifiedChain | None, refused: Refused | None) -> None:
+def describe(
+    span: Span,
+    audience: str,
+    tool: str,
+    chain: VerifiedChain | None,
+    refused: Refused | None,
+    *,
+    observed: bool = False,
+) -> None:
     """Set the attributes of an `authorize` span, and one link for each hop to its signed handoff span."""
     span.set(names.AUDIENCE, audience)
     span.set(names.TOOL_NAME, tool)
@@ -16,6 +24,8 @@ def describe(span: Span, audience: str, tool: str, chain: VerifiedChain | None, 
         span.set(names.REASON, str(refused.reason))
         if refused.link_index is not None:
             span.set(names.REASON_LINK, refused.link_index)
+        if observed:
+            span.set(names.OBSERVED, observed)
     if chain is None:
         return
     span.set(names.TASK_ID, chain.task_id.hex())

@@ -15,6 +15,7 @@ from delegation.core.chain import Principal, PrincipalBasis, TraceIds
 from delegation.core.codec import add_statements, decode_statement
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import CallExplanation, ConditionUse, RecordedCall, RecordedLink, RecordedTask
+from delegation.core.observation import Observation
 from delegation.errors import InvalidRequest, Malformed, NotFound, PermissionDenied, Reason, StorageError, refusal
 from delegation.identity.port import Caller, Role
 from delegation.service.condition_uses import uses_of_links
@@ -121,6 +122,7 @@ class Lineage:
         tool: str | None = None,
         agent: str | None = None,
         allowed: bool | None = None,
+        observed: bool | None = None,
         cursor: bytes | None = None,
         limit: int,
     ) -> CallPage:
@@ -128,7 +130,9 @@ class Lineage:
         audiences: tuple[str, ...] | None = (audience,) if audience else None
         if not (_sees_all(caller) or await self._has_part_in(caller, task_id)):
             audiences, agent = _own_calls(caller, audience, agent)
-        which = CallFilter(task_id=task_id, audiences=audiences, tool=tool, agent=agent, allowed=allowed)
+        which = CallFilter(
+            task_id=task_id, audiences=audiences, tool=tool, agent=agent, allowed=allowed, observed=observed
+        )
         page = await self._storage.calls(which, cursor=cursor, limit=limit)
         fitting = _fitting(page.items, self._answer_bytes // 2)
         next_cursor = page.next_cursor if len(fitting) == len(page.items) else fitting[-1].call_id
@@ -188,7 +192,7 @@ class Lineage:
         return await uses_of_links(links, await self._storage.usage(task.task_id))
 
     async def _calls(self, caller: Caller, records: Sequence[CallRecord]) -> tuple[RecordedCall, ...]:
-        outcomes = await self._storage.outcomes([record.call_id for record in records if record.allowed])
+        outcomes = await self._storage.outcomes([each.call_id for each in records if each.allowed or each.observed])
         calls = []
         for record in records:
             kept = _kept(record) if record.arguments is not None and await self._reads_values(caller, record) else None
@@ -264,6 +268,7 @@ def _call(record: CallRecord, outcome: OutcomeRecord | None, kept: KeptArguments
         kept=kept,
         impacts=tuple(sorted(json.loads(outcome.impact).items())) if outcome else (),
         inputs=inputs,
+        observed=Observation(record.observed) if record.observed else None,
     )
 
 

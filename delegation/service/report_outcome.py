@@ -1,4 +1,4 @@
-"""ReportOutcome: take what a tool says came of a call that it was permitted to run."""
+"""ReportOutcome: take what a tool says came of a call that it was let run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ReportOutcome:
         call = await call_of(self._storage, caller, guard_key, outcome.call_id)
         if call is None:
             raise NotFound(_NO_SUCH_CALL)
-        if not call.allowed:
+        if not call.allowed and call.observed is None:
             raise Conflict("the call was refused: nothing can have come of it")
         await self._guard_keys.require(caller, guard_key)  # last: it remembers whose key it is
         record = OutcomeRecord(

@@ -130,19 +130,20 @@ def current_ids() -> SpanIds | None:
     return listening.current_ids()
 
 
-def count_decision(*, audience: str, reason: str | None, duration_ms: float) -> None:
+def count_decision(*, audience: str, reason: str | None, duration_ms: float, observed: bool = False) -> None:
     """Count one decision and how long it took, if anything listens.
 
     Args:
         audience: For whom it was decided.
         reason: Why it was refused; None if it was allowed.
         duration_ms: How long deciding took.
+        observed: Whether it was refused and ran all the same.
     """
     if not listened():
         return
     from delegation.telemetry import listening  # loads the API
 
-    listening.count_decision(audience, reason, duration_ms)
+    listening.count_decision(audience, reason, duration_ms, observed=observed)
 
 
 def count_unknown_chain(*, audience: str) -> None:
@@ -169,6 +170,20 @@ def count_break_glass(*, audience: str) -> None:
     from delegation.telemetry import listening  # loads the API
 
     listening.count_break_glass(audience)
+
+
+def count_tool_difference(*, audience: str, difference: str) -> None:
+    """Count a tool that begins to differ from the catalogue, if anything listens.
+
+    Args:
+        audience: Whose tool it is.
+        difference: In what.
+    """
+    if not listened():
+        return
+    from delegation.telemetry import listening  # loads the API
+
+    listening.count_tool_difference(audience, difference)
 
 
 def measure(name: str, seconds: float, attributes: Attributes) -> None:

@@ -98,11 +98,16 @@ def outgoing() -> dict[str, str]:
     return headers
 
 
-def count_decision(audience: str, reason: str | None, duration_ms: float) -> None:
+def count_decision(audience: str, reason: str | None, duration_ms: float, *, observed: bool) -> None:
     """Count one decision and how long it took."""
-    attributes = {names.AUDIENCE: audience, names.DECISION: names.REFUSED if reason else names.ALLOWED}
+    attributes: dict[str, str | bool] = {
+        names.AUDIENCE: audience,
+        names.DECISION: names.REFUSED if reason else names.ALLOWED,
+    }
     if reason:
         attributes[names.REASON] = reason
+    if observed:
+        attributes[names.OBSERVED] = True
     _decisions().add(1, attributes)
     _duration(names.DECISION_DURATION).record(duration_ms / 1000, attributes)
 
@@ -171,3 +176,14 @@ def _break_glass_calls() -> Counter:
     return metrics.get_meter(names.SCOPE).create_counter(
         names.BREAK_GLASS_CALLS, unit="{call}", description=description
     )
+
+
+def count_tool_difference(audience: str, difference: str) -> None:
+    """Count a tool that begins to differ from the catalogue."""
+    _tool_differences().add(1, {names.AUDIENCE: audience, names.DIFFERENCE: difference})
+
+
+@cache
+def _tool_differences() -> Counter:
+    description = "Tools that began to differ from the catalogue, by what differs"
+    return metrics.get_meter(names.SCOPE).create_counter(names.TOOL_DIFFERENCES, unit="{tool}", description=description)

@@ -53,13 +53,14 @@ class CallToDecide:
 class Decision:
     """The service's decision on a call; `refusal` is None if and only if it is permitted.
 
-    `obligations` are what the permission demands of the tool.
+    `obligations` are what the permission demands of the tool. A refused call may run all the same if it is `observed`.
     """
 
     call_id: bytes
     decided_at_ms: int
     refusal: Refused | None = None
     obligations: tuple[str, ...] = ()
+    observed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +131,19 @@ def read_authorize_request(message: pb.AuthorizeRequest) -> CallToDecide:
 
 
 def authorize_response_message(
-    call_id: bytes, decided_at_ms: int, refused: Refused | None, obligations: Sequence[str] = ()
+    call_id: bytes,
+    decided_at_ms: int,
+    refused: Refused | None,
+    obligations: Sequence[str] = (),
+    *,
+    observed: bool = False,
 ) -> pb.AuthorizeResponse:
     """Make the message of a decision."""
     if refused is None:
         return pb.AuthorizeResponse(call_id=call_id, allowed=True, decided_at_ms=decided_at_ms, obligations=obligations)
-    return pb.AuthorizeResponse(call_id=call_id, refusal=refusal_message(refused), decided_at_ms=decided_at_ms)
+    return pb.AuthorizeResponse(
+        call_id=call_id, refusal=refusal_message(refused), decided_at_ms=decided_at_ms, observed=observed
+    )
 
 
 def read_authorize_response(message: pb.AuthorizeResponse) -> Decision:
@@ -148,7 +156,10 @@ def read_authorize_response(message: pb.AuthorizeResponse) -> Decision:
         obligations = _obligations(message.obligations, "obligations")
         if refused is not None and obligations:
             raise InvalidRequest("a refusal has no obligations")
-        return Decision(call_id, moment_ms(message.decided_at_ms, "decided_at_ms"), refused, obligations)
+        if refused is None and message.observed:
+            raise InvalidRequest("a permission needs no observation")
+        decided_at_ms = moment_ms(message.decided_at_ms, "decided_at_ms")
+        return Decision(call_id, decided_at_ms, refused, obligations, message.observed)
 
 
 def _obligations(names: Sequence[str], field_name: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from delegation.core import limits
 from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import CallExplanation, ConditionUse, RecordedCall, RecordedLink, RecordedTask
+from delegation.core.observation import Observation
 from delegation.errors import InvalidRequest, Malformed
 from delegation.v1 import chain_pb2, statement_pb2
 from delegation.v1 import lineage_service_pb2 as pb
@@ -20,6 +21,8 @@ from delegation.wire.refusals import read_refusal, refusal_message
 _BASIS_NUMBER: Final = {
     basis: chain_pb2.PrincipalBasis.Value(f"PRINCIPAL_BASIS_{basis.name}") for basis in PrincipalBasis
 }
+_OBSERVATION_NUMBER: Final = {each: pb.Observation.Value(f"OBSERVATION_{each.name}") for each in Observation}
+_OBSERVATION: Final = {number: each for each, number in _OBSERVATION_NUMBER.items()}
 _BASIS: Final = {number: basis for basis, number in _BASIS_NUMBER.items()}
 
 
@@ -42,6 +45,7 @@ class CallsWanted:
     tool: str | None = None
     agent: str | None = None
     allowed: bool | None = None
+    observed: bool | None = None
 
 
 # -- requests ------------------------------------------------------------------------------------------------
@@ -76,6 +80,7 @@ def search_calls_request_message(wanted: CallsWanted) -> pb.SearchCallsRequest:
         tool=wanted.tool or "",
         agent=wanted.agent or "",
         allowed=wanted.allowed,
+        observed=wanted.observed,
     )
 
 
@@ -88,6 +93,7 @@ def read_search_calls_request(message: pb.SearchCallsRequest) -> CallsWanted:
         tool=_name(message.tool, "tool"),
         agent=_name(message.agent, "agent"),
         allowed=message.allowed if message.HasField("allowed") else None,
+        observed=message.observed if message.HasField("observed") else None,
     )
 
 
@@ -260,6 +266,7 @@ def _call_message(call: RecordedCall) -> pb.Call:
         kept_arguments=_kept_message(call.kept) if call.kept else None,
         impacts=(statement_pb2.Impact(name=name, amount=amount) for name, amount in call.impacts),
         policy_inputs_json=call.inputs,
+        observed=_OBSERVATION_NUMBER[call.observed] if call.observed else pb.OBSERVATION_UNSPECIFIED,
     )
 
 
@@ -301,7 +308,16 @@ def _read_call(message: pb.Call) -> RecordedCall:
             for impact in message.impacts
         ),
         inputs=message.policy_inputs_json,
+        observed=_read_observation(message),
     )
+
+
+def _read_observation(message: pb.Call) -> Observation | None:
+    if message.observed == pb.OBSERVATION_UNSPECIFIED:
+        return None
+    if message.allowed or message.observed not in _OBSERVATION:
+        raise InvalidRequest("a permitted call that was observed, or somebody unknown who says so")
+    return _OBSERVATION[message.observed]
 
 
 def _read_kept(message: pb.KeptArguments) -> KeptArguments:

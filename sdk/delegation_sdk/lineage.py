@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from delegation.core.lineage import CallExplanation, RecordedCall, RecordedLink, RecordedTask
+from delegation.wire.lineage import CallsWanted
+from delegation.wire.paging import MAX_PAGE_SIZE, PageRequest
 from delegation_sdk.flows import lineage as flows
 from delegation_sdk.flows.lineage import DEFAULT_LIMIT, Found
 from delegation_sdk.sources import Sources
@@ -16,6 +20,8 @@ if TYPE_CHECKING:  # what few ask for is loaded when they do
     from delegation_sdk.task_summary import TaskSummary
 
 __all__ = ["AsyncLineage", "Found", "Lineage"]
+
+_WHOLE_PAGES: Final = PageRequest(MAX_PAGE_SIZE)
 
 
 class Lineage:
@@ -49,13 +55,38 @@ class Lineage:
         tool: str | None = None,
         agent: str | None = None,
         allowed: bool | None = None,
+        observed: bool | None = None,
         limit: int = DEFAULT_LIMIT,
     ) -> Found[RecordedCall]:
-        """Find calls, newest first; None does not restrict."""
+        """Find calls, newest first; None does not restrict. Calls that are `observed` were refused, and ran."""
         flow = flows.search_calls(
-            task_id=task_id, audience=audience, tool=tool, agent=agent, allowed=allowed, limit=limit
+            task_id=task_id,
+            audience=audience,
+            tool=tool,
+            agent=agent,
+            allowed=allowed,
+            observed=observed,
+            limit=limit,
         )
         return run(flow, self._transport)
+
+    def each_call(
+        self,
+        *,
+        task_id: bytes | None = None,
+        audience: str | None = None,
+        tool: str | None = None,
+        agent: str | None = None,
+        allowed: bool | None = None,
+    ) -> Iterator[RecordedCall]:
+        """Give all calls, newest first, page by page as they are taken; None does not restrict."""
+        wanted = CallsWanted(_WHOLE_PAGES, task_id, audience, tool, agent, allowed)
+        while True:
+            calls, cursor = run(flows.calls_page(wanted), self._transport)
+            yield from calls
+            if cursor is None:
+                return
+            wanted = replace(wanted, page=PageRequest(MAX_PAGE_SIZE, cursor))
 
     def explain_call(self, call_id: bytes) -> CallExplanation:
         """Get a call (16 bytes) with its task and the links of its chain."""
@@ -136,13 +167,39 @@ class AsyncLineage:
         tool: str | None = None,
         agent: str | None = None,
         allowed: bool | None = None,
+        observed: bool | None = None,
         limit: int = DEFAULT_LIMIT,
     ) -> Found[RecordedCall]:
-        """Find calls, newest first; None does not restrict."""
+        """Find calls, newest first; None does not restrict. Calls that are `observed` were refused, and ran."""
         flow = flows.search_calls(
-            task_id=task_id, audience=audience, tool=tool, agent=agent, allowed=allowed, limit=limit
+            task_id=task_id,
+            audience=audience,
+            tool=tool,
+            agent=agent,
+            allowed=allowed,
+            observed=observed,
+            limit=limit,
         )
         return await run_async(flow, self._transport)
+
+    async def each_call(
+        self,
+        *,
+        task_id: bytes | None = None,
+        audience: str | None = None,
+        tool: str | None = None,
+        agent: str | None = None,
+        allowed: bool | None = None,
+    ) -> AsyncIterator[RecordedCall]:
+        """Give all calls, newest first, page by page as they are taken; None does not restrict."""
+        wanted = CallsWanted(_WHOLE_PAGES, task_id, audience, tool, agent, allowed)
+        while True:
+            calls, cursor = await run_async(flows.calls_page(wanted), self._transport)
+            for call in calls:
+                yield call
+            if cursor is None:
+                return
+            wanted = replace(wanted, page=PageRequest(MAX_PAGE_SIZE, cursor))
 
     async def explain_call(self, call_id: bytes) -> CallExplanation:
         """Get a call (16 bytes) with its task and the links of its chain."""

@@ -95,10 +95,11 @@ def search_calls(
     tool: str | None = None,
     agent: str | None = None,
     allowed: bool | None = None,
+    observed: bool | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Flow[Found[RecordedCall]]:
     """Find calls, newest first; None does not restrict. Raises `RequestFailed`."""
-    wanted = CallsWanted(task_id=task_id, audience=audience, tool=tool, agent=agent, allowed=allowed)
+    wanted = CallsWanted(task_id=task_id, audience=audience, tool=tool, agent=agent, allowed=allowed, observed=observed)
 
     def ask(page: PageRequest) -> Rpc:
         request = search_calls_request_message(replace(wanted, page=page))
@@ -127,6 +128,12 @@ def each_call(
         if cursor is None or not calls:
             return False
     return True
+
+
+def calls_page(wanted: CallsWanted) -> Flow[tuple[tuple[RecordedCall, ...], bytes | None]]:
+    """Find a page of calls, newest first, and where the next one begins. Raises `RequestFailed`."""
+    answer = yield Rpc(f"{_SERVICE}/SearchCalls", search_calls_request_message(wanted), pb.SearchCallsResponse)
+    return read_calls_response(answer)
 
 
 def explain_call(call_id: bytes) -> Flow[CallExplanation]:

@@ -137,3 +137,22 @@ def test_how_arguments_are_kept_and_the_pinned_manifest_are_read(load):
 def test_other_ways_of_keeping_arguments_are_refused(load, line):
     with pytest.raises(ConfigError):
         load(f"{READ}{line}\n")
+
+
+@pytest.mark.spec("T-39")
+@pytest.mark.parametrize("written", ["2026-12-24T00:00:00Z", "2026-12-24 01:00:00+01:00"])
+def test_until_when_a_tool_is_under_observation_is_a_moment(load, written):
+    (tool,) = load(f"{READ}observe_until = {written}\n").tools
+    assert tool.observe_until_ms == 1_798_070_400_000
+
+
+def test_a_tool_is_not_under_observation_unless_that_is_said(load):
+    assert [tool.observe_until_ms for tool in load(READ + REFUND).tools] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-12-24T00:00:00", "2026-12-24", '"2026-12-24T00:00:00Z"', "1798070400", "true", "07:32:00"]
+)
+def test_a_moment_that_could_be_another_elsewhere_is_refused(load, written):
+    with pytest.raises(ConfigError, match="observe_until"):
+        load(f"{READ}observe_until = {written}\n")
