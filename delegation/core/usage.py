@@ -27,7 +27,7 @@ CALLS: Final = ""
 NOTHING_USED: Final = "0"
 
 _KEYS: Final = 4096
-"""Keys that are remembered: one call asks for each several times."""
+"""Keys and sums that are remembered: one call asks for each several times."""
 
 _SUM_CHARACTERS: Final = 2 * limits.DECIMAL_CHARACTERS
 """A sum has no more digits before the point than its maximum, and no more after it than one of its amounts."""
@@ -218,6 +218,7 @@ def _of_sums() -> re.Pattern[str]:
     return re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", re.ASCII)
 
 
+@lru_cache(maxsize=_KEYS)
 def _sum(text: str) -> Decimal:
     if len(text) > _SUM_CHARACTERS or not _of_sums().fullmatch(text):
         raise refusal(Reason.FIELD_INVALID, detail="a sum is not in decimal normal form")
