@@ -120,6 +120,7 @@ class Caller:
         principals: On whose behalf its grants may be, besides its own.
         owner: The person or team that answers for it, shown wherever it is shown.
         token_holders: Whose tokens stand for it: who a person is to other issuers, by whatever means it came here.
+        approval_keys: Public keys, 32 bytes each, of which one has to have signed whatever it approves.
         vouched_by: The issuer of the token that this call came with; empty for a certificate.
         authentication_strength: OIDC acr of that token; may be empty.
     """
@@ -132,6 +133,7 @@ class Caller:
     principals: tuple[PrincipalRule, ...] = ()
     owner: str = ""
     token_holders: tuple[TokenHolder, ...] = ()
+    approval_keys: tuple[bytes, ...] = ()
     vouched_by: str = ""
     authentication_strength: str = ""
 

@@ -54,6 +54,7 @@ class ApprovalRpcs:
             arguments_digest=answer.arguments_digest,
             approve=answer.approve,
             justification=answer.justification,
+            signed=answer.signed_approval,
         )
         return pb.AnswerApprovalResponse(request=wire.request_message(request))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, PlainSerializer, model_validator
 
+from delegation.core.keys import check_public_key
 from delegation.core.notation import scope_from_plain, scope_to_plain
 from delegation.errors import DelegationError
 from delegation.identity.port import Caller, Ceiling, Role
@@ -58,6 +59,19 @@ def _shown_ceiling(ceiling: Ceiling) -> str | dict[str, Any] | list[dict[str, An
     return scope_to_plain(ceiling.scope) if ceiling.scope is not None else []
 
 
+def _approval_key(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            check_public_key(bytes.fromhex(value))
+        except (ValueError, DelegationError):
+            raise ValueError(
+                "it is no Ed25519 public key in hexadecimal: copy what `delegation approvals make-key` prints"
+            ) from None
+    return value
+
+
+_MOST_APPROVAL_KEYS: Final = 8
+_ApprovalKey = Annotated[str, BeforeValidator(_approval_key)]
 _Names = Annotated[frozenset[Annotated[str, Field(min_length=1)]], PlainSerializer(sorted)]
 
 
@@ -72,6 +86,8 @@ class IdentityConfig(BaseModel):
         ceiling: For an orchestrator, the most its grants may permit: capabilities, all of some audiences, or "any".
         principals: For an orchestrator, on whose behalf its grants may be, besides its own.
         tokens: Whose access tokens stand for it, besides a certificate or JWT-SVID with its id.
+        approval_keys: For an approver, the public keys of which one signs what they approve, each 64 hexadecimal digits
+            (`delegation approvals make-key`). With keys, nothing that is not signed is an approval of theirs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,6 +101,7 @@ class IdentityConfig(BaseModel):
     )
     principals: tuple[PrincipalRuleConfig, ...] = ()
     tokens: tuple[TokenHolderConfig, ...] = ()
+    approval_keys: Annotated[tuple[_ApprovalKey, ...], Field(max_length=_MOST_APPROVAL_KEYS)] = ()
 
     @model_validator(mode="after")
     def _has_the_roles_it_needs(self) -> Self:
@@ -95,6 +112,8 @@ class IdentityConfig(BaseModel):
             raise ValueError("only an orchestrator has a ceiling: give it that role, or remove it")
         if self.principals and Role.ORCHESTRATOR not in self.roles:
             raise ValueError("only an orchestrator has principals: give it that role, or remove them")
+        if self.approval_keys and Role.APPROVER not in self.roles:
+            raise ValueError("only an approver has approval_keys: give it that role, or remove them")
         return self
 
     def caller(self) -> Caller:
@@ -107,4 +126,5 @@ class IdentityConfig(BaseModel):
             principals=tuple(each.rule() for each in self.principals),
             owner=self.owner,
             token_holders=tuple(each.holder() for each in self.tokens),
+            approval_keys=tuple(map(bytes.fromhex, self.approval_keys)),
         )

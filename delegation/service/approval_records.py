@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
-from delegation.core.approval import ApprovalDemand, Consenting, may_consent, satisfied
+from delegation.core.approval import ApprovalDemand, ApprovalLevel, Consenting, may_consent, satisfied
 from delegation.core.approval_request import ApprovalAnswer, ApprovalRequest, ApprovalState, ChainAgent
 from delegation.core.chain import Principal, PrincipalBasis, VerifiedChain
 from delegation.core.statement import SignedStatement, StatementKind
@@ -21,6 +22,7 @@ from delegation.storage.approvals import (
 )
 
 SEES_ALL: Final = frozenset({Role.AUDITOR, Role.OPERATOR})
+_BEFORE_LEVEL: Final = ApprovalDemand._fields.index("level") - 1
 _ACTS: Final = frozenset({Role.AGENT, Role.ORCHESTRATOR})
 _HAS_A_PART: Final = frozenset({Role.AGENT, Role.ORCHESTRATOR, Role.APPROVER})
 
@@ -32,7 +34,12 @@ def agents_text(chain: VerifiedChain, now_ms: int) -> str:
 
 def demands_text(demands: Iterable[ApprovalDemand]) -> str:
     """Write what is demanded; the same demands, the same text."""
-    return json.dumps([list(demand) for demand in demands])
+    return json.dumps([_written(demand) for demand in demands])
+
+
+def _written(demand: ApprovalDemand) -> list[object]:
+    """Write a demand; one for attested approvals as a program of the version before does, which reads no other."""
+    return list(demand if demand.level is ApprovalLevel.SIGNED else demand[:-1])
 
 
 def agents_of(record: ApprovalRequestRecord) -> tuple[ChainAgent, ...]:
@@ -42,7 +49,10 @@ def agents_of(record: ApprovalRequestRecord) -> tuple[ChainAgent, ...]:
 
 def read_demands(text: str) -> tuple[ApprovalDemand, ...]:
     """Read what `demands_text` wrote."""
-    return tuple(ApprovalDemand(tuple(approvers), *rest) for approvers, *rest in json.loads(text))
+    return tuple(
+        ApprovalDemand(tuple(approvers), *rest[:_BEFORE_LEVEL], *map(ApprovalLevel, rest[_BEFORE_LEVEL:]))
+        for approvers, *rest in json.loads(text)
+    )
 
 
 def asks_again(refused: str, demands: str) -> bool:
@@ -99,21 +109,30 @@ def _answer(record: ApprovalAnswerRecord) -> ApprovalAnswer:
 
 
 def statement_of(record: ApprovalAnswerRecord) -> SignedStatement:
-    """Give the approval as it was signed."""
-    return SignedStatement(StatementKind.APPROVAL, record.key_id, record.payload, record.signature)
+    """Give the approval as it was signed; what the row says of who has signed it, the signature proves."""
+    kind = StatementKind.SIGNED_APPROVAL if _level(record) is ApprovalLevel.SIGNED else StatementKind.APPROVAL
+    return SignedStatement(kind, record.key_id, record.payload, record.signature)
+
+
+def _level(record: ApprovalAnswerRecord) -> ApprovalLevel:
+    return ApprovalLevel.SIGNED if record.level == ApprovalLevel.SIGNED else ApprovalLevel.ATTESTED
 
 
 def state_after(record: ApprovalRequestRecord, answers: tuple[ApprovalAnswerRecord, ...]) -> str:
     """Judge where a request stands after the last of its answers: one refusal ends it; as `StateAfter`."""
     if not all(answer.approve for answer in answers):
         return REFUSED
-    given = (Consenting(answer.approver, answer.is_principal) for answer in answers)
+    given = (Consenting(answer.approver, answer.is_principal, _level(answer)) for answer in answers)
     return APPROVED if satisfied(read_demands(record.demands), given) else PENDING
 
 
 def consenting(caller: Caller, record: ApprovalRequestRecord) -> Consenting:
-    """Tell who a caller is to a request: whether it is the task's principal, by its id or by a token of its own."""
-    return Consenting(caller.id, is_principal(caller, record.principal_issuer, record.principal_subject))
+    """Tell who a caller is to a request: whether it is the task's principal, by its id or by a token of its own.
+
+    Who has a key of their own signs.
+    """
+    principal = is_principal(caller, record.principal_issuer, record.principal_subject)
+    return Consenting(caller.id, principal, ApprovalLevel.SIGNED if caller.approval_keys else ApprovalLevel.ATTESTED)
 
 
 def is_principal(caller: Caller, issuer: str, subject: str) -> bool:
@@ -139,6 +158,11 @@ def may_approve(caller: Caller, record: ApprovalRequestRecord) -> bool:
         return False
     who = consenting(caller, record)
     return any(may_consent(demand, who) for demand in read_demands(record.demands))
+
+
+def takes_a_key(caller: Caller, record: ApprovalRequestRecord) -> bool:
+    """Tell whether nothing but a key of their own is what a caller lacks to approve."""
+    return not caller.approval_keys and may_approve(replace(caller, approval_keys=(b"any",)), record)
 
 
 def may_refuse(caller: Caller, record: ApprovalRequestRecord) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple, Self
 
+from delegation.core.approval import ApprovalLevel
 from delegation.core.trust import Effect
 from delegation.errors import Reason, Refused, refusal
 from delegation.policy.port import Consent, PolicyQuestion
@@ -146,14 +147,19 @@ class RiskInputs(NamedTuple):
         fields: of the `PolicyQuestion`, by name; what is not in there was not known.
         consented: whose consent was demanded, and there.
         fulfils: the obligations that whoever asked had promised to fulfil.
-        effects, labels: the tool's, where they were others than the catalogue's; else None.
+        effects, labels: the tool's, where it declared more than the catalogue says; else empty.
     """
 
     fields: Mapping[str, Any]
     consented: tuple[Consent, ...] = ()
     fulfils: frozenset[str] = frozenset()
-    effects: frozenset[Effect] | None = None
-    labels: frozenset[str] | None = None
+    effects: frozenset[Effect] = frozenset()
+    labels: frozenset[str] = frozenset()
+
+    @property
+    def declares(self) -> bool:
+        """Whether the tool declared more than the catalogue says."""
+        return bool(self.effects)
 
     @classmethod
     def of_text(cls, text: str) -> Self:
@@ -175,17 +181,17 @@ class RiskInputs(NamedTuple):
             if name in said or field.when is _When.ALWAYS
         }
         consented = tuple(
-            Consent(_text(rule), tuple(map(_text, approvers)), _count(threshold), bool(principal))
-            for rule, approvers, threshold, principal in said.get(_CONSENTED, ())
+            Consent(
+                _text(rule),
+                tuple(map(_text, approvers)),
+                _count(threshold),
+                bool(principal),
+                *map(ApprovalLevel, level),
+            )
+            for rule, approvers, threshold, principal, *level in said.get(_CONSENTED, ())
         )
-        effects, labels = said.get(_EFFECTS), said.get(_LABELS)
-        return cls(
-            fields,
-            consented,
-            _texts(said.get(_FULFILS, [])),
-            None if effects is None else _effects(effects),
-            None if labels is None else _texts(labels),
-        )
+        effects, labels = _effects(said.get(_EFFECTS, [])), _texts(said.get(_LABELS, []))
+        return cls(fields, consented, _texts(said.get(_FULFILS, [])), effects, labels)
 
 
 def inputs_text(

@@ -9,7 +9,7 @@ import pytest
 
 from delegation.core.approval import ApprovalDemand
 from delegation.errors import Conflict, Reason, refusal
-from delegation.storage.approvals import APPROVED, PENDING, USED, WITHDRAWN, ApprovalFilter
+from delegation.storage.approvals import APPROVED, PENDING, USED, WITHDRAWN, ApprovalFilter, ApprovalNeeds
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 from delegation.storage.refused_writes import NotRecordedError
 from delegation.storage.sessions import Verdict
