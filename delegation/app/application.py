@@ -15,7 +15,9 @@ from typing import Final
 
 import structlog
 
+from delegation.app.compared_tools import compare_when_changed
 from delegation.app.database import lock_of, relay_of, storage_of
+from delegation.app.decision_point import FollowedDecisionPoint
 from delegation.app.development import (
     developer_id,
     development_ca,
@@ -50,11 +52,14 @@ from delegation.server.logs import configure_logs
 from delegation.server.tls_rotating import RotatingTls
 from delegation.service.consents import Consents
 from delegation.service.feed import RevocationFeed
+from delegation.service.observations import Observations
 from delegation.service.offers import Offers
 from delegation.service.offers_elsewhere import OffersElsewhere
 from delegation.service.policy_rules import PolicyInUse
 from delegation.service.readiness import Readiness
 from delegation.service.rollback import require_no_rollback
+from delegation.service.tool_reports import ToolReports
+from delegation.service.trust import Trust
 from delegation.storage.port import Storage
 from delegation.telemetry import Gauges
 
@@ -68,7 +73,7 @@ class _Parts:
     """What a configuration gives before anything runs."""
 
     trust: ReloadingTrust
-    policy: ReloadingPolicy
+    policy: ReloadingPolicy | FollowedDecisionPoint
     trust_root: bytes
     identities: StaticIdentities
     tls: TlsFiles | None
@@ -175,6 +180,17 @@ class Application:
             now_ms=self._now_ms,
         )
 
+    def _tool_reports(self, storage: Storage) -> ToolReports:
+        """Take what tools say of themselves, and follow the catalogue that it is compared with."""
+        in_use = self._parts.policy.in_use
+
+        def catalogue() -> Catalogue:
+            return in_use().catalogue
+
+        reports = ToolReports(storage, catalogue, now_ms=self._now_ms, expects_unlisted=self.config.dev)
+        self._tasks.append(asyncio.create_task(compare_when_changed(reports, catalogue)))
+        return reports
+
     async def _listen(self, storage: Storage, feed: RevocationFeed, offers: Offers) -> None:
         parts, config = self._parts, self.config
 
@@ -192,10 +208,12 @@ class Application:
                 config,
                 storage=storage,
                 trust=parts.trust.in_use,
+                observations=Observations(lambda: parts.trust.in_use.trust, lambda: parts.trust.replaced(storage)),
                 policy=parts.policy.in_use,
                 identities=parts.identities,
                 feed=feed,
                 offers=offers,
+                tool_reports=self._tool_reports(storage),
                 now_ms=self._now_ms,
                 random=secrets.token_bytes,
                 principals=sources.principals,
@@ -225,6 +243,7 @@ class Application:
             await self._sources.close()
         if self._feed is not None:
             await self._feed.stop()
+        await self._parts.policy.close()
         if self._storage is not None:
             await self._storage.close()
         self._lock.release()
@@ -260,9 +279,18 @@ def build(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> App
     trust_root = read_root_public(config.keys_directory)
     trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms)
     consents = Consents(lambda: trust.in_use.verifier.trust, identities, lambda: application.revoked)
-    policy = ReloadingPolicy(config, lambda: trust.in_use.trust, now_ms=now_ms, consented=consents.consented)
+    policy = _policy(config, lambda: trust.in_use.trust, consents, now_ms=now_ms)
     application = Application(config, _Parts(trust, policy, trust_root, identities, tls), now_ms=now_ms)
     return application
+
+
+def _policy(
+    config: ServerConfig, trust: Callable[[], Trust], consents: Consents, *, now_ms: Callable[[], int]
+) -> ReloadingPolicy | FollowedDecisionPoint:
+    """Take whoever decides: the rules, or a decision point. Raises `ConfigError`."""
+    if config.policy.decision_point is not None:
+        return FollowedDecisionPoint(config, trust, now_ms=now_ms)
+    return ReloadingPolicy(config, trust, now_ms=now_ms, consented=consents.consented)
 
 
 def serve(config: ServerConfig, *, ready: Callable[[Application], None] | None = None) -> None:

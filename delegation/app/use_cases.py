@@ -29,6 +29,7 @@ from delegation.service.hand_off import HandOff
 from delegation.service.keep_arguments import KeepArguments
 from delegation.service.late_links import LateLinks
 from delegation.service.lineage import Lineage
+from delegation.service.observations import Observations
 from delegation.service.offers import Offers
 from delegation.service.owners import Owners
 from delegation.service.policy_rules import PolicyInUse
@@ -40,6 +41,7 @@ from delegation.service.report_outcome import ReportOutcome
 from delegation.service.request_approval import RequestApproval
 from delegation.service.revoke import Revoke
 from delegation.service.session_steps import SessionSteps
+from delegation.service.tool_reports import ToolReports
 from delegation.service.trust import TrustInUse
 from delegation.storage.port import Storage
 
@@ -55,10 +57,12 @@ def handlers(
     *,
     storage: Storage,
     trust: TrustInUse,
+    observations: Observations,
     policy: PolicyInUse,
     identities: KnownCallers,
     feed: RevocationFeed,
     offers: Offers,
+    tool_reports: ToolReports,
     now_ms: Callable[[], int],
     random: Callable[[int], bytes],
     principals: PrincipalReader | None = None,
@@ -86,11 +90,13 @@ def handlers(
     late_links = LateLinks(
         storage, keys=keys, verifier=verifier, recorded=recorded, given=given, feed=feed, now_ms=now_ms
     )
+    consents = Consents(lambda: verifier.trust, identities, lambda: feed.state)
     sessions = SessionSteps(
         recorded,
         labels_stick_ms=config.sessions.labels_stick_ms,
+        agents_remembered_ms=config.sessions.agents_remembered_ms,
         owner=owners.owner,
-        consents=Consents(lambda: verifier.trust, identities, lambda: feed.state),
+        consents=consents,
     )
     authorize = Authorize(
         storage,
@@ -103,8 +109,9 @@ def handlers(
         now_ms=now_ms,
         random=random,
         keep=KeepArguments(lambda: trust.trust.catalogue),
+        observed=observations,
     )
-    request_approval = RequestApproval(storage, authorize=authorize, now_ms=now_ms, random=random)
+    request_approval = RequestApproval(storage, authorize=authorize, consents=consents, now_ms=now_ms, random=random)
     return Rpcs(
         delegation=DelegationRpcs(
             grant=Grant(
@@ -130,7 +137,7 @@ def handlers(
                 given=given,
                 now_ms=now_ms,
             ),
-            renew=Renew(replacement, now_ms=now_ms),
+            renew=Renew(replacement, now_ms=now_ms, principals=principals),
             reissue=Reissue(replacement),
             complete_task=CompleteTask(storage, feed, now_ms=now_ms),
             revoke=Revoke(storage, feed, now_ms=now_ms),
@@ -143,12 +150,19 @@ def handlers(
                 guard_keys=guard_keys,
                 late_links=late_links,
                 what_ran=WhatRan(storage, policy=policy, sessions=sessions),
+                observations=observations,
                 now_ms=now_ms,
             ),
             report_outcome=ReportOutcome(storage, guard_keys=guard_keys, now_ms=now_ms),
             request_approval=request_approval if config.approvals.open_on_refusal else None,
         ),
-        trust=TrustRpcs(trust=trust, feed=feed, agents=Agents(storage, feed, now_ms=now_ms), offers=offers),
+        trust=TrustRpcs(
+            trust=trust,
+            feed=feed,
+            agents=Agents(storage, feed, now_ms=now_ms),
+            offers=offers,
+            tool_reports=tool_reports,
+        ),
         approvals=ApprovalRpcs(
             request_approval=request_approval,
             approvals=Approvals(storage, feed, statement_key=keys.statement, now_ms=now_ms, random=random),

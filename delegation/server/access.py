@@ -75,6 +75,8 @@ ACCESS: Final[Mapping[str, Mapping[Role, Rows]]] = {
     "TrustService/ListAgents": {Role.AUDITOR: Rows.ALL, Role.OPERATOR: Rows.ALL},
     "TrustService/RequestOffer": {Role.AGENT: Rows.ALL, Role.ORCHESTRATOR: Rows.ALL},
     "TrustService/AnswerOffer": {Role.AGENT: Rows.ITSELF},
+    "TrustService/ReportTools": _TOOLS,
+    "TrustService/ListToolReports": {Role.AUDITOR: Rows.ALL, Role.OPERATOR: Rows.ALL},
     "ApprovalService/RequestApproval": {Role.AGENT: Rows.PROVED, Role.ORCHESTRATOR: Rows.PROVED},
     "ApprovalService/GetApproval": _REQUESTS,
     "ApprovalService/ListApprovals": _REQUESTS,

@@ -13,8 +13,10 @@ from delegation.identity.port import Caller
 from delegation.service.agents import Agents
 from delegation.service.feed import RevocationFeed
 from delegation.service.offers import Instance, Offers, Wanted, Work
+from delegation.service.tool_reports import Told, ToolReports
 from delegation.service.trust import TrustInUse
 from delegation.v1 import trust_service_pb2 as pb
+from delegation.wire import tool_reports as tools_wire
 from delegation.wire import trust as wire
 
 _PIECES_ON_THE_WAY: Final = 16
@@ -23,11 +25,20 @@ _PIECES_ON_THE_WAY: Final = 16
 class TrustRpcs:
     """The RPCs, by the contract's names."""
 
-    def __init__(self, *, trust: TrustInUse, feed: RevocationFeed, agents: Agents, offers: Offers) -> None:
+    def __init__(
+        self,
+        *,
+        trust: TrustInUse,
+        feed: RevocationFeed,
+        agents: Agents,
+        offers: Offers,
+        tool_reports: ToolReports,
+    ) -> None:
         self._trust = trust
         self._feed = feed
         self._agents = agents
         self._offers = offers
+        self._tool_reports = tool_reports
 
     async def GetTrustBundle(self, caller: Caller, message: pb.GetTrustBundleRequest) -> pb.GetTrustBundleResponse:
         """Give what is signed by the root key: it is for everybody who is known here."""
@@ -90,12 +101,38 @@ class TrustRpcs:
                 if telling is not None:
                     telling.cancel()
 
+    async def ReportTools(self, caller: Caller, message: pb.ReportToolsRequest) -> pb.ReportToolsResponse:
+        """Take what tools say of themselves."""
+        report = tools_wire.read_report_tools_request(message)
+        await self._tool_reports.take(caller, report.audience, report.tools)
+        return pb.ReportToolsResponse()
+
+    async def ListToolReports(self, caller: Caller, message: pb.ListToolReportsRequest) -> pb.ListToolReportsResponse:
+        """List what tools have said of themselves."""
+        wanted = tools_wire.read_list_tool_reports_request(message)
+        page = await self._tool_reports.list(caller, cursor=wanted.cursor, limit=wanted.size)
+        return tools_wire.list_tool_reports_response_message(list(map(_report, page.items)), page.next_cursor)
+
     async def _hear(self, instance: Instance, messages: AsyncIterator[pb.AnswerOfferRequest]) -> None:
         async for message in messages:
             said = wire.read_from_instance(message)
             if not isinstance(said, wire.OfferAnswer):
                 raise InvalidRequest("after the first, every message answers a request")
             await self._offers.answered(instance, said.request, said.offer)
+
+
+def _report(told: Told) -> tools_wire.ToolReport:
+    record = told.record
+    return tools_wire.ToolReport(
+        record.audience,
+        record.tool,
+        record.caller,
+        told.declared,
+        tuple(tools_wire.ToolDifference(difference) for difference in told.differences),
+        record.first_seen_ms,
+        record.last_seen_ms,
+        record.state_since_ms,
+    )
 
 
 def _said(message: Wanted | Work) -> wire.ToInstance:

@@ -23,51 +23,66 @@ _sym_db = _symbol_database.Default()
 
 
 from delegation.v1 import chain_pb2 as delegation_dot_v1_dot_chain__pb2
+from delegation.v1 import statement_pb2 as delegation_dot_v1_dot_statement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!delegation/v1/trust_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\"\x17\n\x15GetTrustBundleRequest\"[\n\x16GetTrustBundleResponse\x12.\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\x12\x11\n\tcatalogue\x18\x02 \x01(\x0c\"1\n\x17WatchRevocationsRequest\x12\x16\n\x0e\x61\x66ter_position\x18\x01 \x01(\x04\"I\n\x18WatchRevocationsResponse\x12-\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"4\n\x14RegisterAgentRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\"\x17\n\x15RegisterAgentResponse\"\'\n\x16UnregisterAgentRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\"\x19\n\x17UnregisterAgentResponse\":\n\x11ListAgentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x12ListAgentsResponse\x12.\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x1e.delegation.v1.RegisteredAgent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"`\n\x0fRegisteredAgent\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x18\n\x10registered_at_ms\x18\x03 \x01(\x03\x12\x15\n\rregistered_by\x18\x04 \x01(\t\"$\n\x13RequestOfferRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\"E\n\x14RequestOfferResponse\x12-\n\x05offer\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"^\n\x12\x41nswerOfferRequest\x12\x0f\n\x05ready\x18\x01 \x01(\tH\x00\x12,\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x1a.delegation.v1.OfferAnswerH\x00\x42\t\n\x07message\"M\n\x0bOfferAnswer\x12\x0f\n\x07request\x18\x01 \x01(\x04\x12-\n\x05offer\x18\x02 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"\x91\x01\n\x13\x41nswerOfferResponse\x12\x13\n\tlistening\x18\x01 \x01(\x08H\x00\x12,\n\x06wanted\x18\x02 \x01(\x0b\x32\x1a.delegation.v1.OfferWantedH\x00\x12,\n\x04work\x18\x03 \x01(\x0b\x32\x1c.delegation.v1.WorkHandedOffH\x00\x42\t\n\x07message\"1\n\x0bOfferWanted\x12\x0f\n\x07request\x18\x01 \x01(\x04\x12\x11\n\tdelegator\x18\x02 \x01(\t\"\x1e\n\rWorkHandedOff\x12\r\n\x05token\x18\x01 \x01(\x0c\x32\x98\x05\n\x0cTrustService\x12]\n\x0eGetTrustBundle\x12$.delegation.v1.GetTrustBundleRequest\x1a%.delegation.v1.GetTrustBundleResponse\x12\x65\n\x10WatchRevocations\x12&.delegation.v1.WatchRevocationsRequest\x1a\'.delegation.v1.WatchRevocationsResponse0\x01\x12Z\n\rRegisterAgent\x12#.delegation.v1.RegisterAgentRequest\x1a$.delegation.v1.RegisterAgentResponse\x12`\n\x0fUnregisterAgent\x12%.delegation.v1.UnregisterAgentRequest\x1a&.delegation.v1.UnregisterAgentResponse\x12Q\n\nListAgents\x12 .delegation.v1.ListAgentsRequest\x1a!.delegation.v1.ListAgentsResponse\x12W\n\x0cRequestOffer\x12\".delegation.v1.RequestOfferRequest\x1a#.delegation.v1.RequestOfferResponse\x12X\n\x0b\x41nswerOffer\x12!.delegation.v1.AnswerOfferRequest\x1a\".delegation.v1.AnswerOfferResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!delegation/v1/trust_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\x1a\x1d\x64\x65legation/v1/statement.proto\"\x17\n\x15GetTrustBundleRequest\"[\n\x16GetTrustBundleResponse\x12.\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\x12\x11\n\tcatalogue\x18\x02 \x01(\x0c\"1\n\x17WatchRevocationsRequest\x12\x16\n\x0e\x61\x66ter_position\x18\x01 \x01(\x04\"I\n\x18WatchRevocationsResponse\x12-\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"4\n\x14RegisterAgentRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\"\x17\n\x15RegisterAgentResponse\"\'\n\x16UnregisterAgentRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\"\x19\n\x17UnregisterAgentResponse\":\n\x11ListAgentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x12ListAgentsResponse\x12.\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x1e.delegation.v1.RegisteredAgent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"`\n\x0fRegisteredAgent\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x18\n\x10registered_at_ms\x18\x03 \x01(\x03\x12\x15\n\rregistered_by\x18\x04 \x01(\t\"$\n\x13RequestOfferRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\"E\n\x14RequestOfferResponse\x12-\n\x05offer\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"^\n\x12\x41nswerOfferRequest\x12\x0f\n\x05ready\x18\x01 \x01(\tH\x00\x12,\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x1a.delegation.v1.OfferAnswerH\x00\x42\t\n\x07message\"M\n\x0bOfferAnswer\x12\x0f\n\x07request\x18\x01 \x01(\x04\x12-\n\x05offer\x18\x02 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"\x91\x01\n\x13\x41nswerOfferResponse\x12\x13\n\tlistening\x18\x01 \x01(\x08H\x00\x12,\n\x06wanted\x18\x02 \x01(\x0b\x32\x1a.delegation.v1.OfferWantedH\x00\x12,\n\x04work\x18\x03 \x01(\x0b\x32\x1c.delegation.v1.WorkHandedOffH\x00\x42\t\n\x07message\"1\n\x0bOfferWanted\x12\x0f\n\x07request\x18\x01 \x01(\x04\x12\x11\n\tdelegator\x18\x02 \x01(\t\"\x1e\n\rWorkHandedOff\x12\r\n\x05token\x18\x01 \x01(\x0c\"P\n\x12ReportToolsRequest\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12(\n\x05tools\x18\x02 \x03(\x0b\x32\x19.delegation.v1.ServedTool\"\x15\n\x13ReportToolsResponse\"}\n\nServedTool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fmanifest_digest\x18\x02 \x01(\x0c\x12/\n\x10\x64\x65\x63lared_effects\x18\x03 \x03(\x0e\x32\x15.delegation.v1.Effect\x12\x17\n\x0f\x64\x65\x63lared_labels\x18\x04 \x03(\t\"?\n\x16ListToolReportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x17ListToolReportsResponse\x12*\n\x07reports\x18\x01 \x03(\x0b\x32\x19.delegation.v1.ToolReport\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd0\x01\n\nToolReport\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\'\n\x04tool\x18\x02 \x01(\x0b\x32\x19.delegation.v1.ServedTool\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\x32\n\x0b\x64ifferences\x18\x04 \x03(\x0e\x32\x1d.delegation.v1.ToolDifference\x12\x18\n\x10\x66irst_seen_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0flast_seen_at_ms\x18\x06 \x01(\x03\x12\x10\n\x08since_ms\x18\x07 \x01(\x03*\x89\x01\n\x0eToolDifference\x12\x1f\n\x1bTOOL_DIFFERENCE_UNSPECIFIED\x10\x00\x12\x1c\n\x18TOOL_DIFFERENCE_UNLISTED\x10\x01\x12\x1b\n\x17TOOL_DIFFERENCE_CHANGED\x10\x02\x12\x1b\n\x17TOOL_DIFFERENCE_RISKIER\x10\x03\x32\xd0\x06\n\x0cTrustService\x12]\n\x0eGetTrustBundle\x12$.delegation.v1.GetTrustBundleRequest\x1a%.delegation.v1.GetTrustBundleResponse\x12\x65\n\x10WatchRevocations\x12&.delegation.v1.WatchRevocationsRequest\x1a\'.delegation.v1.WatchRevocationsResponse0\x01\x12Z\n\rRegisterAgent\x12#.delegation.v1.RegisterAgentRequest\x1a$.delegation.v1.RegisterAgentResponse\x12`\n\x0fUnregisterAgent\x12%.delegation.v1.UnregisterAgentRequest\x1a&.delegation.v1.UnregisterAgentResponse\x12Q\n\nListAgents\x12 .delegation.v1.ListAgentsRequest\x1a!.delegation.v1.ListAgentsResponse\x12W\n\x0cRequestOffer\x12\".delegation.v1.RequestOfferRequest\x1a#.delegation.v1.RequestOfferResponse\x12X\n\x0b\x41nswerOffer\x12!.delegation.v1.AnswerOfferRequest\x1a\".delegation.v1.AnswerOfferResponse(\x01\x30\x01\x12T\n\x0bReportTools\x12!.delegation.v1.ReportToolsRequest\x1a\".delegation.v1.ReportToolsResponse\x12`\n\x0fListToolReports\x12%.delegation.v1.ListToolReportsRequest\x1a&.delegation.v1.ListToolReportsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'delegation.v1.trust_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETTRUSTBUNDLEREQUEST']._serialized_start=79
-  _globals['_GETTRUSTBUNDLEREQUEST']._serialized_end=102
-  _globals['_GETTRUSTBUNDLERESPONSE']._serialized_start=104
-  _globals['_GETTRUSTBUNDLERESPONSE']._serialized_end=195
-  _globals['_WATCHREVOCATIONSREQUEST']._serialized_start=197
-  _globals['_WATCHREVOCATIONSREQUEST']._serialized_end=246
-  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_start=248
-  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_end=321
-  _globals['_REGISTERAGENTREQUEST']._serialized_start=323
-  _globals['_REGISTERAGENTREQUEST']._serialized_end=375
-  _globals['_REGISTERAGENTRESPONSE']._serialized_start=377
-  _globals['_REGISTERAGENTRESPONSE']._serialized_end=400
-  _globals['_UNREGISTERAGENTREQUEST']._serialized_start=402
-  _globals['_UNREGISTERAGENTREQUEST']._serialized_end=441
-  _globals['_UNREGISTERAGENTRESPONSE']._serialized_start=443
-  _globals['_UNREGISTERAGENTRESPONSE']._serialized_end=468
-  _globals['_LISTAGENTSREQUEST']._serialized_start=470
-  _globals['_LISTAGENTSREQUEST']._serialized_end=528
-  _globals['_LISTAGENTSRESPONSE']._serialized_start=530
-  _globals['_LISTAGENTSRESPONSE']._serialized_end=623
-  _globals['_REGISTEREDAGENT']._serialized_start=625
-  _globals['_REGISTEREDAGENT']._serialized_end=721
-  _globals['_REQUESTOFFERREQUEST']._serialized_start=723
-  _globals['_REQUESTOFFERREQUEST']._serialized_end=759
-  _globals['_REQUESTOFFERRESPONSE']._serialized_start=761
-  _globals['_REQUESTOFFERRESPONSE']._serialized_end=830
-  _globals['_ANSWEROFFERREQUEST']._serialized_start=832
-  _globals['_ANSWEROFFERREQUEST']._serialized_end=926
-  _globals['_OFFERANSWER']._serialized_start=928
-  _globals['_OFFERANSWER']._serialized_end=1005
-  _globals['_ANSWEROFFERRESPONSE']._serialized_start=1008
-  _globals['_ANSWEROFFERRESPONSE']._serialized_end=1153
-  _globals['_OFFERWANTED']._serialized_start=1155
-  _globals['_OFFERWANTED']._serialized_end=1204
-  _globals['_WORKHANDEDOFF']._serialized_start=1206
-  _globals['_WORKHANDEDOFF']._serialized_end=1236
-  _globals['_TRUSTSERVICE']._serialized_start=1239
-  _globals['_TRUSTSERVICE']._serialized_end=1903
+  _globals['_TOOLDIFFERENCE']._serialized_start=1874
+  _globals['_TOOLDIFFERENCE']._serialized_end=2011
+  _globals['_GETTRUSTBUNDLEREQUEST']._serialized_start=110
+  _globals['_GETTRUSTBUNDLEREQUEST']._serialized_end=133
+  _globals['_GETTRUSTBUNDLERESPONSE']._serialized_start=135
+  _globals['_GETTRUSTBUNDLERESPONSE']._serialized_end=226
+  _globals['_WATCHREVOCATIONSREQUEST']._serialized_start=228
+  _globals['_WATCHREVOCATIONSREQUEST']._serialized_end=277
+  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_start=279
+  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_end=352
+  _globals['_REGISTERAGENTREQUEST']._serialized_start=354
+  _globals['_REGISTERAGENTREQUEST']._serialized_end=406
+  _globals['_REGISTERAGENTRESPONSE']._serialized_start=408
+  _globals['_REGISTERAGENTRESPONSE']._serialized_end=431
+  _globals['_UNREGISTERAGENTREQUEST']._serialized_start=433
+  _globals['_UNREGISTERAGENTREQUEST']._serialized_end=472
+  _globals['_UNREGISTERAGENTRESPONSE']._serialized_start=474
+  _globals['_UNREGISTERAGENTRESPONSE']._serialized_end=499
+  _globals['_LISTAGENTSREQUEST']._serialized_start=501
+  _globals['_LISTAGENTSREQUEST']._serialized_end=559
+  _globals['_LISTAGENTSRESPONSE']._serialized_start=561
+  _globals['_LISTAGENTSRESPONSE']._serialized_end=654
+  _globals['_REGISTEREDAGENT']._serialized_start=656
+  _globals['_REGISTEREDAGENT']._serialized_end=752
+  _globals['_REQUESTOFFERREQUEST']._serialized_start=754
+  _globals['_REQUESTOFFERREQUEST']._serialized_end=790
+  _globals['_REQUESTOFFERRESPONSE']._serialized_start=792
+  _globals['_REQUESTOFFERRESPONSE']._serialized_end=861
+  _globals['_ANSWEROFFERREQUEST']._serialized_start=863
+  _globals['_ANSWEROFFERREQUEST']._serialized_end=957
+  _globals['_OFFERANSWER']._serialized_start=959
+  _globals['_OFFERANSWER']._serialized_end=1036
+  _globals['_ANSWEROFFERRESPONSE']._serialized_start=1039
+  _globals['_ANSWEROFFERRESPONSE']._serialized_end=1184
+  _globals['_OFFERWANTED']._serialized_start=1186
+  _globals['_OFFERWANTED']._serialized_end=1235
+  _globals['_WORKHANDEDOFF']._serialized_start=1237
+  _globals['_WORKHANDEDOFF']._serialized_end=1267
+  _globals['_REPORTTOOLSREQUEST']._serialized_start=1269
+  _globals['_REPORTTOOLSREQUEST']._serialized_end=1349
+  _globals['_REPORTTOOLSRESPONSE']._serialized_start=1351
+  _globals['_REPORTTOOLSRESPONSE']._serialized_end=1372
+  _globals['_SERVEDTOOL']._serialized_start=1374
+  _globals['_SERVEDTOOL']._serialized_end=1499
+  _globals['_LISTTOOLREPORTSREQUEST']._serialized_start=1501
+  _globals['_LISTTOOLREPORTSREQUEST']._serialized_end=1564
+  _globals['_LISTTOOLREPORTSRESPONSE']._serialized_start=1566
+  _globals['_LISTTOOLREPORTSRESPONSE']._serialized_end=1660
+  _globals['_TOOLREPORT']._serialized_start=1663
+  _globals['_TOOLREPORT']._serialized_end=1871
+  _globals['_TRUSTSERVICE']._serialized_start=2014
+  _globals['_TRUSTSERVICE']._serialized_end=2862
 # @@protoc_insertion_point(module_scope)

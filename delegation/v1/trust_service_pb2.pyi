@@ -5,9 +5,11 @@ What verifiers and agents need to know of the service: keys, revocations, offers
 
 from collections import abc as _abc
 from delegation.v1 import chain_pb2 as _chain_pb2
+from delegation.v1 import statement_pb2 as _statement_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +20,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ToolDifference:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ToolDifferenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToolDifference.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOOL_DIFFERENCE_UNSPECIFIED: _ToolDifference.ValueType  # 0
+    """Never valid."""
+    TOOL_DIFFERENCE_UNLISTED: _ToolDifference.ValueType  # 1
+    """The catalogue does not list it."""
+    TOOL_DIFFERENCE_CHANGED: _ToolDifference.ValueType  # 2
+    """Its manifest is not the one that the catalogue pins."""
+    TOOL_DIFFERENCE_RISKIER: _ToolDifference.ValueType  # 3
+    """It declares effects or labels that the catalogue does not have."""
+
+class ToolDifference(_ToolDifference, metaclass=_ToolDifferenceEnumTypeWrapper):
+    """How a tool differs from the catalogue."""
+
+TOOL_DIFFERENCE_UNSPECIFIED: ToolDifference.ValueType  # 0
+"""Never valid."""
+TOOL_DIFFERENCE_UNLISTED: ToolDifference.ValueType  # 1
+"""The catalogue does not list it."""
+TOOL_DIFFERENCE_CHANGED: ToolDifference.ValueType  # 2
+"""Its manifest is not the one that the catalogue pins."""
+TOOL_DIFFERENCE_RISKIER: ToolDifference.ValueType  # 3
+"""It declares effects or labels that the catalogue does not have."""
+Global___ToolDifference: _TypeAlias = ToolDifference  # noqa: Y015
 
 @_typing.final
 class GetTrustBundleRequest(_message.Message):
@@ -467,3 +497,190 @@ class WorkHandedOff(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkHandedOff: _TypeAlias = WorkHandedOff  # noqa: Y015
+
+@_typing.final
+class ReportToolsRequest(_message.Message):
+    """What the tools of an audience say of themselves (T-44)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
+    audience: _builtins.str
+    """The audience that the caller serves."""
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServedTool]:
+        """Its tools, each once; at most 512."""
+
+    def __init__(
+        self,
+        *,
+        audience: _builtins.str = ...,
+        tools: _abc.Iterable[Global___ServedTool] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "tools", b"tools"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportToolsRequest: _TypeAlias = ReportToolsRequest  # noqa: Y015
+
+@_typing.final
+class ReportToolsResponse(_message.Message):
+    """The report is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportToolsResponse: _TypeAlias = ReportToolsResponse  # noqa: Y015
+
+@_typing.final
+class ServedTool(_message.Message):
+    """A tool, as it is served."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MANIFEST_DIGEST_FIELD_NUMBER: _builtins.int
+    DECLARED_EFFECTS_FIELD_NUMBER: _builtins.int
+    DECLARED_LABELS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The tool's name."""
+    manifest_digest: _builtins.bytes
+    """SHA-256 of its manifest (T-37); empty where there is none."""
+    @_builtins.property
+    def declared_effects(self) -> _containers.RepeatedScalarFieldContainer[_statement_pb2.Effect.ValueType]:
+        """What it declares that it does, sorted and unique."""
+
+    @_builtins.property
+    def declared_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it declares of its results, sorted and unique."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        manifest_digest: _builtins.bytes = ...,
+        declared_effects: _abc.Iterable[_statement_pb2.Effect.ValueType] | None = ...,
+        declared_labels: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared_effects", b"declared_effects", "declared_labels", b"declared_labels", "manifest_digest", b"manifest_digest", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServedTool: _TypeAlias = ServedTool  # noqa: Y015
+
+@_typing.final
+class ListToolReportsRequest(_message.Message):
+    """Asks for what tools have said of themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most so many; 0: 50; at most 500."""
+    page_token: _builtins.str
+    """Where to go on, from the answer before; empty: at the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListToolReportsRequest: _TypeAlias = ListToolReportsRequest  # noqa: Y015
+
+@_typing.final
+class ListToolReportsResponse(_message.Message):
+    """What tools have said of themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next request; empty: there are no more."""
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolReport]:
+        """One for each tool and whoever serves it, in no order that means anything."""
+
+    def __init__(
+        self,
+        *,
+        reports: _abc.Iterable[Global___ToolReport] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListToolReportsResponse: _TypeAlias = ListToolReportsResponse  # noqa: Y015
+
+@_typing.final
+class ToolReport(_message.Message):
+    """What somebody who serves a tool has said of it last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    TOOL_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    FIRST_SEEN_AT_MS_FIELD_NUMBER: _builtins.int
+    LAST_SEEN_AT_MS_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    audience: _builtins.str
+    """The audience that it is served for."""
+    caller: _builtins.str
+    """Who serves it."""
+    first_seen_at_ms: _builtins.int
+    """When it was said for the first time, milliseconds since the Unix epoch."""
+    last_seen_at_ms: _builtins.int
+    """When it was said last, milliseconds since the Unix epoch."""
+    since_ms: _builtins.int
+    """Since when it differs in just this, or in nothing, milliseconds since the Unix epoch."""
+    @_builtins.property
+    def tool(self) -> Global___ServedTool:
+        """What was said."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedScalarFieldContainer[Global___ToolDifference.ValueType]:
+        """How that differs from the catalogue in use; empty: in nothing."""
+
+    def __init__(
+        self,
+        *,
+        audience: _builtins.str = ...,
+        tool: Global___ServedTool | None = ...,
+        caller: _builtins.str = ...,
+        differences: _abc.Iterable[Global___ToolDifference.ValueType] | None = ...,
+        first_seen_at_ms: _builtins.int = ...,
+        last_seen_at_ms: _builtins.int = ...,
+        since_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "caller", b"caller", "differences", b"differences", "first_seen_at_ms", b"first_seen_at_ms", "last_seen_at_ms", b"last_seen_at_ms", "since_ms", b"since_ms", "tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolReport: _TypeAlias = ToolReport  # noqa: Y015

@@ -70,6 +70,16 @@ class TrustServiceStub(object):
                 request_serializer=delegation_dot_v1_dot_trust__service__pb2.AnswerOfferRequest.SerializeToString,
                 response_deserializer=delegation_dot_v1_dot_trust__service__pb2.AnswerOfferResponse.FromString,
                 _registered_method=True)
+        self.ReportTools = channel.unary_unary(
+                '/delegation.v1.TrustService/ReportTools',
+                request_serializer=delegation_dot_v1_dot_trust__service__pb2.ReportToolsRequest.SerializeToString,
+                response_deserializer=delegation_dot_v1_dot_trust__service__pb2.ReportToolsResponse.FromString,
+                _registered_method=True)
+        self.ListToolReports = channel.unary_unary(
+                '/delegation.v1.TrustService/ListToolReports',
+                request_serializer=delegation_dot_v1_dot_trust__service__pb2.ListToolReportsRequest.SerializeToString,
+                response_deserializer=delegation_dot_v1_dot_trust__service__pb2.ListToolReportsResponse.FromString,
+                _registered_method=True)
 
 
 class TrustServiceServicer(object):
@@ -125,6 +135,20 @@ class TrustServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportTools(self, request, context):
+        """Takes what the tools of an audience say of themselves, from whoever serves them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListToolReports(self, request, context):
+        """Lists what tools have said of themselves, and how that differs from the catalogue in use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrustServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -162,6 +186,16 @@ def add_TrustServiceServicer_to_server(servicer, server):
                     servicer.AnswerOffer,
                     request_deserializer=delegation_dot_v1_dot_trust__service__pb2.AnswerOfferRequest.FromString,
                     response_serializer=delegation_dot_v1_dot_trust__service__pb2.AnswerOfferResponse.SerializeToString,
+            ),
+            'ReportTools': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportTools,
+                    request_deserializer=delegation_dot_v1_dot_trust__service__pb2.ReportToolsRequest.FromString,
+                    response_serializer=delegation_dot_v1_dot_trust__service__pb2.ReportToolsResponse.SerializeToString,
+            ),
+            'ListToolReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListToolReports,
+                    request_deserializer=delegation_dot_v1_dot_trust__service__pb2.ListToolReportsRequest.FromString,
+                    response_serializer=delegation_dot_v1_dot_trust__service__pb2.ListToolReportsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -354,6 +388,60 @@ class TrustService(object):
             '/delegation.v1.TrustService/AnswerOffer',
             delegation_dot_v1_dot_trust__service__pb2.AnswerOfferRequest.SerializeToString,
             delegation_dot_v1_dot_trust__service__pb2.AnswerOfferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportTools(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/delegation.v1.TrustService/ReportTools',
+            delegation_dot_v1_dot_trust__service__pb2.ReportToolsRequest.SerializeToString,
+            delegation_dot_v1_dot_trust__service__pb2.ReportToolsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListToolReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/delegation.v1.TrustService/ListToolReports',
+            delegation_dot_v1_dot_trust__service__pb2.ListToolReportsRequest.SerializeToString,
+            delegation_dot_v1_dot_trust__service__pb2.ListToolReportsResponse.FromString,
             options,
             channel_credentials,
             insecure,

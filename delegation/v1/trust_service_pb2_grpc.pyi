@@ -47,6 +47,10 @@ class TrustServiceStub:
     """Asks a live instance of an agent for an offer."""
     AnswerOffer: _grpc.StreamStreamMultiCallable[_trust_service_pb2.AnswerOfferRequest, _trust_service_pb2.AnswerOfferResponse]
     """Keeps a live instance of an agent reachable: it answers with offers and gets work."""
+    ReportTools: _grpc.UnaryUnaryMultiCallable[_trust_service_pb2.ReportToolsRequest, _trust_service_pb2.ReportToolsResponse]
+    """Takes what the tools of an audience say of themselves, from whoever serves them."""
+    ListToolReports: _grpc.UnaryUnaryMultiCallable[_trust_service_pb2.ListToolReportsRequest, _trust_service_pb2.ListToolReportsResponse]
+    """Lists what tools have said of themselves, and how that differs from the catalogue in use."""
 
 @_typing.type_check_only
 class TrustServiceAsyncStub(TrustServiceStub):
@@ -67,6 +71,10 @@ class TrustServiceAsyncStub(TrustServiceStub):
     """Asks a live instance of an agent for an offer."""
     AnswerOffer: _aio.StreamStreamMultiCallable[_trust_service_pb2.AnswerOfferRequest, _trust_service_pb2.AnswerOfferResponse]  # type: ignore[assignment]
     """Keeps a live instance of an agent reachable: it answers with offers and gets work."""
+    ReportTools: _aio.UnaryUnaryMultiCallable[_trust_service_pb2.ReportToolsRequest, _trust_service_pb2.ReportToolsResponse]  # type: ignore[assignment]
+    """Takes what the tools of an audience say of themselves, from whoever serves them."""
+    ListToolReports: _aio.UnaryUnaryMultiCallable[_trust_service_pb2.ListToolReportsRequest, _trust_service_pb2.ListToolReportsResponse]  # type: ignore[assignment]
+    """Lists what tools have said of themselves, and how that differs from the catalogue in use."""
 
 class TrustServiceServicer(metaclass=_abc_1.ABCMeta):
     """Gives trust bundle and revocation feed to verifiers, and brings agents together."""
@@ -126,5 +134,21 @@ class TrustServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_trust_service_pb2.AnswerOfferResponse], _abc.AsyncIterator[_trust_service_pb2.AnswerOfferResponse]]:
         """Keeps a live instance of an agent reachable: it answers with offers and gets work."""
+
+    @_abc_1.abstractmethod
+    def ReportTools(
+        self,
+        request: _trust_service_pb2.ReportToolsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trust_service_pb2.ReportToolsResponse, _abc.Awaitable[_trust_service_pb2.ReportToolsResponse]]:
+        """Takes what the tools of an audience say of themselves, from whoever serves them."""
+
+    @_abc_1.abstractmethod
+    def ListToolReports(
+        self,
+        request: _trust_service_pb2.ListToolReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trust_service_pb2.ListToolReportsResponse, _abc.Awaitable[_trust_service_pb2.ListToolReportsResponse]]:
+        """Lists what tools have said of themselves, and how that differs from the catalogue in use."""
 
 def add_TrustServiceServicer_to_server(servicer: TrustServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -161,6 +161,7 @@ OF_OTHERS = {
     "AuthorizeStream": (Code.PERMISSION_DENIED, Reason.NOT_YOUR_AUDIENCE),
     "ConsumeProof": (Code.PERMISSION_DENIED, Reason.NOT_YOUR_AUDIENCE),
     "RecordDecisions": (Code.PERMISSION_DENIED, Reason.NOT_YOUR_AUDIENCE),
+    "ReportTools": (Code.PERMISSION_DENIED, Reason.NOT_YOUR_AUDIENCE),
     "ReportOutcome": SEES_NOTHING,
     "GetTask": SEES_NOTHING,
     "GetChain": SEES_NOTHING,

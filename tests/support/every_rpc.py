@@ -204,6 +204,10 @@ _SERVICES: dict[str, dict[str, Request]] = {
         "UnregisterAgent": lambda story, who: trust_pb.UnregisterAgentRequest(agent=spiffe_id("role/registered")),
         "ListAgents": lambda story, who: trust_pb.ListAgentsRequest(),
         "RequestOffer": lambda story, who: trust_pb.RequestOfferRequest(agent=spiffe_id("role/nowhere")),
+        "ReportTools": lambda story, who: trust_pb.ReportToolsRequest(
+            audience="files", tools=[trust_pb.ServedTool(name="read")]
+        ),
+        "ListToolReports": lambda story, who: trust_pb.ListToolReportsRequest(),
         "AnswerOffer": lambda story, who: trust_pb.AnswerOfferRequest(ready=spiffe_id(who)),
     },
     "delegation.v1.ApprovalService": {
