@@ -35,6 +35,7 @@ from delegation.cli.commands import (
     keys_sign_bundle,
     policy_check,
     policy_explain,
+    policy_replay,
     policy_test,
     revoke,
     scope_suggest,
@@ -97,6 +98,7 @@ _BREAK_GLASS: tuple[tuple[Callable[..., Any], str], ...] = (
 _POLICY: tuple[tuple[Callable[..., Any], str], ...] = (
     (policy_check.check, "Type-check a policy against the catalogue."),
     (policy_test.test, "Ask a policy the questions of a file."),
+    (policy_replay.replay, "What past calls it would have decided differently."),
     (policy_explain.explain, "Which rules decided a call, as they are written."),
 )
 _SCOPE: tuple[tuple[Callable[..., Any], str], ...] = (

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from delegation.cli.options import Json, ProfileFile
-
-if TYPE_CHECKING:
-    from delegation.core.trust import TrustBundle
 
 
 def show(
@@ -33,25 +30,11 @@ def show(
 
         bundle, root = read_signed_bundle(keys)
     else:
-        bundle, root = _fetch(profile)
+        from delegation.cli.connection import fetched_trust
+
+        trust, root = fetched_trust(profile)
+        bundle = trust.bundle
     if json:
         print_json(plain_bundle(bundle, root))
     else:
         print_bundle(console(), bundle, root, sources.now_ms())
-
-
-def _fetch(profile: Path | None) -> tuple[TrustBundle, bytes]:
-    from delegation.cli.connection import quiet_grpc
-
-    quiet_grpc()
-    from delegation_sdk.channel import open_channel
-    from delegation_sdk.guard_grpc import GrpcTrust
-    from delegation_sdk.profile import Profile
-    from delegation_sdk.sources import Sources
-    from delegation_sdk.trust import TrustKeeper
-
-    found = Profile.find(profile)
-    with open_channel(found) as channel:
-        trust = TrustKeeper(GrpcTrust(channel), found.trust_root, sources=Sources.system())
-        trust.refresh()
-        return trust.bundle, found.trust_root

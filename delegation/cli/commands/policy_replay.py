@@ -1,0 +1,101 @@
+"""`delegation policy replay`: what past calls another policy would have decided differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from delegation.cli.commands.policy_check import CatalogueFile
+from delegation.cli.options import Json, ProfileFile
+
+if TYPE_CHECKING:
+    from delegation.core.lineage import RecordedCall
+    from delegation.core.trust import Catalogue
+    from delegation.policy.port import Policy
+    from delegation.service.policy_replay import Report
+    from delegation_sdk.lineage import Lineage
+
+
+def replay(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE…", show_default=False, help="The policy's Cedar files; else the one that is shipped."
+        ),
+    ] = None,
+    *,
+    catalogue: CatalogueFile = None,
+    since: Annotated[str, typer.Option(metavar="TIME", help="Only calls since then: 30d, or 2026-11-01.")] = "7d",
+    task: Annotated[str, typer.Option(metavar="ID", help="Only calls of this task.", show_default=False)] = "",
+    audience: Annotated[str, typer.Option(help="Only calls at this audience.", show_default=False)] = "",
+    tool: Annotated[str, typer.Option(help="Only calls of this tool.", show_default=False)] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="At most so many, newest first.")] = 100_000,
+    json: Json = False,
+    profile: ProfileFile = None,
+) -> None:
+    """Ask a policy about recorded calls, and show which of them it decides differently.
+
+    Without --catalogue, by the one that the service has in use. Each call is asked about as it was then: as the policy
+    was told of it, or else rebuilt from other records. Where a rule reads what nobody recorded, it cannot be told.
+    Exits with 1 if a call is decided differently. For auditors and operators: others see fewer calls.
+    """
+    from delegation.app.policy_files import load_policy_files
+    from delegation.cli.connection import catalogue_in_use, connected
+    from delegation.cli.exit_codes import REFUSED
+    from delegation.cli.identifiers import parse_id
+    from delegation.cli.moments import parse_since
+    from delegation.core.limits import TASK_ID_BYTES
+    from delegation.server.catalogue_file import load_catalogue
+    from delegation_sdk.sources import Sources
+
+    now_ms = Sources.system().now_ms()
+    since_ms = parse_since(since, now_ms)
+    task_id = parse_id(task, TASK_ID_BYTES, "task") if task else None
+    tools = load_catalogue(catalogue) if catalogue is not None else catalogue_in_use(profile)
+    policy = load_policy_files(files or [], tools)
+    with connected(profile) as client:
+        calls = client.lineage.each_call(task_id=task_id, audience=audience or None, tool=tool or None)
+        found = _replay(policy, tools, client.lineage, calls, since_ms=since_ms, now_ms=now_ms, limit=limit)
+    _print(found, policy.digest, since_ms, json=json)
+    if found.differs:
+        raise typer.Exit(REFUSED)
+
+
+def _replay(
+    policy: Policy,
+    catalogue: Catalogue,
+    lineage: Lineage,
+    calls: Iterator[RecordedCall],
+    *,
+    since_ms: int,
+    now_ms: int,
+    limit: int,
+) -> Report:
+    from delegation.cli.progress import back_in_time
+    from delegation.cli.recorded_calls import ReadRecords
+    from delegation.service.policy_replay import Replay, Report
+
+    ask, found = Replay(policy, catalogue, ReadRecords(lineage, catalogue)), Report()
+    with back_in_time(now_ms, since_ms) as reached:
+        for call in calls:
+            if call.decided_at_ms < since_ms:
+                break
+            if found.calls == limit:
+                found.more = True
+                break
+            found.take(call, ask(call))
+            reached(call.decided_at_ms)
+    return found
+
+
+def _print(found: Report, digest: bytes, since_ms: int, *, json: bool) -> None:
+    from delegation.cli.terminal import console, print_json
+    from delegation.cli.views.policy_replay import plain_report, print_report
+
+    if json:
+        print_json(plain_report(found, digest, since_ms))
+    else:
+        print_report(console(), found, since_ms)
