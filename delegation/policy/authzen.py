@@ -9,45 +9,57 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
+from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 from delegation.errors import ConfigError
 from delegation.policy.authzen_messages import (
     DECISION_POINT,
+    TOLD,
     BadAnswerError,
     NotExactError,
     request_of,
     verdict_of,
 )
+from delegation.policy.evaluation_url import check_evaluation_url
 from delegation.policy.port import Denial, PolicyQuestion, Verdict
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
 TIMEOUT_MS: Final = 500
+CONNECTIONS: Final = 64
+"""Kept open, and used at one time."""
+
 _OK: Final = 200
 
 
 class AuthZenPolicy:
     """A decision point. It keeps connections: close it, or use it as a context."""
 
+    told = TOLD
+
     def __init__(
-        self, evaluation_url: str, *, ca: Path | None = None, token: str = "", timeout_ms: int = TIMEOUT_MS
+        self,
+        evaluation_url: str,
+        *,
+        ca: Path | None = None,
+        token: str | Callable[[], str] = "",
+        timeout_ms: int = TIMEOUT_MS,
     ) -> None:
         """Make a client.
 
         Args:
             evaluation_url: its Access Evaluation endpoint, `https://…/access/v1/evaluation`.
             ca: PEM file of the CA certificates of the decision point; None: those that this machine trusts.
-            token: a bearer token to show it; empty: none.
+            token: a bearer token to show it, or what gives the one that counts now; empty: none.
             timeout_ms: how long one question may take, from connecting to the last byte.
 
         Raises:
             ConfigError: the URL or the file cannot be used, or the extra is not installed.
         """
-        _check(evaluation_url)
+        check_evaluation_url(evaluation_url)
         self._url = evaluation_url
         self._timeout_s = timeout_ms / 1000
         self._headers = {
@@ -55,8 +67,7 @@ class AuthZenPolicy:
             "accept-encoding": "identity",
             "content-type": "application/json",
         }
-        if token:
-            self._headers["authorization"] = f"Bearer {token}"
+        self._token = token
         self._client = _client(ca, self._timeout_s)
 
     def __repr__(self) -> str:
@@ -87,17 +98,30 @@ class AuthZenPolicy:
             async with asyncio.timeout(self._timeout_s):
                 return verdict_of(await self._answer(request_of(question)))
         except TimeoutError:
-            return _denied(f"did not answer within {self._timeout_s:g} s")
+            return _failed(f"did not answer within {self._timeout_s:g} s")
         except NotExactError as error:
             return Denial((DECISION_POINT,), str(error))
         except BadAnswerError as error:
-            return _denied(f"gave an answer that {error}")
+            return _failed(f"gave an answer that {error}")
+        except ConfigError as error:
+            return _failed(f"could not be asked: {error}")
         except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
-            return _denied(f"could not be asked ({type(error).__name__})")
+            return _failed(f"could not be asked ({type(error).__name__})")
 
     async def _answer(self, content: bytes) -> bytes:
+        """Ask; once more where the connection ended first, as one that was kept may do at any time."""
+        import httpx2
+
+        try:
+            return await self._answer_once(content)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            return await self._answer_once(content)
+
+    async def _answer_once(self, content: bytes) -> bytes:
         answer = b""
-        async with self._client.stream("POST", self._url, content=content, headers=self._headers) as response:
+        token = self._token if isinstance(self._token, str) else self._token()
+        headers = {**self._headers, "authorization": f"Bearer {token}"} if token else self._headers
+        async with self._client.stream("POST", self._url, content=content, headers=headers) as response:
             if response.status_code != _OK:
                 raise BadAnswerError(f"has status {response.status_code}")
             async for piece in response.aiter_raw():
@@ -107,18 +131,8 @@ class AuthZenPolicy:
         return answer
 
 
-def _denied(what: str) -> Denial:
-    return Denial((DECISION_POINT,), f"the decision point {what}")
-
-
-def _check(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme == "https" and parts.hostname and parts.port != 0
-    except ValueError:
-        usable, parts = False, urlsplit("")
-    if not usable or parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable():
-        raise ConfigError("a decision point has an https:// URL, without user and fragment")
+def _failed(what: str) -> Denial:
+    return Denial((DECISION_POINT,), f"the decision point {what}", failed=True)
 
 
 def _client(ca: Path | None, timeout_s: float) -> Any:
@@ -131,6 +145,7 @@ def _client(ca: Path | None, timeout_s: float) -> Any:
     except (OSError, ssl.SSLError):
         raise ConfigError(f"{ca} holds no CA certificates: give them as PEM") from None
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     return httpx2.AsyncClient(
-        verify=tls, trust_env=False, follow_redirects=False, timeout=timeout_s, cookies=no_cookies
+        verify=tls, trust_env=False, follow_redirects=False, timeout=timeout_s, cookies=no_cookies, limits=limits
     )

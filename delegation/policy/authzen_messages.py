@@ -10,10 +10,13 @@ from typing import Any, Final
 from delegation.core.arguments import Value
 from delegation.core.tool_id import tool_id
 from delegation.policy.port import Action, Denial, Obligation, ObligationKind, Permit, PolicyQuestion, Verdict
-from delegation.policy.vocabulary import FIELDS
+from delegation.policy.vocabulary import ARGUMENTS, BUDGETS_LEFT, FIELDS
 
 DECISION_POINT: Final = "authzen"
 """What stands for a rule's id where a decision point has decided."""
+
+TOLD: Final = frozenset({*FIELDS, ARGUMENTS, BUDGETS_LEFT})
+"""What it is told of a question, by the names in policies."""
 
 _KINDS: Final = {str(kind): kind for kind in ObligationKind}
 _MEMBERS: Final = frozenset({"decision", "context"})
@@ -45,7 +48,7 @@ def request_of(question: PolicyQuestion) -> bytes:
     }
     context = {name: value for name, value in known.items() if name not in {*_RESOURCE, *_SUBJECT}}
     if question.action is Action.CALL:
-        context |= {"arguments": _plain(dict(question.arguments)), "budgetsLeft": dict(question.budgets_left)}
+        context |= {ARGUMENTS: _plain(dict(question.arguments)), BUDGETS_LEFT: dict(question.budgets_left)}
     return json.dumps(
         {
             "subject": {

@@ -64,6 +64,8 @@ _PATHS: Final = (
     ("keys", "pkcs11", "module"),
     ("keys", "pkcs11", "pin_file"),
     ("policy", "file"),
+    ("policy", "decision_point_ca"),
+    ("policy", "decision_point_token_file"),
 )
 _SECTIONS: Final = (
     IdentityConfig,

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from delegation.core.limits import DEFAULT_GRANT_LIFETIME_MS, GRANT_LIFETIME_MS
+from delegation.errors import ConfigError
+from delegation.policy.evaluation_url import check_evaluation_url
 
 _MIB: Final = 1024 * 1024
 
@@ -164,9 +166,10 @@ class FeedConfig(Section):
 
 
 class SessionsConfig(Section):
-    """What is kept in mind beyond one call. Labels of what an agent has read stick to it, in whatever task it acts."""
+    """What is kept in mind beyond one task: labels stick to whoever has read; calls of agents, where rules ask."""
 
     labels_stick_ms: Annotated[int, Field(ge=0, le=30 * GRANT_LIFETIME_MS)] = 3_600_000
+    agents_remembered_ms: Annotated[int, Field(ge=0, le=30 * GRANT_LIFETIME_MS)] = 3_600_000
 
 
 class ApprovalsConfig(Section):
@@ -176,6 +179,30 @@ class ApprovalsConfig(Section):
 
 
 class PolicyConfig(Section):
-    """The rules beyond what chains permit, written in Cedar; without a file, those that are shipped."""
+    """The rules beyond what chains permit, written in Cedar; without a file, those that are shipped.
+
+    Or a decision point that is asked instead (OpenID AuthZEN), by its Access Evaluation endpoint.
+    """
 
     file: Path | None = None
+    decision_point: str | None = None
+    decision_point_ca: Path | None = None
+    decision_point_token_file: Path | None = None
+    decision_point_timeout_ms: Annotated[int, Field(ge=10, le=10_000)] = 500
+
+    @field_validator("decision_point")
+    @classmethod
+    def _can_be_asked(cls, url: str | None) -> str | None:
+        try:
+            return None if url is None else check_evaluation_url(url)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _one_decides(self) -> Self:
+        if self.decision_point is not None and self.file is not None:
+            raise ValueError("file and decision_point both say who decides: remove one of them")
+        if self.decision_point is None and self.model_fields_set - {"file", "decision_point"}:
+            names = ", ".join(sorted(self.model_fields_set - {"file", "decision_point"}))
+            raise ValueError(f"{names}: for a decision_point, which is missing")
+        return self

@@ -2,93 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import ssl
-import threading
 from collections.abc import Iterator
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from certificates import TestCa
 from delegation.errors import ConfigError
 from delegation.policy.authzen import MAX_ANSWER_BYTES, AuthZenPolicy
 from delegation.policy.port import Action, Denial, Obligation, ObligationKind, Permit
+from support.decision_point import DecisionPoint, PointFiles, point_files, running_point
 from support.policies import WORKER, call, question
 
 
-class DecisionPoint(ThreadingHTTPServer):
-    """Forbids refunds above 50, as a small AuthZEN server; or answers what it is told to."""
-
-    daemon_threads = True
-
-    def __init__(self, tls: ssl.SSLContext) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = f"https://localhost:{self.server_port}/access/v1/evaluation"
-        self.asked: list[tuple[str, dict[str, str], dict[str, object]]] = []
-        self.answer: tuple[int, dict[str, str], bytes] | None = None
-        self.hold = threading.Event()
-        self.hold.set()
-
-    def handle_error(self, *_: object) -> None:
-        pass  # who asked has given up
-
-    def decide(self, request) -> bytes:
-        amount = request["context"].get("arguments", {}).get("amount", 0)
-        return json.dumps({"decision": amount <= 50}).encode()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: DecisionPoint
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}, request))
-        self.server.hold.wait(30)
-        status, headers, content = self.server.answer or (200, {}, self.server.decide(request))
-        self.send_response(status)
-        for name, value in {"content-length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def decide(request) -> bool:
+    """Forbid refunds above 50."""
+    return request["context"].get("arguments", {}).get("amount", 0) <= 50
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder, ca = tmp_path_factory.mktemp("authzen"), TestCa.create()
-    leaf = ca.issue(dns=("localhost",))
-    (folder / "ca.pem").write_bytes(ca.pem)
-    (folder / "server.pem").write_bytes(leaf.certificate + leaf.key)
-    return folder
+def files(tmp_path_factory) -> PointFiles:
+    return point_files(tmp_path_factory.mktemp("authzen"))
 
 
 @pytest.fixture
 def point(files) -> Iterator[DecisionPoint]:
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(files / "server.pem")
-    server = DecisionPoint(tls)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.hold.set()
-    server.shutdown()
-    server.server_close()
-    thread.join(10)
+    with running_point(files) as server:
+        server.decide = decide
+        yield server
 
 
 async def ask(point, files, asked=None, *, timeout_ms=10_000, **options):
-    async with AuthZenPolicy(point.url, ca=files / "ca.pem", timeout_ms=timeout_ms, **options) as policy:
+    async with AuthZenPolicy(point.url, ca=files.ca, timeout_ms=timeout_ms, **options) as policy:
         return await policy.ask(asked or question("mail.send"))
 
 
 async def test_it_permits_and_forbids(point, files):
-    async with AuthZenPolicy(point.url, ca=files / "ca.pem", timeout_ms=10_000) as policy:
+    async with AuthZenPolicy(point.url, ca=files.ca, timeout_ms=10_000) as policy:
         assert await policy.ask(call("billing.refund", {"amount": Decimal("49.5")})) == Permit()
         assert await policy.ask(call("billing.refund", {"amount": 51})) == Denial(
             ("authzen",), "the decision point forbids it"
@@ -158,7 +107,8 @@ async def test_obligations_that_are_known_come_back(point, files):
 )
 async def test_what_is_no_clear_answer_is_a_denial(point, files, content, words):
     point.answer = 200, {}, content
-    assert await ask(point, files) == Denial(("authzen",), f"the decision point {words}")
+    failed = not words.startswith("demands")
+    assert await ask(point, files) == Denial(("authzen",), f"the decision point {words}", failed)
 
 
 async def test_reasons_beside_a_permission_are_not_obligations(point, files):
@@ -168,7 +118,7 @@ async def test_reasons_beside_a_permission_are_not_obligations(point, files):
 
 async def test_a_cookie_is_not_kept(point, files):
     point.answer = 200, {"set-cookie": "track=1; Path=/"}, b'{"decision": true}'
-    async with AuthZenPolicy(point.url, ca=files / "ca.pem", timeout_ms=10_000) as policy:
+    async with AuthZenPolicy(point.url, ca=files.ca, timeout_ms=10_000) as policy:
         for _ in range(2):
             assert await policy.ask(question("mail.send")) == Permit()
     assert ["cookie" in headers for _, headers, _ in point.asked] == [False, False]
@@ -179,7 +129,7 @@ async def test_another_status_is_a_denial_and_no_redirect_is_followed(point, fil
     content = b"" if status == 204 else b'{"decision": true}'
     point.answer = status, {"location": point.url}, content
     assert await ask(point, files) == Denial(
-        ("authzen",), f"the decision point gave an answer that has status {status}"
+        ("authzen",), f"the decision point gave an answer that has status {status}", failed=True
     )
     assert len(point.asked) == 1
 
@@ -190,23 +140,42 @@ async def test_a_compressed_answer_is_not_unpacked(point, files):
 
 
 async def test_an_answer_that_does_not_come_in_time_is_a_denial(point, files):
-    point.hold.clear()
-    assert await ask(point, files, timeout_ms=50) == Denial(
-        ("authzen",), "the decision point did not answer within 0.05 s"
+    with point.holding():
+        assert await ask(point, files, timeout_ms=50) == Denial(
+            ("authzen",), "the decision point did not answer within 0.05 s", failed=True
+        )
+
+
+async def test_an_answer_that_comes_in_drips_is_a_denial(point, files):
+    point.drips = True
+    point.answer = 200, {"content-length": "60000"}, b'{"decision": true}'
+    assert await ask(point, files, timeout_ms=300) == Denial(
+        ("authzen",), "the decision point did not answer within 0.3 s", failed=True
     )
 
 
+async def test_a_kept_connection_that_has_ended_is_replaced(files):
+    with running_point(files) as point:
+        async with AuthZenPolicy(point.url, ca=files.ca, timeout_ms=10_000) as policy:
+            assert await policy.ask(question("mail.send")) == Permit()
+            point.stop()
+            down = await policy.ask(question("mail.send"))
+            assert isinstance(down, Denial)
+            assert down.failed
+            with running_point(files, port=point.server_port):
+                assert await policy.ask(question("mail.send")) == Permit()
+
+
 async def test_nobody_there_is_a_denial(point, files):
-    point.shutdown()
-    point.server_close()
+    point.stop()
     verdict = await ask(point, files)
     assert isinstance(verdict, Denial)
     assert verdict.detail.startswith("the decision point could not be asked (")
 
 
 async def test_a_certificate_of_somebody_else_is_a_denial(point, files, tmp_path):
-    (tmp_path / "ca.pem").write_bytes(TestCa.create().pem)
-    verdict = await ask(point, tmp_path)
+    others = point_files(tmp_path)
+    verdict = await ask(point, others)
     assert isinstance(verdict, Denial)
     assert point.asked == []
 
@@ -224,15 +193,41 @@ async def test_a_number_that_json_does_not_hold_is_a_denial(point, files):
 
 @pytest.mark.parametrize(
     "url",
-    ["http://pdp.example/x", "https://", "https://u:p@pdp.example/x", "https://pdp.example/#x", "https://a:b/"],
+    [
+        "http://pdp.example/x",
+        "https://",
+        "https://u:p@pdp.example/x",
+        "https://pdp.example/#x",
+        "https://pdp.example/?token=x",
+        "https://a:b/",
+        "https://pdp.example/a b",
+    ],
 )
 def test_only_https_is_asked(url):
     with pytest.raises(ConfigError, match="https://"):
         AuthZenPolicy(url)
 
 
+async def test_the_token_that_counts_now_is_shown(point, files):
+    tokens = iter(["first", "second", ""])
+    async with AuthZenPolicy(point.url, ca=files.ca, timeout_ms=10_000, token=lambda: next(tokens)) as policy:
+        for _ in range(3):
+            assert await policy.ask(question("mail.send")) == Permit()
+    shown = [headers.get("authorization") for _, headers, _ in point.asked]
+    assert shown == ["Bearer first", "Bearer second", None]
+
+
+async def test_a_token_that_cannot_be_had_is_a_denial(point, files):
+    def token() -> str:
+        raise ConfigError("no token")
+
+    verdict = await ask(point, files, token=token)
+    assert verdict == Denial(("authzen",), "the decision point could not be asked: no token", failed=True)
+    assert point.asked == []
+
+
 def test_the_token_is_not_shown(files):
-    policy = AuthZenPolicy("https://pdp.example/access/v1/evaluation", ca=files / "ca.pem", token="t0ken")
+    policy = AuthZenPolicy("https://pdp.example/access/v1/evaluation", ca=files.ca, token="t0ken")
     assert repr(policy) == "AuthZenPolicy(https://pdp.example/access/v1/evaluation)"
     assert len(policy.digest) == 32
 
