@@ -66,7 +66,7 @@ class AsyncClient:
     @cached_property
     def approvals(self) -> AsyncApprovals:
         """People's consent to single calls: asked for, looked at, answered."""
-        return AsyncApprovals(self._transport, self._sources)
+        return AsyncApprovals(self._transport, self._sources, caller=self.agent)
 
     @contextlib.asynccontextmanager
     async def task(

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from delegation.core.approval_request import ApprovalRequest
+from delegation.core.keys import Signer
 from delegation.errors import InvalidRequest, ServiceUnavailable
 from delegation.wire.approvals import ApprovalWanted
 from delegation_sdk.call import Call
@@ -29,9 +30,10 @@ class Approvals:
     Every method raises `NotFound` for what is not there or not to be seen, and otherwise `RequestFailed`.
     """
 
-    def __init__(self, transport: Transport, sources: Sources) -> None:
+    def __init__(self, transport: Transport, sources: Sources, *, caller: str) -> None:
         self._transport = transport
         self._sources = sources
+        self._caller = caller
 
     def request(
         self, delegation: Delegation, audience: str, tool: str, arguments: Mapping[str, Any] | None = None
@@ -80,28 +82,43 @@ class Approvals:
         """List requests, newest first, without their arguments."""
         return run(flows.list_approvals(pending_only=pending_only, task_id=task_id, limit=limit), self._transport)
 
-    def answer(self, request: ApprovalRequest, *, approve: bool, justification: str = "") -> ApprovalRequest:
+    def answer(
+        self, request: ApprovalRequest, *, approve: bool, justification: str = "", key: Signer | None = None
+    ) -> ApprovalRequest:
         """Approve or refuse a request as it was seen.
 
+        Args:
+            request: As it was seen.
+            approve: Whether this caller consents.
+            justification: Why, for the record and for whoever has asked.
+            key: The caller's own, whose public half the operator lists under `approval_keys`: it signs the consent.
+
         Raises:
-            PermissionDenied: This caller is not asked.
+            PermissionDenied: This caller is not asked; or the service lists a key of theirs, and none signs.
+            BadStatement: The key is not one of those.
             Conflict: It cannot be answered any more, or is not what was seen.
             InvalidRequest: To approve it, get it first: in a list it has no arguments.
         """
-        flow = flows.answer_approval(request, approve=approve, justification=justification)
+        flow = flows.answer_approval(
+            request, approve=approve, justification=justification, signing=self._signing(key) if key else None
+        )
         return run(flow, self._transport)
 
     def withdraw(self, request_id: bytes) -> ApprovalRequest:
         """Take a request (16 bytes) back. Raises `Conflict` if it is over."""
         return run(flows.withdraw_approval(request_id), self._transport)
 
+    def _signing(self, key: Signer) -> flows.Signing:
+        return flows.Signing(self._caller, key, self._sources)
+
 
 class AsyncApprovals:
     """The twin of `Approvals` for asyncio. From `AsyncClient.approvals`."""
 
-    def __init__(self, transport: AsyncTransport, sources: Sources) -> None:
+    def __init__(self, transport: AsyncTransport, sources: Sources, *, caller: str) -> None:
         self._transport = transport
         self._sources = sources
+        self._caller = caller
 
     async def request(
         self, delegation: Delegation, audience: str, tool: str, arguments: Mapping[str, Any] | None = None
@@ -151,20 +168,34 @@ class AsyncApprovals:
         flow = flows.list_approvals(pending_only=pending_only, task_id=task_id, limit=limit)
         return await run_async(flow, self._transport)
 
-    async def answer(self, request: ApprovalRequest, *, approve: bool, justification: str = "") -> ApprovalRequest:
+    async def answer(
+        self, request: ApprovalRequest, *, approve: bool, justification: str = "", key: Signer | None = None
+    ) -> ApprovalRequest:
         """Approve or refuse a request as it was seen.
 
+        Args:
+            request: As it was seen.
+            approve: Whether this caller consents.
+            justification: Why, for the record and for whoever has asked.
+            key: The caller's own, whose public half the operator lists under `approval_keys`: it signs the consent.
+
         Raises:
-            PermissionDenied: This caller is not asked.
+            PermissionDenied: This caller is not asked; or the service lists a key of theirs, and none signs.
+            BadStatement: The key is not one of those.
             Conflict: It cannot be answered any more, or is not what was seen.
             InvalidRequest: To approve it, get it first: in a list it has no arguments.
         """
-        flow = flows.answer_approval(request, approve=approve, justification=justification)
+        flow = flows.answer_approval(
+            request, approve=approve, justification=justification, signing=self._signing(key) if key else None
+        )
         return await run_async(flow, self._transport)
 
     async def withdraw(self, request_id: bytes) -> ApprovalRequest:
         """Take a request (16 bytes) back. Raises `Conflict` if it is over."""
         return await run_async(flows.withdraw_approval(request_id), self._transport)
+
+    def _signing(self, key: Signer) -> flows.Signing:
+        return flows.Signing(self._caller, key, self._sources)
 
 
 def _wanted(call: Call) -> ApprovalWanted:

@@ -68,7 +68,7 @@ class Client:
     @cached_property
     def approvals(self) -> Approvals:
         """People's consent to single calls: asked for, looked at, answered."""
-        return Approvals(self._transport, self._sources)
+        return Approvals(self._transport, self._sources, caller=self.agent)
 
     @contextlib.contextmanager
     def task(

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from delegation.core import limits
+from delegation.core.approval import Approval
 from delegation.core.approval_request import ApprovalRequest, ApprovalState
 from delegation.core.arguments import Arguments
-from delegation.errors import InvalidRequest, Reason, Refused, refusal
+from delegation.core.attest import sign_own_approval
+from delegation.core.keys import Signer
+from delegation.core.named_tuple import NamedTuple
+from delegation.core.statement import SignedStatement
+from delegation.errors import InvalidRequest, Malformed, Reason, Refused, refusal
 from delegation.v1 import approval_service_pb2 as pb
 from delegation.wire import approvals as wire
 from delegation.wire.paging import MAX_PAGE_SIZE, PageRequest
@@ -62,8 +68,53 @@ def list_approvals(
     return Found(tuple(items[:limit]), cursor is not None or len(items) > limit)
 
 
-def answer_approval(request: ApprovalRequest, *, approve: bool, justification: str = "") -> Flow[ApprovalRequest]:
+class Signing(NamedTuple):
+    """How an approver signs what they approve.
+
+    Attributes:
+        approver: Who they are, as they know it themselves: not by the service's word.
+        key: Their own.
+        sources: Clock and randomness.
+    """
+
+    approver: str
+    key: Signer
+    sources: Sources
+
+    def sign(self, request: ApprovalRequest, arguments_digest: bytes) -> SignedStatement:
+        """Sign consent to a request as it was seen, for as long as that says (T-47).
+
+        Raises:
+            InvalidRequest: The request says something that no approval says.
+        """
+        now_ms = self.sources.now_ms()
+        try:
+            return sign_own_approval(
+                Approval(
+                    link_id=request.link_id,
+                    audience=request.audience,
+                    tool=request.tool,
+                    arguments_digest=arguments_digest,
+                    policy_digest=request.policy_digest,
+                    approver=self.approver,
+                    approver_issuer="",
+                    authentication_strength="",
+                    approved_at_ms=now_ms,
+                    expires_at_ms=min(request.expires_at_ms, now_ms + limits.APPROVAL_LIFETIME_MS),
+                    nonce=self.sources.random(limits.NONCE_BYTES),
+                ),
+                self.key,
+            )
+        except Malformed as error:
+            raise InvalidRequest(f"this request cannot be signed: {error}") from None
+
+
+def answer_approval(
+    request: ApprovalRequest, *, approve: bool, justification: str = "", signing: Signing | None = None
+) -> Flow[ApprovalRequest]:
     """Approve or refuse what was seen: the digest that is sent with a consent is that of the arguments in the request.
+
+    With `signing`, it is signed, too.
 
     Raises:
         InvalidRequest: It has no arguments, as lists have none: get the request, and look at it.
@@ -71,12 +122,13 @@ def answer_approval(request: ApprovalRequest, *, approve: bool, justification: s
         Conflict: It cannot be answered any more, or is not what was seen.
         RequestFailed: The service did not do it.
     """
-    digest = request.arguments_digest
+    digest, signed = request.arguments_digest, None
     if approve and request.state is ApprovalState.PENDING:
         if not request.arguments_json:
             raise InvalidRequest("a request without its arguments is not approved: get it, and look at what is called")
         digest = Arguments.parse(request.arguments_json).digest
-    said = wire.AnswerToApproval(request.request_id, digest, approve, justification)
+        signed = signing.sign(request, digest) if signing else None
+    said = wire.AnswerToApproval(request.request_id, digest, approve, justification, signed)
     answer: pb.AnswerApprovalResponse = yield Rpc(
         f"{_SERVICE}/AnswerApproval", wire.answer_approval_message(said), pb.AnswerApprovalResponse
     )
