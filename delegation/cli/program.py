@@ -13,6 +13,7 @@ from delegation.cli.commands import (
     agents_remove,
     approvals_answer,
     approvals_list,
+    approvals_make_key,
     approvals_show,
     approvals_withdraw,
     break_glass_make_key,
@@ -75,6 +76,7 @@ _APPROVALS: tuple[tuple[Callable[..., Any], str], ...] = (
     (approvals_answer.approve, "Consent to one call, once."),
     (approvals_answer.refuse, "Refuse a request."),
     (approvals_withdraw.withdraw, "Take a request back."),
+    (approvals_make_key.make_key, "Make a key that signs what you approve."),
 )
 _KEYS: tuple[tuple[Callable[..., Any], str], ...] = (
     (keys_init.init, "Make root key, service keys and trust bundle."),

@@ -29,6 +29,8 @@ class SignerPurpose(StrEnum):
     """Signs the ledger's checkpoints."""
     BREAK_GLASS = "break_glass"
     """Signs an operator's break-glass statements. Kept by a person; no service holds it."""
+    APPROVAL = "approval"
+    """Signs what an approver consents to. Their own; no service holds it."""
 
 
 SERVICE_PURPOSES = (SignerPurpose.GRANT, SignerPurpose.STATEMENT, SignerPurpose.CHECKPOINT)

@@ -14,7 +14,7 @@ from delegation.cli.untrusted_text import visible
 from delegation.cli.views.plain import plain_principal
 from delegation.cli.views.times import moment, relative
 from delegation.cli.views.tree import Line, wrapped
-from delegation.core.approval import ApprovalDemand
+from delegation.core.approval import ApprovalDemand, ApprovalLevel
 from delegation.core.approval_request import ApprovalAnswer, ApprovalRequest, ApprovalState
 from delegation.core.tool_id import tool_id
 
@@ -92,6 +92,7 @@ def _plain_answer(answer: ApprovalAnswer) -> dict[str, Any]:
         "approve": answer.approve,
         "justification": answer.justification,
         "answered_at_ms": answer.answered_at_ms,
+        "level": answer.level,
     }
 
 
@@ -111,7 +112,8 @@ def _rows(request: ApprovalRequest, now_ms: int) -> Iterator[tuple[str, str, str
     for answer in request.answers:
         said = "approved" if answer.approve else "refused"
         why = f": {_words(answer.justification)}" if answer.justification else ""
-        yield said, f"by {_words(answer.approver)} {relative(answer.answered_at_ms, now_ms)}{why}", ""
+        how = " with a key of their own" if answer.level is ApprovalLevel.SIGNED else ""
+        yield said, f"by {_words(answer.approver)}{how} {relative(answer.answered_at_ms, now_ms)}{why}", ""
     if request.withdrawn_by:
         yield "withdrawn", f"by {_words(request.withdrawn_by)}", ""
     if request.call_id:
