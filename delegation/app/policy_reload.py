@@ -16,7 +16,7 @@ import structlog
 
 from delegation.app.policy_files import read_policy_files
 from delegation.errors import ConfigError, Conflict, StorageError
-from delegation.policy.load import load_policy, text_digest
+from delegation.policy.load import load_policy, require_no_agents, text_digest
 from delegation.policy.source import Source
 from delegation.policy.spelling import labels_without_a_rule
 from delegation.server.config import ServerConfig
@@ -110,6 +110,9 @@ class ReloadingPolicy:
         """Have `follow` look at once: SIGHUP."""
         self._look_now.set()
 
+    async def close(self) -> None:
+        """Let go of nothing: files are opened only to be read."""
+
     async def look(self, storage: Storage) -> None:
         """Take what is new: in the file, in the database, in the catalogue. Raises nothing."""
         wrong = ""
@@ -172,6 +175,8 @@ class ReloadingPolicy:
 
     def _rules(self, sources: Sequence[Source], trust: Trust, version: int) -> PolicyRules:
         policy = load_policy(sources, trust.catalogue)
+        if not self._config.sessions.agents_remembered_ms:
+            require_no_agents(policy)
         self._tell_of_labels(labels_without_a_rule(policy.rules, trust.catalogue))
         return PolicyRules(
             policy,

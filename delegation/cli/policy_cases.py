@@ -8,7 +8,7 @@ name = "a mail, once personal data was read"
 audience = "mail"
 tool = "send"
 task = { labels = ["personal"] }
-expect = "step-up"          # or "permit", "deny"
+expect = "step-up"          # or "permit", "sign-in", "deny"
 rules = ["no-leak"]         # where it matters, the rules that decide
 """
 
@@ -26,7 +26,7 @@ from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.trust import Catalogue, Effect
 from delegation.core.unlisted import entry_of
 from delegation.errors import ConfigError, Refused
-from delegation.policy.port import Action, Denial, Permit, PolicyQuestion, StepUp, Verdict
+from delegation.policy.port import Action, Denial, Permit, PolicyQuestion, SignIn, StepUp, Verdict
 from delegation.server.config_errors import config_error, read_toml
 
 _AGENT: Final = "spiffe://example.org/agent"
@@ -41,6 +41,7 @@ class Expected(StrEnum):
     PERMIT = "permit"
     DENY = "deny"
     STEP_UP = "step-up"
+    SIGN_IN = "sign-in"
 
 
 class _Part(BaseModel):
@@ -52,6 +53,7 @@ class _Principal(_Part):
     issuer: _Name = _PRINCIPAL.issuer
     basis: PrincipalBasis = _PRINCIPAL.basis
     acr: str = ""
+    auth_time: AwareDatetime | None = None
 
 
 class _Task(_Part):
@@ -60,6 +62,12 @@ class _Task(_Part):
     tools: frozenset[_Name] = frozenset()
     calls: _Count = 0
     denials: _Count = 0
+
+
+class _Agent(_Part):
+    calls: _Count = 0
+    denials: _Count = 0
+    effects: frozenset[Effect] = frozenset()
 
 
 class _Case(_Part):
@@ -77,6 +85,7 @@ class _Case(_Part):
     purpose: str = ""
     scope: frozenset[_Name] = frozenset()
     task: _Task = _Task()
+    agent: _Agent = _Agent()
     calls_left: _Count | None = None
     budgets_left: dict[str, str] = {}
     time: AwareDatetime | None = None
@@ -157,6 +166,7 @@ class CasesFile:
                 issuer=case.principal.issuer,
                 basis=case.principal.basis,
                 authentication_strength=case.principal.acr,
+                authenticated_at_ms=_milliseconds(case.principal.auth_time),
             ),
             agents=case.agents,
             now_s=int((case.time or now).timestamp()),
@@ -169,6 +179,9 @@ class CasesFile:
             task_tools=case.task.tools,
             task_calls=case.task.calls,
             task_denials=case.task.denials,
+            agent_calls=case.agent.calls,
+            agent_denials=case.agent.denials,
+            agent_effects=case.agent.effects,
             calls_left=case.calls_left,
             budgets_left=case.budgets_left,
             arguments=arguments.values,
@@ -178,6 +191,10 @@ class CasesFile:
         return PolicyCase(case.name, question, case.expect, case.rules)
 
 
+def _milliseconds(moment: datetime | None) -> int:
+    return 0 if moment is None else int(moment.timestamp() * 1000)
+
+
 def kind_of(verdict: Verdict) -> Expected:
     """Give the kind of a verdict."""
     match verdict:
@@ -185,6 +202,8 @@ def kind_of(verdict: Verdict) -> Expected:
             return Expected.PERMIT
         case StepUp():
             return Expected.STEP_UP
+        case SignIn():
+            return Expected.SIGN_IN
         case Denial():
             return Expected.DENY
 
@@ -196,5 +215,5 @@ def rules_of(verdict: Verdict) -> tuple[str, ...]:
             return tuple(obligation.rule for obligation in obligations)
         case StepUp(demands):
             return tuple(consent.rule for consent in demands)
-        case Denial(rules):
+        case SignIn(rules) | Denial(rules):
             return rules

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool
@@ -18,12 +18,28 @@ from delegation.policy.arguments import UnfitError
 from delegation.policy.engine import is_failure
 from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, Reads, StepUp, Verdict
 from delegation.policy.rule import Rule
+from delegation.policy.sign_in import together
 from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
-from delegation.policy.vocabulary import BUDGETS_LEFT, HISTORY, OF_THE_TASK, OWNER, TOOL, UNLISTED_TOOL
+from delegation.policy.vocabulary import (
+    BUDGETS_LEFT,
+    HISTORY,
+    OF_SIGN_INS,
+    OF_THE_AGENT,
+    OF_THE_TASK,
+    OWNER,
+    TOOL,
+    UNLISTED_TOOL,
+)
 
 _FAILED: Final = re.compile(r"error while evaluating policy `([^`]*)`")
 _SHOWN: Final = 8
 """Rules that a denial's words name; its data names all."""
+
+
+class _Liftable(NamedTuple):
+    """It is forbidden by rules alone that consent or a sign-in lifts."""
+
+    rules: tuple[Rule, ...]
 
 
 class CedarPolicy:
@@ -56,8 +72,13 @@ class CedarPolicy:
 
     @property
     def reads_history(self) -> bool:
-        """Whether any rule reads which calls a task made before."""
+        """Whether any rule reads which calls were made before."""
         return any(rule.reads & HISTORY for rule in self.rules)
+
+    @property
+    def reads_agents(self) -> bool:
+        """Whether any rule reads what an agent did lately."""
+        return any(rule.reads & OF_THE_AGENT for rule in self.rules)
 
     def permits_all(self, action: Action) -> bool:
         """Tell whether the rules about an action all permit, and one of them whatever holds."""
@@ -69,12 +90,19 @@ class CedarPolicy:
     def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:
         """Tell what the rules have to do with a tool."""
         subset = self._subset(action, tool, listed=listed)
-        return Concern(subset.answer, OWNER in subset.fields, not OF_THE_TASK.isdisjoint(subset.fields))
+        return Concern(
+            subset.answer,
+            reads_owner=OWNER in subset.fields,
+            reads_task=not OF_THE_TASK.isdisjoint(subset.fields),
+            reads_agent=not OF_THE_AGENT.isdisjoint(subset.fields),
+        )
 
     def reads(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Reads:
         """Tell what the rules that can matter to a tool read."""
         subset = self._subset(action, tool, listed=listed)
         words = {*subset.fields, *([BUDGETS_LEFT] if subset.reads_budgets else ())}
+        if subset.held is not subset.lifted:
+            words |= OF_SIGN_INS
         return Reads(frozenset(words), frozenset(subset.arguments))
 
     def subset(self, question: PolicyQuestion) -> Subset:
@@ -100,16 +128,29 @@ class CedarPolicy:
         except UnfitError as error:
             readers = (rule.id for rule in subset.whole.rules.values() if error.argument in rule.says.arguments)
             return Denial(tuple(sorted(readers)), str(error))
-        if question.approved:
-            return self._answer(question, subset.lifted, context)
-        verdict = self._answer(question, subset.whole, context)
-        if not isinstance(verdict, StepUp):
-            return verdict
-        # People are asked only for what their consent will permit.
-        lifted = self._decide(question._replace(approved=True))
-        return verdict if isinstance(lifted, Permit) else lifted
+        answer = self._answer(question, subset.lifted if question.approved else subset.whole, context)
+        return self._lacking(question, subset, answer.rules) if isinstance(answer, _Liftable) else answer
 
-    def _answer(self, question: PolicyQuestion, evaluated: Evaluated, context: dict[str, Any]) -> Verdict:
+    def _lacking(self, question: PolicyQuestion, subset: Subset, rules: Sequence[Rule]) -> Verdict:
+        """Say what lifts these rules, which forbid and are all that does; a permission, if all of it is there.
+
+        People are asked only for what permits the call then: to sign in, and once that is done, to consent.
+        """
+        consents = tuple(sorted(rule.says.consent for rule in rules if rule.says.consent is not None))
+        sign_ins = [rule.says.sign_in for rule in rules if rule.says.sign_in is not None]
+        then = question._replace(approved=question.approved or bool(consents))
+        lifted = self._answer(then, subset.held, subset.context(then))
+        if isinstance(lifted, _Liftable):  # no rule of these is left there
+            return Denial((), "the policy could not be evaluated")
+        if not isinstance(lifted, Permit):
+            return lifted
+        if not all(_signed_in(question, rule) for rule in rules if rule.says.sign_in is not None):
+            return together(sign_ins)
+        return StepUp(consents) if consents else lifted
+
+    def _answer(
+        self, question: PolicyQuestion, evaluated: Evaluated, context: dict[str, Any]
+    ) -> Permit | Denial | _Liftable:
         """Have rules evaluated."""
         tool = tool_id(question.tool.audience, question.tool.tool)
         tool_type = TOOL if question.listed else UNLISTED_TOOL
@@ -123,18 +164,23 @@ class CedarPolicy:
         if decision == "Allow" and determining:
             return Permit(obligations_of(determining))
         if decision == "Deny":
-            return _denied(determining)
+            return _denied(question, determining)
         return Denial((), "the policy engine gave no decision")
 
 
-def _denied(determining: Sequence[Rule]) -> Verdict:
+def _denied(question: PolicyQuestion, determining: Sequence[Rule]) -> Denial | _Liftable:
     if not determining:
         return NOT_PERMITTED
-    demands = [rule.says.consent for rule in determining if rule.says.consent is not None]
-    if len(demands) == len(determining):
-        return StepUp(tuple(sorted(demands)))
-    ids = tuple(sorted(rule.id for rule in determining))
+    if all(rule.says.consent is not None or rule.says.sign_in is not None for rule in determining):
+        return _Liftable(tuple(determining))
+    counting = (rule for rule in determining if not _signed_in(question, rule))
+    ids = tuple(sorted(rule.id for rule in counting))
     return Denial(ids, f"forbidden by {_names(ids)}")
+
+
+def _signed_in(question: PolicyQuestion, rule: Rule) -> bool:
+    demand = rule.says.sign_in
+    return demand is not None and demand.lifted_by(question.principal, question.now_s)
 
 
 def _failed(evaluated: Evaluated, errors: Sequence[str]) -> Denial:

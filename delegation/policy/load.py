@@ -21,7 +21,7 @@ from delegation.policy.schema import schema_text
 from delegation.policy.source import POLICY_BYTES, RULES, Fault, PolicyRejectedError, Source, Written, rules_in
 from delegation.policy.spelling import Spelling
 from delegation.policy.subset import Evaluated
-from delegation.policy.vocabulary import TOOL, UNLISTED_TOOL
+from delegation.policy.vocabulary import OF_THE_AGENT, TOOL, UNLISTED_TOOL
 
 DEFAULT_POLICY: Final = Path(__file__).with_name("default.cedar")
 """What the service decides by where the operator says nothing."""
@@ -42,6 +42,18 @@ def load_policy(sources: Sequence[Source], catalogue: Catalogue) -> CedarPolicy:
     if faults:
         raise PolicyRejectedError(faults)
     return CedarPolicy(rules, digest=text_digest(sources))
+
+
+def require_no_agents(policy: CedarPolicy) -> None:
+    """Refuse a policy that reads what agents did lately, where that is not kept: not known would mean not done.
+
+    Raises:
+        PolicyRejectedError: rules read it.
+    """
+    reads = ((rule, sorted(rule.reads & OF_THE_AGENT)) for rule in policy.rules)
+    why = "it reads {}, and [sessions] agents_remembered_ms is 0: nothing is kept of what agents did"
+    if faults := tuple(rule.wrong(why.format(", ".join(words))) for rule, words in reads if words):
+        raise PolicyRejectedError(faults)
 
 
 def text_digest(sources: Sequence[Source]) -> bytes:

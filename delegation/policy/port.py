@@ -10,13 +10,17 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
+from delegation.core import limits
+from delegation.core.approval import ApprovalLevel
 from delegation.core.arguments import Value
-from delegation.core.chain import Principal
+from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import Reason, Refused, refusal
 
 _NONE: Final[Mapping[str, Value]] = MappingProxyType({})
 _NO_BUDGETS: Final[Mapping[str, str]] = MappingProxyType({})
+_AHEAD_S: Final = limits.NOT_BEFORE_LEEWAY_MS // 1000
+"""By how much the clock of whoever signed the principal in may be ahead."""
 
 
 class Action(StrEnum):
@@ -47,6 +51,9 @@ class PolicyQuestion(NamedTuple):
         task_effects: which effects the task's permitted calls may have had.
         task_tools: which tools it was permitted to call, as `tool_id` has them.
         task_calls, task_denials: how many calls it was permitted and refused.
+        agent_calls, agent_denials: how many calls of the acting agent were permitted and refused lately, in whatever
+            task; None: that is not kept.
+        agent_effects: which effects those permitted may have had; None: that is not kept.
         calls_left: how many calls the strictest count of the chain leaves, this one included; None: no link counts.
         budgets_left: what the strictest budget of the chain leaves, by argument, in decimal normal form.
         arguments: of the call, by name.
@@ -69,6 +76,9 @@ class PolicyQuestion(NamedTuple):
     task_tools: frozenset[str] = frozenset()
     task_calls: int = 0
     task_denials: int = 0
+    agent_calls: int | None = None
+    agent_denials: int | None = None
+    agent_effects: frozenset[Effect] | None = None
     calls_left: int | None = None
     budgets_left: Mapping[str, str] = _NO_BUDGETS
     arguments: Mapping[str, Value] = _NONE
@@ -105,10 +115,12 @@ class Denial(NamedTuple):
     Attributes:
         rules: the ids of the rules that forbid it, or that could not be decided; empty: none permits it.
         detail: why, in words; never a value that a caller sent.
+        failed: whether a decision point gave no answer that counts, rather than a denial.
     """
 
     rules: tuple[str, ...]
     detail: str
+    failed: bool = False
 
     def refused(self) -> Refused:
         """Give the refusal to raise: `PolicyDenied`, POLICY_DENIED."""
@@ -123,12 +135,14 @@ class Consent(NamedTuple):
         approvers: who may consent, sorted; empty: whoever the operator's configuration names.
         threshold: how many of them it takes, all different.
         principal_may_approve: whether the task's principal may be one of them.
+        level: whether the service's word for who has answered will do, or it takes their own signatures.
     """
 
     rule: str
     approvers: tuple[str, ...] = ()
     threshold: int = 1
     principal_may_approve: bool = False
+    level: ApprovalLevel = ApprovalLevel.ATTESTED
 
 
 class StepUp(NamedTuple):
@@ -137,7 +151,32 @@ class StepUp(NamedTuple):
     demands: tuple[Consent, ...]
 
 
-Verdict = Permit | Denial | StepUp
+class SignIn(NamedTuple):
+    """It is forbidden until the principal signs in, or has signed in, as all these rules demand.
+
+    Attributes:
+        rules: their ids.
+        acr_values: how (OIDC acr), any one of these; empty: in any way.
+        max_age_s: at most so many seconds ago; None: however long ago.
+    """
+
+    rules: tuple[str, ...]
+    acr_values: tuple[str, ...]
+    max_age_s: int | None
+
+    def lifted_by(self, principal: Principal, now_s: int) -> bool:
+        """Tell whether a principal has signed in so; what is not known has not happened."""
+        if principal.basis is PrincipalBasis.ASSERTED:
+            return False
+        if self.acr_values and principal.authentication_strength not in self.acr_values:
+            return False
+        if self.max_age_s is None:
+            return True
+        age_s = now_s - principal.authenticated_at_ms // 1000
+        return principal.authenticated_at_ms > 0 and -_AHEAD_S <= age_s <= self.max_age_s
+
+
+Verdict = Permit | Denial | StepUp | SignIn
 
 
 class Concern(NamedTuple):
@@ -147,11 +186,13 @@ class Concern(NamedTuple):
         answer: what is always answered; None: that depends on the rest of the question.
         reads_owner: whether any of them reads who answers for the agent.
         reads_task: whether any of them reads what the task has done or read before.
+        reads_agent: whether any of them reads what the acting agent did lately.
     """
 
     answer: Permit | Denial | None
     reads_owner: bool = False
     reads_task: bool = False
+    reads_agent: bool = False
 
 
 class Reads(NamedTuple):
@@ -176,7 +217,12 @@ class Policy(Protocol):
 
     @property
     def reads_history(self) -> bool:
-        """Whether any rule reads which calls a task made before: then each of them has to be kept in mind."""
+        """Whether any rule reads which calls were made before: then each of them has to be kept in mind."""
+        ...
+
+    @property
+    def reads_agents(self) -> bool:
+        """Whether any rule reads what an agent did lately: then that has to be kept, too."""
         ...
 
     def permits_all(self, action: Action) -> bool:
@@ -194,7 +240,8 @@ class Policy(Protocol):
     def decide(self, question: PolicyQuestion) -> Verdict:
         """Decide. Takes no locks, waits for nothing, keeps nothing, and raises nothing: a failure is a `Denial`.
 
-        To a question with `approved` there is never a `StepUp`.
+        To a question with `approved` there is never a `StepUp`. A `SignIn` comes before it: people are asked to
+        consent only once nothing else is lacking.
         """
         ...
 
@@ -205,6 +252,11 @@ class RemotePolicy(Protocol):
     @property
     def digest(self) -> bytes:
         """SHA-256 of where it is asked, 32 bytes."""
+        ...
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The fields of a question that it is told, by their names in policies."""
         ...
 
     async def ask(self, question: PolicyQuestion) -> Verdict:

@@ -57,6 +57,7 @@ class Subset(NamedTuple):
     Attributes:
         whole: all of them.
         lifted: those that hold even if everybody consents.
+        held: those that hold even if everybody consents and the principal signs in.
         answer: the answer that is always the same; None: the engine has to be asked.
         fields: what they read of `context`.
         arguments: what they read of the arguments.
@@ -65,6 +66,7 @@ class Subset(NamedTuple):
 
     whole: Evaluated
     lifted: Evaluated
+    held: Evaluated
     answer: Permit | Denial | None
     fields: tuple[str, ...]
     arguments: Mapping[str, ArgumentType]
@@ -80,10 +82,13 @@ class Subset(NamedTuple):
         ]
         reads = frozenset().union(*(rule.reads for rule in chosen))
         whole = Evaluated.of(chosen)
-        held = [rule for rule in chosen if rule.says.consent is None]
+        unasked = [rule for rule in chosen if rule.says.consent is None]
+        lifted = whole if len(unasked) == len(chosen) else Evaluated.of(unasked)
+        held = [rule for rule in unasked if rule.says.sign_in is None]
         return cls(
             whole=whole,
-            lifted=whole if len(held) == len(chosen) else Evaluated.of(held),
+            lifted=lifted,
+            held=lifted if len(held) == len(unasked) else Evaluated.of(held),
             answer=_known_answer(chosen),
             fields=tuple(name for name, field in FIELDS.items() if name in reads and kind.action in field.actions),
             arguments={name: type_ for rule in chosen for name, type_ in rule.says.arguments.items()},

@@ -23,11 +23,17 @@ ACTION: Final = "Action"
 ARGUMENTS: Final = "arguments"
 BUDGETS_LEFT: Final = "budgetsLeft"
 
-HISTORY: Final = frozenset({"taskEffects", "taskTools", "taskCalls", "taskDenials"})
-"""What is known only if every call of a task was kept in mind. Labels are kept anyway."""
+OF_THE_AGENT: Final = frozenset({"agentCalls", "agentDenials", "agentEffects"})
+"""What an agent did lately, whatever the task."""
 
-OF_THE_TASK: Final = HISTORY | {"taskLabels"}
+HISTORY: Final = OF_THE_AGENT | {"taskEffects", "taskTools", "taskCalls", "taskDenials"}
+"""What is known only if every call was kept in mind. Labels are kept anyway."""
+
+OF_THE_TASK: Final = (HISTORY - OF_THE_AGENT) | {"taskLabels"}
 OWNER: Final = "agentOwner"
+
+OF_SIGN_INS: Final = frozenset({"principalBasis", "principalAcr", "principalAuthTime", "time"})
+"""What decides whether a demand to sign in is fulfilled."""
 
 
 class Field(NamedTuple):
@@ -61,6 +67,7 @@ FIELDS: Final[dict[str, Field]] = {
     "principalIssuer": Field("String", lambda q: q.principal.issuer),
     "principalBasis": Field("String", lambda q: str(q.principal.basis)),
     "principalAcr": Field("String", lambda q: q.principal.authentication_strength),
+    "principalAuthTime": Field("Long", lambda q: q.principal.authenticated_at_ms // 1000),
     "purpose": Field("String", lambda q: q.purpose),
     # which tool
     "audience": Field("String", lambda q: q.tool.audience),
@@ -76,6 +83,10 @@ FIELDS: Final[dict[str, Field]] = {
     "taskTools": Field("Set<String>", lambda q: list(q.task_tools)),
     "taskCalls": Field("Long", lambda q: q.task_calls),
     "taskDenials": Field("Long", lambda q: q.task_denials),
+    # what the acting agent did lately, in whatever task
+    "agentCalls": Field("Long", lambda q: q.agent_calls),
+    "agentDenials": Field("Long", lambda q: q.agent_denials),
+    "agentEffects": Field("Set<String>", lambda q: None if q.agent_effects is None else _listed(q.agent_effects)),
     # what remains, when it is, and whether people consented
     "callsLeft": Field("Long", lambda q: q.calls_left, _CALL, optional=True),
     "time": Field("Long", lambda q: q.now_s),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -22,12 +22,14 @@ from delegation.core.authorize import authorize
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds, VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
+from delegation.core.observation import Observation
 from delegation.core.proof import check_proof, proof_id
 from delegation.core.usage import Demand, demands_of
 from delegation.core.verify import Verifier
-from delegation.errors import Reason, Refused, StorageError, refusal
+from delegation.errors import Overloaded, Reason, Refused, StorageError, refusal
 from delegation.identity.port import Caller
 from delegation.service.attribution import Attribution, attributed, attribution
+from delegation.service.decision_point import asked_first
 from delegation.service.decision_span import describe
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of, refusal_of
@@ -87,12 +89,16 @@ class Question:
 
 
 class Decision(NamedTuple):
-    """A decision; `refusal` is None if and only if the call is permitted. `obligations` are the tool's then."""
+    """A decision; `refusal` is None if and only if the call is permitted. `obligations` are the tool's then.
+
+    A call that is refused may run all the same if it is `observed`.
+    """
 
     call_id: bytes
     decided_at_ms: int
     refusal: Refused | None
     obligations: tuple[str, ...] = ()
+    observed: bool = False
 
 
 class Examined(NamedTuple):
@@ -122,6 +128,15 @@ class _Judged(NamedTuple):
     demands: tuple[Demand, ...] = ()
 
 
+Observed = Callable[[str, str, int], bool]
+"""Tells of an audience's tool whether it is under observation at a time."""
+
+
+def nothing_observed(audience: str, tool: str, now_ms: int) -> bool:  # noqa: ARG001 - whatever the tool
+    """Tell of every tool that it is enforced."""
+    return False
+
+
 class Authorize:
     """Decides calls for tools."""
 
@@ -138,8 +153,10 @@ class Authorize:
         now_ms: Clock,
         random: Random,
         keep: KeepArguments | None = None,
+        observed: Observed = nothing_observed,
     ) -> None:
         self._storage = storage
+        self._observed = observed
         self._keep = keep
         self._sessions = sessions
         self._policy = policy
@@ -159,6 +176,7 @@ class Authorize:
         Raises:
             PermissionDenied, PolicyDenied: the caller does not speak for the audience. Nothing is recorded.
             StorageError: the decision could not be recorded, so there is none.
+            Overloaded: too many questions to a decision point are under way; there is no decision.
         """
         caller.require_audience(question.audience)
         started = time.monotonic()
@@ -173,17 +191,26 @@ class Authorize:
             chain = judged.chain
             about = await attribution(question.token, self._recorded) if chain is None else attributed(chain)
             call = self._call(caller, question, judged, about, now_ms=now_ms, position=position, rules=rules)
+            tool = question.audience, question.tool
+            observed = self._observed(*tool, now_ms)
+            if observed and not call.allowed:
+                call = call._replace(observed=Observation.LISTED)
             step = await self._step(question, judged, now_ms, rules)
-            standing, refused = await self._enter(call, judged, step, digest, position)
+            if observed and step is not None and chain is not None:
+                step = await self._sessions.running_anyway(step, chain, rules.entry(*tool, question.declared).tool)
+            standing, refused = await self._enter(call, judged, step, digest, position, observed=observed)
             if span.recording:
-                describe(span, question.audience, question.tool, judged.chain, refused)
+                describe(span, question.audience, question.tool, judged.chain, refused, observed=observed)
         telemetry.count_decision(
             audience=question.audience,
             reason=refused.reason if refused else None,
             duration_ms=(time.monotonic() - started) * 1000,
+            observed=standing.observed is not None,
         )
         obligations = tuple(standing.obligations.split(",")) if standing.obligations else ()
-        decision = Decision(standing.call_id, standing.decided_ms, refused, obligations)
+        decision = Decision(
+            standing.call_id, standing.decided_ms, refused, obligations, observed=standing.observed is not None
+        )
         return self._remember((caller.id, digest), decision)
 
     async def examine(self, question: Question, now_ms: int) -> Examined:
@@ -222,7 +249,7 @@ class Authorize:
             demands = demands_of(chain, audience=audience, tool=tool, arguments=values, approvals="elsewhere")
         except Refused as error:
             refused = error
-        except StorageError:
+        except (StorageError, Overloaded):
             raise  # there is no decision, so none is recorded: whoever asks again may get one
         except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
             log_unexpected("deciding a call", error)
@@ -237,7 +264,7 @@ class Authorize:
         if chain is None or judged.proof is None:
             return None
         if judged.refusal is not None:
-            return self._sessions.refused(
+            return await self._sessions.refused(
                 chain,
                 judged.refusal,
                 audience=audience,
@@ -325,7 +352,14 @@ class Authorize:
         )
 
     async def _enter(
-        self, call: CallRecord, judged: _Judged, step: SessionStep | None, digest: bytes, position: int
+        self,
+        call: CallRecord,
+        judged: _Judged,
+        step: SessionStep | None,
+        digest: bytes,
+        position: int,
+        *,
+        observed: bool,
     ) -> tuple[CallRecord, Refused | None]:
         """Enter the decision, judged on the state of the task if it has a part in it.
 
@@ -345,14 +379,16 @@ class Authorize:
             if step is None:
                 standing = await self._storage.decide(call, proof=use, fence=fence)
             else:
-                standing, unmet = await self._storage.decide_in_session(call, step, proof=use, fence=fence)
+                standing, unmet = await asked_first(
+                    lambda: self._storage.decide_in_session(call, step, proof=use, fence=fence)
+                )
                 refused = refused or unmet
         except ReplayedProofError:
             refused = refusal(Reason.PROOF_REPLAYED)
-            standing = await self._storage.decide(_denied(call, refused))
+            standing = await self._storage.decide(_denied(call, refused, observed=observed))
         except RevokedMeanwhileError as error:
             refused = refusal_of(error)
-            standing = await self._storage.decide(_denied(call, refused), proof=use)
+            standing = await self._storage.decide(_denied(call, refused, observed=observed), proof=use)
         if standing.call_id != call.call_id:  # the same question was answered before
             refused = _same_refusal(standing, refused)
         return standing, refused
@@ -378,8 +414,9 @@ def _parts(declared: Declaration) -> tuple[bytes, ...]:
     return b"\0declared", effects.encode(), labels.encode(), declared.manifest_digest
 
 
-def _denied(call: CallRecord, refused: Refused) -> CallRecord:
-    return call.denied(refused.reason, refused.layer, refused.link_index)
+def _denied(call: CallRecord, refused: Refused, *, observed: bool) -> CallRecord:
+    by = Observation.LISTED if observed else None
+    return call.denied(refused.reason, refused.layer, refused.link_index, observed=by)
 
 
 def _same_refusal(standing: CallRecord, refused: Refused | None) -> Refused | None:

@@ -12,6 +12,7 @@ from delegation.core.trust import CatalogueTool
 from delegation.core.usage import Demand
 from delegation.errors import Refused
 from delegation.policy.port import Consent
+from delegation.service.decision_point import Answers
 
 
 class CallInSession(NamedTuple):
@@ -32,6 +33,7 @@ class CallInSession(NamedTuple):
         known: which fields of the question about it are known, of those that `risk_inputs` keeps.
         undeclared: what the catalogue says alone, where the tool declares more; else None.
         manifest_changed: whether the catalogue pins a manifest, and the tool is not known to have it.
+        answers: what a decision point has said about it, where one is asked; else None.
     """
 
     chain: VerifiedChain
@@ -47,6 +49,7 @@ class CallInSession(NamedTuple):
     known: tuple[str, ...] = ()
     undeclared: CatalogueTool | None = None
     manifest_changed: bool = False
+    answers: Answers | None = None
 
 
 class Ruling(NamedTuple):

@@ -8,21 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from typing import Final
 
+from delegation.core.agent_history import RecentActs
 from delegation.core.chain import VerifiedChain
 from delegation.core.session import TaskSession
 from delegation.core.tool_id import tool_id
-from delegation.errors import Reason, Refused, StorageError, refusal
-from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, Verdict
+from delegation.errors import Overloaded, Reason, Refused, StorageError, refusal
+from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, SignIn, Verdict
+from delegation.policy.sign_in import together
+from delegation.service.known_agents import KnownAgents
 from delegation.service.policy_questions import GivenScope, asserted_agents, questions_of_scope
-from delegation.service.policy_rules import RECORDED_RULES, PolicyInUse, PolicyRules
+from delegation.service.policy_rules import RECORDED_RULES, PolicyInUse, PolicyRules, authentication_required
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage
-
-QUESTIONS: Final = 16_384
-"""Asked in one request at most; a question takes some ten microseconds."""
 
 
 @dataclass(slots=True)
@@ -54,6 +53,7 @@ class GivenScopes:
         self._policy = policy
         self._storage = storage
         self._recorded = recorded
+        self._known = KnownAgents(recorded)
         self._owner = owner
 
     async def require(self, given: GivenScope, now_ms: int, asked: Asked | None = None) -> None:
@@ -94,7 +94,7 @@ class GivenScopes:
             if link_id in asked.links:
                 continue
             try:
-                await self.require(_handed_on(chain, index, now_ms, vouched), now_ms, asked)
+                await self.require(await self._handed_on(chain, index, now_ms, vouched), now_ms, asked)
             except Refused as refused:
                 raise refused.at(index) from None
             asked.links.add(link_id)
@@ -110,7 +110,7 @@ class GivenScopes:
             link_id = chain.links[index].link_id
             if self._recorded.remembered(link_id):
                 return  # with all links before it; it was asked about then
-            given = _handed_on(chain, index, now_ms, ())
+            given = await self._handed_on(chain, index, now_ms, ())
             refused = await self._refused(rules, given, [(audience, tool)], now_ms, Asked())
             if refused is not None:
                 if await self._recorded.find(link_id) is None:
@@ -126,26 +126,26 @@ class GivenScopes:
             concerns = [rules.policy.concern(given.action, entry.tool, listed=entry.listed) for entry in entries]
             open_ = [pair for pair in zip(entries, concerns, strict=True) if not isinstance(pair[1].answer, Permit)]
             asked.questions += len(open_)
-            if asked.questions > QUESTIONS:
-                detail = f"more than {QUESTIONS} tools in all to ask the policy about: give fewer at a time"
+            if asked.questions > rules.scope_questions:
+                detail = f"more than {rules.scope_questions} tools in all to ask the policy about: give fewer at a time"
                 return refusal(Reason.POLICY_DENIED, detail=detail)
             questions = questions_of_scope(
                 given,
                 [(entry.tool, entry.listed) for entry, _ in open_],
                 session=await self._session(given, [concern for _, concern in open_], now_ms),
+                recent=await self._recent(rules, given, [concern for _, concern in open_], now_ms),
                 owner=await self._owner(given.agents[-1]) if any(each.reads_owner for _, each in open_) else "",
                 now_ms=now_ms,
             )
-            for question in questions:
-                verdict = rules.policy.decide(question)
-                if not isinstance(verdict, Permit):
-                    return _refusal(question, verdict)
-        except (Refused, StorageError):
+            refusals = await rules.refusals(questions)
+            if refusals and not isinstance(refusals[-1][1], SignIn):
+                return _refusal(*refusals[-1])
+            return _sign_in_refusal([verdict for _, verdict in refusals if isinstance(verdict, SignIn)])
+        except (Refused, StorageError, Overloaded):
             raise
         except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
             log_unexpected("asking the policy about a scope", error)
             return refusal(Reason.INTERNAL)
-        return None
 
     async def _session(self, given: GivenScope, concerns: Collection[Concern], now_ms: int) -> TaskSession:
         if not any(each.reads_task for each in concerns):
@@ -153,20 +153,40 @@ class GivenScopes:
         session = await self._storage.session(given.task_id) if given.task_id else TaskSession()
         return session.labelled(await self._storage.sticking_labels(given.agents, now_ms))
 
+    async def _recent(
+        self, rules: PolicyRules, given: GivenScope, concerns: Collection[Concern], now_ms: int
+    ) -> RecentActs | None:
+        if not rules.notes_agents or not any(each.reads_agent for each in concerns):
+            return None
+        return await self._storage.recent_acts(given.acting or given.agents[0], now_ms)
 
-def _handed_on(chain: VerifiedChain, index: int, now_ms: int, vouched: Collection[int]) -> GivenScope:
-    return GivenScope(
-        action=Action.HAND_OFF,
-        scope=chain.links[index].link.scope,
-        agents=chain.agents[: index + 1],
-        asserted=asserted_agents(chain, now_ms, up_to=index, vouched=vouched),
-        principal=chain.principal,
-        purpose=chain.purpose,
-        task_id=chain.task_id,
-    )
+    async def _handed_on(self, chain: VerifiedChain, index: int, now_ms: int, vouched: Collection[int]) -> GivenScope:
+        acting = ""
+        if self._policy().notes_agents:
+            acting = await self._known.acting(chain, now_ms, up_to=index, vouched=vouched)
+        return GivenScope(
+            action=Action.HAND_OFF,
+            scope=chain.links[index].link.scope,
+            agents=chain.agents[: index + 1],
+            asserted=asserted_agents(chain, now_ms, up_to=index, vouched=vouched),
+            principal=chain.principal,
+            purpose=chain.purpose,
+            task_id=chain.task_id,
+            acting=acting,
+        )
 
 
 def _refusal(question: PolicyQuestion, verdict: Verdict) -> Refused:
     tool = tool_id(question.tool.audience, question.tool.tool)
     rules, why = (verdict.rules, verdict.detail) if isinstance(verdict, Denial) else ((), "people approve calls alone")
     return refusal(Reason.POLICY_DENIED, field=",".join(rules[:RECORDED_RULES]), detail=f"{tool}: {why}")
+
+
+def _sign_in_refusal(demands: Collection[SignIn]) -> Refused | None:
+    """Say how the principal has to sign in for the whole scope; None if no tool of it demands that."""
+    if not demands:
+        return None
+    verdict = together(demands)
+    if isinstance(verdict, SignIn):
+        return authentication_required(verdict)
+    return refusal(Reason.POLICY_DENIED, field=",".join(verdict.rules[:RECORDED_RULES]), detail=verdict.detail)

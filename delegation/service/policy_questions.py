@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
+from delegation.core.agent_history import RecentActs
 from delegation.core.chain import Principal, VerifiedChain
 from delegation.core.scope import Scope
 from delegation.core.session import TaskSession
@@ -22,7 +23,7 @@ def question_of_call(call: CallInSession, view: SessionView) -> PolicyQuestion:
     chain, now_ms = call.chain, call.now_ms
     counts = [demand for demand in call.demands if demand.is_of_calls]
     sums = [demand for demand in call.demands if not demand.is_of_calls]
-    return _in_task(
+    question = _in_task(
         PolicyQuestion(
             action=Action.CALL,
             tool=call.tool,
@@ -40,6 +41,7 @@ def question_of_call(call: CallInSession, view: SessionView) -> PolicyQuestion:
         ),
         view.session,
     )
+    return question if view.recent is None else _by_agent(question, view.recent)
 
 
 class GivenScope(NamedTuple):
@@ -52,6 +54,7 @@ class GivenScope(NamedTuple):
         asserted: those of them that nobody vouches for.
         principal, purpose: the grant's.
         task_id: of a task that goes on already; empty: it begins with this.
+        acting: whose act a call by it will be, as `KnownAgents.acting`; empty: the first of `agents`.
     """
 
     action: Action
@@ -61,6 +64,7 @@ class GivenScope(NamedTuple):
     principal: Principal
     purpose: str
     task_id: bytes = b""
+    acting: str = ""
 
 
 def questions_of_scope(
@@ -68,12 +72,13 @@ def questions_of_scope(
     entries: Iterable[tuple[CatalogueTool, bool]],
     *,
     session: TaskSession,
+    recent: RecentActs | None,
     owner: str,
     now_ms: int,
 ) -> list[PolicyQuestion]:
     """Make the questions about a scope that is given: one for each of these tools, and whether it is listed."""
     whole = frozenset(tool_id(each.audience, each.tool) for each in given.scope.capabilities)
-    return [
+    questions = [
         _in_task(
             PolicyQuestion(
                 action=given.action,
@@ -91,6 +96,7 @@ def questions_of_scope(
         )
         for tool, listed in entries
     ]
+    return questions if recent is None else [_by_agent(question, recent) for question in questions]
 
 
 def asserted_agents(
@@ -118,6 +124,10 @@ def _in_task(question: PolicyQuestion, session: TaskSession) -> PolicyQuestion:
         task_calls=session.calls,
         task_denials=session.denials,
     )
+
+
+def _by_agent(question: PolicyQuestion, recent: RecentActs) -> PolicyQuestion:
+    return question._replace(agent_calls=recent.calls, agent_denials=recent.denials, agent_effects=recent.effects)
 
 
 def _left(demand: Demand, view: SessionView) -> str:

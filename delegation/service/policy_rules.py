@@ -6,19 +6,24 @@ decision is taken by the rules of one and the effects and labels of another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import structlog
 
+from delegation.core.approval import ApprovalLevel
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.core.unlisted import entry_of
 from delegation.errors import Reason, Refused, refusal
-from delegation.policy.port import Action, Consent, Denial, Permit, Policy, PolicyQuestion, StepUp, Verdict
+from delegation.policy.port import Action, Consent, Denial, Permit, Policy, PolicyQuestion, SignIn, StepUp, Verdict
+from delegation.policy.sign_in import together
 from delegation.service.call_in_session import CallInSession, Ruling
+from delegation.service.decision_point import Answers
 from delegation.service.policy_questions import question_of_call
+from delegation.service.risk_inputs import inputs_text, known_fields
 from delegation.storage.sessions import SessionView
 
 RECORDED_RULES: Final = 16
@@ -40,6 +45,7 @@ class Entry(NamedTuple):
         judged: whether a call of it depends on anything more.
         reads_owner: whether it depends on who answers for the agent.
         undeclared: what the catalogue says alone, where the tool declares more; else None.
+        known: which fields of a question about it are known, of those that `risk_inputs` keeps.
     """
 
     tool: CatalogueTool
@@ -47,6 +53,7 @@ class Entry(NamedTuple):
     judged: bool
     reads_owner: bool
     undeclared: CatalogueTool | None = None
+    known: tuple[str, ...] = ()
 
 
 def nobody_consented(
@@ -65,6 +72,24 @@ def ask(policy: Policy, question: PolicyQuestion, consented: Callable[[tuple[Con
     return verdict
 
 
+def verdict_on(
+    policy: Policy,
+    question: PolicyQuestion,
+    consented: Callable[[tuple[Consent, ...]], bool],
+    *,
+    undeclared: CatalogueTool | None = None,
+) -> Verdict:
+    """Ask a policy about a call; once more where people have consented, or the tool declares more than is listed.
+
+    A rule may well permit what has an effect or a label. No declaration shall be a way to that: it is asked about
+    what the catalogue says alone (`undeclared`), too, and the stricter answer counts (T-43).
+    """
+    verdict = ask(policy, question, consented)
+    if undeclared is None or isinstance(verdict, Denial):
+        return verdict
+    return stricter(verdict, ask(policy, question._replace(tool=undeclared), consented))
+
+
 class PolicyRules:
     """One version of the policy.
 
@@ -76,6 +101,9 @@ class PolicyRules:
         dev: tools that are not listed count as if they were, and harmless: development lists what it meets.
         consented: tells whether people have consented to a call.
     """
+
+    scope_questions = 16_384
+    """Asked in one request at most; a question takes some ten microseconds."""
 
     def __init__(
         self,
@@ -92,6 +120,7 @@ class PolicyRules:
         self.catalogue_digest = catalogue_digest
         self.version = version
         self.notes_every_call = policy.reads_history
+        self.notes_agents = policy.reads_agents
         self.gives_freely = frozenset(
             action for action in (Action.GRANT, Action.HAND_OFF) if policy.permits_all(action)
         )
@@ -105,6 +134,14 @@ class PolicyRules:
     def digest(self) -> bytes:
         """SHA-256 of the policy's text, 32 bytes."""
         return self.policy.digest
+
+    @property
+    def approval_digest(self) -> bytes:
+        """What approvals are bound to, 32 bytes: rules and catalogue as one version.
+
+        By another catalogue the tool may do something else than people have consented to.
+        """
+        return hashlib.sha256(self.digest + self.catalogue_digest).digest()
 
     def entry(self, audience: str, tool: str, declared: Declaration = NOTHING_DECLARED) -> Entry:
         """Tell what the rules have to do with calls of a tool, given what it says of itself."""
@@ -125,29 +162,53 @@ class PolicyRules:
         entries = self._entries.values()
         return tuple(tool_id(each.tool.audience, each.tool.tool) for each in entries if each.judged and each.tool.local)
 
-    def verdict(self, call: CallInSession, view: SessionView) -> Verdict:
-        """Ask the policy about a call; once more where people have consented, or the tool declares more than is listed.
-
-        A rule may well permit what has an effect or a label. No declaration shall be a way to that: it is asked about
-        what the catalogue says alone, too, and the stricter answer counts (T-43).
-        """
-
-        def consented(demands: tuple[Consent, ...]) -> bool:
-            return self._consented(call, view, demands, self.digest)
-
-        verdict = ask(self.policy, question_of_call(call, view), consented)
-        if call.undeclared is None or isinstance(verdict, Denial):
-            return verdict
-        listed = ask(self.policy, question_of_call(call._replace(tool=call.undeclared), view), consented)
-        return stricter(verdict, listed)
-
     def __call__(self, call: CallInSession, view: SessionView) -> Ruling:
         """Rule on a call, given the state of its task. Waits for nothing; whatever it raises refuses the call."""
-        return ruling_of(self.verdict(call, view), call.fulfils)
+        question = question_of_call(call, view)
+        given: list[Consent] = []
+
+        def consented(demands: tuple[Consent, ...]) -> bool:
+            if not self._consented(call, view, demands, self.approval_digest):
+                return False
+            given.extend(demands)
+            return True
+
+        verdict = self._verdict(call, question, consented)
+        declared = call.undeclared is not None
+        inputs = inputs_text(question, call.known, consented=tuple(given), fulfils=call.fulfils, declared=declared)
+        return ruling_of(verdict, call.fulfils)._replace(inputs=inputs)
+
+    async def refusals(self, questions: Sequence[PolicyQuestion]) -> list[tuple[PolicyQuestion, Verdict]]:
+        """Ask about a scope; give what is no permission, with its question. Ends where no sign-in would help."""
+        found: list[tuple[PolicyQuestion, Verdict]] = []
+        for question in questions:
+            verdict = self.policy.decide(question)
+            if not isinstance(verdict, Permit):
+                found.append((question, verdict))
+                if not isinstance(verdict, SignIn):
+                    break
+        return found
+
+    def answers(self, task_id: bytes, acting: str) -> Answers | None:
+        """Begin to ask about a call what has to be asked before its transaction; None: nothing has.
+
+        Args:
+            task_id: the call's task.
+            acting: the agent whose history the rules see; empty: nobody's.
+        """
+        del task_id, acting
+        return None
+
+    def _verdict(
+        self, call: CallInSession, question: PolicyQuestion, consented: Callable[[tuple[Consent, ...]], bool]
+    ) -> Verdict:
+        return verdict_on(self.policy, question, consented, undeclared=call.undeclared)
 
     def _entry(self, tool: CatalogueTool, *, listed: bool) -> Entry:
         concern = self.policy.concern(Action.CALL, tool, listed=listed)
-        return Entry(tool, listed, concern.answer != Permit(), concern.reads_owner)
+        reads = self.policy.reads(Action.CALL, tool, listed=listed)
+        known = known_fields(reads.words, noted=self.notes_every_call, agents_noted=self.notes_agents)
+        return Entry(tool, listed, concern.answer != Permit(), concern.reads_owner, known=known)
 
     def _united(self, entry: Entry, declared: Declaration) -> Entry:
         key = entry.tool.audience, entry.tool.tool, declared.effects, declared.labels
@@ -156,7 +217,10 @@ class PolicyRules:
             found = self._entry(declared.united(entry.tool), listed=entry.listed)
             judged = found.judged or entry.judged
             found = found._replace(
-                judged=judged, reads_owner=found.reads_owner or entry.reads_owner, undeclared=entry.tool
+                judged=judged,
+                reads_owner=found.reads_owner or entry.reads_owner,
+                undeclared=entry.tool,
+                known=tuple(dict.fromkeys((*found.known, *entry.known))),
             )
             if len(self._declared) >= _MOST_DECLARED:  # a tool may well declare something else each time
                 self._declared.clear()
@@ -172,7 +236,7 @@ class PolicyRules:
         return entry
 
 
-_STRICTNESS: Final = (Permit, StepUp, Denial)
+_STRICTNESS: Final = (Permit, StepUp, SignIn, Denial)
 _MOST_MET: Final = 4096
 _MOST_DECLARED: Final = 4096
 
@@ -183,6 +247,8 @@ def stricter(one: Verdict, other: Verdict) -> Verdict:
         return Permit(tuple(dict.fromkeys((*one.obligations, *other.obligations))))
     if isinstance(one, StepUp) and isinstance(other, StepUp):
         return StepUp(tuple(dict.fromkeys((*one.demands, *other.demands))))
+    if isinstance(one, SignIn) and isinstance(other, SignIn):
+        return together([one, other])
     return max(one, other, key=lambda answer: _STRICTNESS.index(type(answer)))
 
 
@@ -220,6 +286,8 @@ def ruling_of(verdict: Verdict, fulfils: frozenset[str]) -> Ruling:
                 detail = f"the tool does not promise what the permission demands: {', '.join(missing)}"
                 return Ruling(refusal(Reason.POLICY_DENIED, field=",".join(rules), detail=detail), rules)
             return Ruling(None, rules, names)
+        case SignIn():
+            return Ruling(authentication_required(verdict), _once(verdict.rules))
         case StepUp(demands):
             return Ruling(approval_required(demands), _once(demand.rule for demand in demands), demands=demands)
         case Denial(rules, detail):
@@ -234,10 +302,21 @@ def approval_required(demands: tuple[Consent, ...]) -> Refused:
     return refusal(Reason.APPROVAL_REQUIRED, field=",".join(rules), detail=detail)
 
 
+def authentication_required(demand: SignIn) -> Refused:
+    """Make the refusal of what the principal has to sign in for first."""
+    how = f" with acr {' or '.join(demand.acr_values)}" if demand.acr_values else ""
+    when = f", at most {demand.max_age_s} s before" if demand.max_age_s is not None else ""
+    detail = f"whoever the task is for has to sign in{how}{when}"
+    refused = refusal(Reason.AUTHENTICATION_REQUIRED, field=",".join(_once(demand.rules)), detail=detail)
+    refused.acr_values, refused.max_age_s = demand.acr_values, demand.max_age_s
+    return refused
+
+
 def _words(demand: Consent) -> str:
     named = f" of {', '.join(demand.approvers)}" if demand.approvers else ""
     people = "person consents" if demand.threshold == 1 else "people consent"
-    return f"{demand.rule}: {demand.threshold} {people}{named}"
+    how = " with a key of their own" if demand.level is ApprovalLevel.SIGNED else ""
+    return f"{demand.rule}: {demand.threshold} {people}{named}{how}"
 
 
 def _once(rules: Iterable[str]) -> tuple[str, ...]:

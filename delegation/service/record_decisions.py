@@ -19,6 +19,7 @@ from delegation.core.attest import open_batch
 from delegation.core.call import Proof
 from delegation.core.codec import decode_proof, decode_record, encode_statement, split_proof
 from delegation.core.keys import key_id
+from delegation.core.observation import Observation
 from delegation.core.proof import proof_id
 from delegation.core.records import DecisionBatch, DecisionRecord
 from delegation.core.statement import SignedStatement
@@ -30,6 +31,7 @@ from delegation.service.calls_that_ran import WhatRan
 from delegation.service.guard_keys import GuardKeys
 from delegation.service.ids import Clock
 from delegation.service.late_links import LateLinks
+from delegation.service.observations import Observations
 from delegation.storage import records as stored
 from delegation.storage.port import Storage
 from delegation.storage.preconditions import ProofUse
@@ -44,9 +46,17 @@ class RecordDecisions:
     """Records batches, each exactly once."""
 
     def __init__(
-        self, storage: Storage, *, guard_keys: GuardKeys, late_links: LateLinks, what_ran: WhatRan, now_ms: Clock
+        self,
+        storage: Storage,
+        *,
+        guard_keys: GuardKeys,
+        late_links: LateLinks,
+        what_ran: WhatRan,
+        observations: Observations,
+        now_ms: Clock,
     ) -> None:
         self._storage = storage
+        self._observations = observations
         self._what_ran = what_ran
         self._guard_keys = guard_keys
         self._late_links = late_links
@@ -77,7 +87,10 @@ class RecordDecisions:
         _tell_of_break_glass(caller, records)
         about = await self._late_links.attribute(caller, records, tokens)
         now_ms = self._now_ms()
+        observed = [await self._observations.of(record) for record in records]
+        _tell_of_claims(caller, observed)
         calls, proofs = _calls(caller, batch, records, about, now_ms)
+        calls = [call._replace(observed=seen) if seen else call for call, seen in zip(calls, observed, strict=True)]
         kept = _batch_record(caller, batch, statement, now_ms)
         ran = await self._what_ran(calls, now_ms)
         try:
@@ -110,6 +123,12 @@ def _tell_of_break_glass(caller: Caller, records: Sequence[DecisionRecord]) -> N
     orders = Counter(record.break_glass for record in records if record.break_glass)
     for nonce, calls in orders.items():
         _LOG.warning("break-glass", tool=caller.id, order=nonce.hex(), calls=calls)
+
+
+def _tell_of_claims(caller: Caller, observed: Sequence[Observation | None]) -> None:
+    """Warn of calls that a guard says ran under observation, and that no catalogue says so of."""
+    if claimed := observed.count(Observation.CLAIMED):
+        _LOG.warning("refused calls ran, and no catalogue had them under observation", tool=caller.id, calls=claimed)
 
 
 def _calls(

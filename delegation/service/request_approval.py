@@ -16,8 +16,10 @@ from delegation.identity.port import Caller
 from delegation.policy.port import ObligationKind
 from delegation.service.approval_records import agents_text, asks_again, demands_text, told
 from delegation.service.authorize import Authorize, Question
+from delegation.service.consents import Consents
+from delegation.service.decision_point import asked_first
 from delegation.service.ids import Clock, Random, time_ordered_id
-from delegation.storage.approvals import ApprovalNeeds, ApprovalRequestRecord, CallKey
+from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalNeeds, ApprovalRequestRecord, CallKey
 from delegation.storage.port import Storage
 from delegation.storage.refused_writes import TooManyOpenError
 
@@ -34,13 +36,17 @@ class RequestApproval:
     Args:
         storage: keeps them.
         authorize: judges the call, as far as that goes without its state.
+        consents: tells whether what is approved still counts.
         now_ms: the time.
         random: for the requests' ids.
     """
 
-    def __init__(self, storage: Storage, *, authorize: Authorize, now_ms: Clock, random: Random) -> None:
+    def __init__(
+        self, storage: Storage, *, authorize: Authorize, consents: Consents, now_ms: Clock, random: Random
+    ) -> None:
         self._storage = storage
         self._authorize = authorize
+        self._consents = consents
         self._now_ms = now_ms
         self._random = random
 
@@ -77,7 +83,7 @@ class RequestApproval:
             raise examined.refusal
         if examined.step is None or examined.chain is None:
             return None
-        chain, digest = examined.chain, examined.arguments_digest
+        chain, digest, step = examined.chain, examined.arguments_digest, examined.step
         call = CallKey(chain.digest, question.audience, question.tool, digest)
 
         def make(needs: ApprovalNeeds) -> ApprovalRequestRecord:
@@ -90,8 +96,11 @@ class RequestApproval:
                 now_ms=now_ms,
             )
 
+        def still_counts(request: ApprovalRequestRecord, consents: tuple[ApprovalAnswerRecord, ...]) -> bool:
+            return self._consents.stands(chain, call, request, consents, now_ms)
+
         try:
-            opened = await self._storage.open_approval(examined.step, make, asks_again)
+            opened = await asked_first(lambda: self._storage.open_approval(step, make, asks_again, still_counts))
         except TooManyOpenError as error:
             raise Overloaded(str(error)) from None
         if opened.refusal is not None:
@@ -131,4 +140,5 @@ class RequestApproval:
             requested_ms=now_ms,
             expires_ms=min(now_ms + limits.APPROVAL_LIFETIME_MS, chain.expires_at_ms),
             task_expires_ms=chain.links[0].link.expires_at_ms,
+            holder=chain.agents[0],
         )

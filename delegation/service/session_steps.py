@@ -19,14 +19,16 @@ from delegation.core.usage import Demand, charged, has_conditions
 from delegation.errors import Reason, Refused, refusal
 from delegation.service.call_in_session import CallInSession, Ruling
 from delegation.service.consents import Consents, demands_of_rules
+from delegation.service.known_agents import KnownAgents
 from delegation.service.policy_rules import PolicyRules
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.approvals import ApprovalNeeds, CallKey
-from delegation.storage.sessions import SessionStep, SessionView, Verdict
+from delegation.storage.refused_writes import AskFirstError
+from delegation.storage.sessions import ActingAgent, CallsThatRan, SessionStep, SessionView, Verdict
 
-_STEPS_OF_STICKING: Final = 16
-"""Labels stick for up to a sixteenth longer than is said: so not every call of a tool has to write how long."""
+_STEPS: Final = 16
+"""What is kept for a period is kept for up to a sixteenth longer: so not every call has to say for how long anew."""
 
 _NOTHING_TO_SAY: Final = Ruling()
 
@@ -37,6 +39,7 @@ class SessionSteps:
     Args:
         recorded: tells which holders the service vouched for as it recorded their links.
         labels_stick_ms: how long labels stick to the agents of the chain that has read what has them; 0: not at all.
+        agents_remembered_ms: how long an agent's calls are remembered, if rules read that; 0: not at all.
         owner: tells who answers for an agent; empty if nobody does.
         consents: tells whether people have consented to what links demand.
     """
@@ -46,11 +49,13 @@ class SessionSteps:
         recorded: RecordedLinks,
         *,
         labels_stick_ms: int,
+        agents_remembered_ms: int,
         owner: Callable[[str], Awaitable[str]],
         consents: Consents,
     ) -> None:
-        self._recorded = recorded
+        self._known = KnownAgents(recorded)
         self._labels_stick_ms = labels_stick_ms
+        self._agents_remembered_ms = agents_remembered_ms
         self._owner = owner
         self._consents = consents
 
@@ -90,16 +95,24 @@ class SessionSteps:
         if not (demands or approvals or entry.judged or _sensitive(entry.tool) or rules.notes_every_call):
             return None
         owner = await self._owner(chain.leaf.holder_agent) if entry.reads_owner else ""
+        acting = await self._acting(chain, now_ms, rules)
         call = CallInSession(
             *(chain, entry.tool, arguments, demands, now_ms, entry.listed, owner, fulfils, approvals, arguments_digest),
+            known=entry.known,
             undeclared=entry.undeclared,
             manifest_changed=declared.is_another(entry.tool),
+            answers=rules.answers(chain.task_id, acting.agent if acting else ""),
         )
         step = self._step(chain, demands, now_ms, lambda view: self._judge(call, view, rules, judged=entry.judged))
-        agents = await self._vouched(chain, now_ms)
-        return replace(step, agents=agents, call=CallKey(chain.digest, audience, tool, arguments_digest))
+        return replace(
+            step,
+            agents=await self._known.of(chain, now_ms),
+            call=CallKey(chain.digest, audience, tool, arguments_digest),
+            acting=acting,
+            effects=entry.tool.effects,
+        )
 
-    def refused(
+    async def refused(
         self,
         chain: VerifiedChain,
         refused: Refused,
@@ -114,22 +127,23 @@ class SessionSteps:
         entry = rules.entry(audience, tool, declared).tool
         if not (_sensitive(entry) or rules.notes_every_call or has_conditions(chain, audience, tool)):
             return None
-        return self._step(chain, (), now_ms, lambda view: Verdict(refused))  # noqa: ARG005 - whatever is in view
+        step = self._step(chain, (), now_ms, lambda view: Verdict(refused))  # noqa: ARG005 - whatever is in view
+        return replace(step, acting=await self._acting(chain, now_ms, rules))
 
-    async def _vouched(self, chain: VerifiedChain, now_ms: int) -> tuple[str, ...]:
-        """Give the agents of a chain that the service knows to be its holders: labels stick to them alone.
+    async def running_anyway(self, step: SessionStep, chain: VerifiedChain, tool: CatalogueTool) -> SessionStep:
+        """Have what a call leaves noted also if it is refused: its tool is under observation, so it runs (A-30).
 
-        Else whoever hands on to a name labels its bearer. A binding that was left out of the token is remembered.
+        Raises:
+            StorageError: it cannot be read whom the service vouched for.
         """
-        agents: dict[str, None] = {}
-        for index, signed in enumerate(chain.links):
-            if chain.bound(index, now_ms) or await self._was_vouched_for(signed.link_id):
-                agents[signed.link.holder_agent] = None
-        return tuple(agents)
+        agents = step.agents or await self._known.of(chain, step.now_ms)
+        ran = CallsThatRan(step.task_id, step.expires_ms, agents, (tool,), step.labels_until_ms, step.acting)
+        return replace(step, agents=agents, anyway=ran)
 
-    async def _was_vouched_for(self, link_id: bytes) -> bool:
-        known = await self._recorded.find(link_id)
-        return known is not None and known.vouched
+    async def _acting(self, chain: VerifiedChain, now_ms: int, rules: PolicyRules) -> ActingAgent | None:
+        if not rules.notes_agents:
+            return None
+        return self.remembering(await self._known.acting(chain, now_ms), now_ms)
 
     def _step(
         self, chain: VerifiedChain, demands: tuple[Demand, ...], now_ms: int, judge: Callable[[SessionView], Verdict]
@@ -150,12 +164,12 @@ class SessionSteps:
             ruling = rules(call, view) if judged else _NOTHING_TO_SAY
             decided_by = ",".join(ruling.rules) or None
             if ruling.refusal is not None and not ruling.demands:
-                return Verdict(ruling.refusal, rules=decided_by)
+                return Verdict(ruling.refusal, rules=decided_by, inputs=ruling.inputs)
             # Nobody is asked to consent to what is refused anyway: so this comes last.
-            lacking = ruling.refusal or self._consents.unmet(call, view, rules.digest)
+            lacking = ruling.refusal or self._consents.unmet(call, view, rules.approval_digest)
             if lacking is not None:
-                needs = ApprovalNeeds((*call.approvals, *demands_of_rules(ruling.demands)), rules.digest)
-                return Verdict(lacking, rules=decided_by, needs=needs)
+                needs = ApprovalNeeds((*call.approvals, *demands_of_rules(ruling.demands)), rules.approval_digest)
+                return Verdict(lacking, rules=decided_by, inputs=ruling.inputs, needs=needs)
             return Verdict(
                 None,
                 view.session.after(call.tool),
@@ -163,19 +177,31 @@ class SessionSteps:
                 _sensitive(call.tool),
                 rules=decided_by,
                 obligations=",".join(ruling.obligations) or None,
+                inputs=ruling.inputs,
             )
+        except AskFirstError:
+            raise
         except Refused as refused:
             return Verdict(refused)
         except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
             log_unexpected("judging a call on the state of its task", error)
             return Verdict(refusal(Reason.INTERNAL))
 
+    def remembering(self, agent: str, now_ms: int) -> ActingAgent | None:
+        """Say for how long what an agent does now is remembered; None: not at all."""
+        until_ms = _until(now_ms, self._agents_remembered_ms)
+        return ActingAgent(agent, now_ms, until_ms) if until_ms else None
+
     def labels_until_ms(self, now_ms: int) -> int:
         """Tell how long the labels of what is read at a time stick; 0: not at all."""
-        if not self._labels_stick_ms:
-            return 0
-        step_ms = max(1, self._labels_stick_ms // _STEPS_OF_STICKING)
-        return -(-(now_ms + self._labels_stick_ms) // step_ms) * step_ms
+        return _until(now_ms, self._labels_stick_ms)
+
+
+def _until(now_ms: int, kept_ms: int) -> int:
+    if not kept_ms:
+        return 0
+    step_ms = max(1, kept_ms // _STEPS)
+    return -(-(now_ms + kept_ms) // step_ms) * step_ms
 
 
 def _sensitive(tool: CatalogueTool) -> frozenset[str]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from delegation.core.tool_id import tool_id
 from delegation.core.unlisted import entry_of
 from delegation.policy.cedar import CedarPolicy
-from delegation.policy.port import Action, Denial, Permit, PolicyQuestion, StepUp, Verdict
+from delegation.policy.port import Action, Denial, Permit, PolicyQuestion, SignIn, StepUp, Verdict
 from delegation.policy.rule import Rule
 from delegation.policy.vocabulary import FIELDS
 from support.policies import ADA, CATALOGUE, NOW_S, PLANNER, WORKER, call, policy_of, word
@@ -47,6 +47,14 @@ PRINCIPALS = ["", "", "", " is Agent", *(f'{of} Agent::"{WORKER}"' for of in (" 
 CALLS = ['action == Action::"call"', 'action in Action::"call"', 'action in [Action::"call"]']
 ACTIONS = ["action", 'action == Action::"grant"', 'action in [Action::"grant", Action::"handOff"]']
 
+SIGN_INS = ['@acr("phr")', '@acr("phrh phr")', '@acr("mfa")', '@acr("phr") @max_age("300")', '@max_age("60")']
+SIGNED_IN = [
+    ADA,
+    ADA._replace(authentication_strength="phr"),
+    ADA._replace(authentication_strength="phr", authenticated_at_ms=(NOW_S - 100) * 1000),
+    ADA._replace(authentication_strength="mfa", authenticated_at_ms=NOW_S * 1000),
+]
+
 
 @st.composite
 def resources(draw) -> str:
@@ -60,6 +68,7 @@ def resources(draw) -> str:
 def rules(draw, number: int) -> str:
     forbids = draw(st.booleans())
     consent = forbids and draw(st.booleans())
+    sign_in = forbids and not consent and draw(st.booleans())
     call = consent or draw(st.booleans())
     principal = draw(st.sampled_from(PRINCIPALS))
     action = draw(st.sampled_from(CALLS if call else ACTIONS))
@@ -70,6 +79,8 @@ def rules(draw, number: int) -> str:
     annotations = f'@id("r{number}")'
     if consent:
         annotations += ' @obligation("approve")'
+    elif sign_in:
+        annotations += f' @obligation("authenticate") {draw(st.sampled_from(SIGN_INS))}'
     elif not forbids and draw(st.booleans()):
         annotations += ' @obligation("notify")'
     if call and "::" in resource and draw(st.booleans()):
@@ -95,7 +106,7 @@ def questions(draw) -> PolicyQuestion:
         action,
         entry_of(CATALOGUE, audience, tool),
         CATALOGUE.find(audience, tool) is not None,
-        ADA,
+        draw(st.sampled_from(SIGNED_IN)),
         draw(st.sampled_from([(WORKER,), (PLANNER, WORKER), (WORKER, PLANNER)])),
         NOW_S,
         task_labels=frozenset(draw(st.sets(st.sampled_from(["public", "personal", "secret"])))),
@@ -114,14 +125,41 @@ def by_all_rules(policy: CedarPolicy, question: PolicyQuestion) -> tuple[str, ob
     readers = [rule for rule in policy.rules if rule.says.arguments and rule.reach.covers(question.action, type_, name)]
     if readers and question.arguments.get("amount") == TOO_FINE:
         return "unfit", sorted(rule.id for rule in readers)
-    held = [rule for rule in policy.rules if rule.says.consent is None]
-    if question.approved:
-        return evaluated(held, question, type_, name)
-    verdict, named = evaluated(policy.rules, question, type_, name)
-    if verdict != "forbidden" or any(rule in held for rule in policy.rules if rule.id in named):
+    rules = [rule for rule in policy.rules if not (question.approved and rule.says.consent)]
+    verdict, named = evaluated(rules, question, type_, name)
+    if verdict != "forbidden":
         return verdict, named
-    later = evaluated(held, question._replace(approved=True), type_, name)
-    return ("step-up", named) if later[0] == "permitted" else later
+    forbidding = [rule for rule in rules if rule.id in named and not signed_in(rule, question)]
+    if any(not (rule.says.consent or rule.says.sign_in) for rule in forbidding):
+        return verdict, [rule.id for rule in forbidding]
+    consents = [rule.id for rule in forbidding if rule.says.consent]
+    held = [rule for rule in rules if not (rule.says.consent or rule.says.sign_in)]
+    later = evaluated(held, question._replace(approved=question.approved or bool(consents)), type_, name)
+    if later[0] != "permitted":
+        return later
+    if any(rule.says.sign_in for rule in forbidding):
+        demanded = [rule for rule in rules if rule.id in named and rule.says.sign_in]
+        return wanted(demanded), [rule.id for rule in demanded]
+    return ("step-up", consents) if consents else later
+
+
+def signed_in(rule: Rule, question: PolicyQuestion) -> bool:
+    """Tell whether the principal has signed in as a rule demands; of those of `SIGNED_IN`, who all have a token."""
+    who, demand = question.principal, rule.says.sign_in
+    return (
+        demand is not None
+        and (not demand.acr_values or who.authentication_strength in demand.acr_values)
+        and (demand.max_age_s is None or NOW_S - who.authenticated_at_ms / 1000 <= demand.max_age_s)
+    )
+
+
+def wanted(rules: Sequence[Rule]) -> str:
+    """Give the one sign-in that these rules demand, in words."""
+    named = [set(rule.says.sign_in.acr_values) for rule in rules if rule.says.sign_in.acr_values]
+    if named and not set.intersection(*named):
+        return "no sign-in"
+    ages = [rule.says.sign_in.max_age_s for rule in rules if rule.says.sign_in.max_age_s]
+    return f"sign-in {sorted(set.intersection(*named)) if named else []} {min(ages, default=None)}"
 
 
 def evaluated(rules: Sequence[Rule], question: PolicyQuestion, type_: str, name: str) -> tuple[str, object]:
@@ -154,8 +192,11 @@ def told(verdict: Verdict) -> tuple[str, object]:
             return "permitted", [obligation.rule for obligation in obligations]
         case StepUp(demands):
             return "step-up", [consent.rule for consent in demands]
+        case SignIn(named, acr_values, max_age_s):
+            return f"sign-in {sorted(acr_values)} {max_age_s}", list(named)
         case Denial(named, detail):
             kinds = {
+                "no one acr": "no sign-in",
                 "the argument": "unfit",
                 "forbidden": "forbidden",
                 "could not": "failed",

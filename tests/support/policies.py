@@ -10,7 +10,7 @@ from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.core.unlisted import entry_of
 from delegation.policy.cedar import CedarPolicy
 from delegation.policy.load import examine, load_policy
-from delegation.policy.port import Action, Denial, Permit, PolicyQuestion, StepUp, Verdict
+from delegation.policy.port import Action, Denial, Permit, PolicyQuestion, SignIn, StepUp, Verdict
 from delegation.policy.source import Source
 
 PLANNER, WORKER = "spiffe://example.org/planner", "spiffe://example.org/worker"
@@ -57,6 +57,8 @@ def word(verdict: Verdict) -> str:
     match verdict:
         case Permit():
             return "permit"
+        case SignIn():
+            return "sign-in"
         case StepUp():
             return "step-up"
         case Denial():

@@ -44,7 +44,7 @@ def test_every_rule_that_forbids_decides_a_case(folder):
     forbids = re.findall(r'@id\("([\w-]+)"\)(?:\n@.*)*\nforbid', (folder / "policy.cedar").read_text())
     decided = set(re.findall(r'rules = \["([\w-]+)"\]', (folder / "cases.toml").read_text()))
     assert set(forbids) == decided
-    assert len(forbids) == 7
+    assert len(forbids) == 9
 
 
 def test_every_field_is_told_with_its_type():

@@ -59,7 +59,9 @@ def authorize(storage, clock, feed, recorded):
         feed=feed,
         verifier=Verifier(BUNDLE),
         recorded=recorded,
-        sessions=SessionSteps(recorded, labels_stick_ms=3_600_000, owner=owner, consents=consents),
+        sessions=SessionSteps(
+            recorded, labels_stick_ms=3_600_000, agents_remembered_ms=3_600_000, owner=owner, consents=consents
+        ),
         policy=policy,
         given=GivenScopes(policy, storage, recorded=recorded, owner=owner),
         now_ms=clock,
