@@ -202,7 +202,6 @@ class PolicyConfig(Section):
     def _one_decides(self) -> Self:
         if self.decision_point is not None and self.file is not None:
             raise ValueError("file and decision_point both say who decides: remove one of them")
-        if self.decision_point is None and self.model_fields_set - {"file", "decision_point"}:
-            names = ", ".join(sorted(self.model_fields_set - {"file", "decision_point"}))
-            raise ValueError(f"{names}: for a decision_point, which is missing")
+        if self.decision_point is None and (self.decision_point_ca or self.decision_point_token_file):
+            raise ValueError("decision_point_ca and decision_point_token_file are for a decision_point: set it")
         return self

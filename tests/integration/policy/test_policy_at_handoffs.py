@@ -6,7 +6,7 @@ import pytest
 
 from delegation.core.scope import SERVICE_AUDIENCE, Scope, any_call
 from delegation.errors import PolicyDenied, Reason
-from delegation.service import given_scopes
+from delegation.service.policy_rules import PolicyRules
 from delegation.wire.renewals import RenewRequest, read_replaced, renew_request_message
 from integration.policy.conftest import PERMIT
 from support.caller import GuardRecords, Holding, decided, new_key
@@ -127,7 +127,7 @@ def test_more_questions_than_a_request_may_cause_are_a_refusal(start, monkeypatc
     ruled = start(HAND_OFFS)
     planner = ruled.as_("agent/planner")
     task = planner.grant(SEND, DOCS)
-    monkeypatch.setattr(given_scopes, "QUESTIONS", 2)
+    monkeypatch.setattr(PolicyRules, "scope_questions", 2)
     with pytest.raises(PolicyDenied, match="give fewer at a time"):
         planner.record(*(task.child(f"agent/{n}") for n in range(3)))
     assert planner.record(*(task.child(f"agent/{n}") for n in range(2)))
