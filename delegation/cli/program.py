@@ -43,6 +43,7 @@ from delegation.cli.commands import (
     scope_unused,
     serve,
     tools_import,
+    tools_reported,
     trace,
     verify,
     version,
@@ -109,6 +110,7 @@ _SCOPE: tuple[tuple[Callable[..., Any], str], ...] = (
 )
 _TOOLS: tuple[tuple[Callable[..., Any], str], ...] = (
     (tools_import.import_tools, "Take a live MCP server's tools into the catalogue."),
+    (tools_reported.reported, "Tools that are not as the catalogue has them."),
 )
 _CONFIG: tuple[tuple[Callable[..., Any], str], ...] = ((config_show.show, "The whole configuration, with defaults."),)
 

@@ -30,7 +30,7 @@ def edited(text: str, entries: Iterable[CatalogueTool]) -> str:
 
     Args:
         text: the file's text.
-        entries: what is to be said of these tools. Of listed ones only effects, local and manifest digest change.
+        entries: what is to be said of these tools. Of listed ones effects, labels, local and manifest digest change.
 
     Raises:
         ConfigError: the text is no catalogue, or is written such that single lines of it cannot be changed.
@@ -56,8 +56,9 @@ def entry_lines(entry: CatalogueTool) -> Iterator[str]:
     yield f"name = {_quoted(entry.tool)}"
     yield f"owner = {_quoted(entry.owner)}"
     yield _effects(entry)
-    yield f"labels = [{', '.join(map(_quoted, sorted(entry.labels)))}]"
-    yield _pin(entry)
+    yield _labels(entry)
+    if entry.manifest_digest:
+        yield _pin(entry)
 
 
 def write_catalogue(path: Path, text: str) -> None:
@@ -93,8 +94,10 @@ def _change(lines: list[str], listed: Catalogue, entry: CatalogueTool) -> None:
     end = next((at for at in range(start + 1, len(lines)) if _TABLE.match(lines[at])), len(lines))
     if entry.effects != old.effects:
         end += _set(lines, start, end, "effects", _effects(entry))
+    if entry.labels != old.labels:
+        end += _set(lines, start, end, "labels", _labels(entry))
     if entry.local != old.local:
-        end += _set(lines, start, end, "local", "local = false  # it does more than read")
+        end += _set(lines, start, end, "local", "local = false  # it does more than read what is public")
     if entry.manifest_digest != old.manifest_digest:
         _set(lines, start, end, "manifest_digest", _pin(entry))
 
@@ -143,6 +146,10 @@ def _unchangeable(entry: CatalogueTool) -> ConfigError:
 
 def _effects(entry: CatalogueTool) -> str:
     return f"effects = [{', '.join(_quoted(effect) for effect in Effect if effect in entry.effects)}]"
+
+
+def _labels(entry: CatalogueTool) -> str:
+    return f"labels = [{', '.join(map(_quoted, sorted(entry.labels)))}]"
 
 
 def _pin(entry: CatalogueTool) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.tool_hints import Hints
 from delegation.core.trust import Catalogue, CatalogueTool
 from delegation.core.unlisted import entry_of
@@ -21,12 +22,14 @@ class LiveTool(NamedTuple):
     Attributes:
         name: its name.
         hints: what its annotations hint at.
-        manifest_digest: 32 bytes.
+        manifest_digest: 32 bytes; empty if it is not known.
+        declared: what its author says of it besides.
     """
 
     name: str
     hints: Hints
     manifest_digest: bytes
+    declared: Declaration = NOTHING_DECLARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Import:
         entries: the catalogue's entries of these tools, as they are to be.
         new: tools that it did not list.
         pinned: listed ones whose manifest was not pinned.
-        raised: listed ones that hints say do more than is written.
+        raised: listed ones that hints or their authors say do more, or give more sensitive results, than is written.
         changed: listed ones whose manifest is not the pinned one.
         gone: listed ones that the server does not list.
     """
@@ -78,8 +81,10 @@ def imported(
             entries[tool.name] = _new(audience, tool, owner, trust_hints=trust_hints)
             continue
         entries[tool.name] = _raised(listed, tool, accept_changes=accept_changes)
-        if entries[tool.name].effects != listed.effects:
+        if (entries[tool.name].effects, entries[tool.name].labels) != (listed.effects, listed.labels):
             found.raised.append(tool.name)
+        if not tool.manifest_digest:
+            continue
         if not listed.manifest_digest:
             found.pinned.append(tool.name)
         elif listed.manifest_digest != tool.manifest_digest:
@@ -92,10 +97,12 @@ def imported(
 def _new(audience: str, tool: LiveTool, owner: str, *, trust_hints: bool) -> CatalogueTool:
     entry = entry_of(Catalogue(), audience, tool.name)
     effects = tool.hints.all_told() if trust_hints else entry.effects
-    return entry._replace(effects=effects, owner=owner, manifest_digest=tool.manifest_digest)
+    return tool.declared.united(entry._replace(effects=effects, owner=owner, manifest_digest=tool.manifest_digest))
 
 
 def _raised(listed: CatalogueTool, tool: LiveTool, *, accept_changes: bool) -> CatalogueTool:
-    effects = listed.effects | tool.hints.raises()
-    pin = tool.manifest_digest if accept_changes or not listed.manifest_digest else listed.manifest_digest
-    return listed._replace(effects=effects, local=listed.local and effects == listed.effects, manifest_digest=pin)
+    declared = tool.declared._replace(effects=tool.declared.effects | tool.hints.raises())
+    accepted = tool.manifest_digest and (accept_changes or not listed.manifest_digest)
+    return declared.united(listed)._replace(
+        manifest_digest=tool.manifest_digest if accepted else listed.manifest_digest
+    )

@@ -14,6 +14,7 @@ from delegation.core.revocation import RevocationKind
 from delegation.core.scope import Scope
 from delegation.core.statement import Offer
 from delegation.errors import DelegationError
+from delegation.wire.tool_reports import ToolReport
 from delegation.wire.trust import RegisteredAgent
 from delegation_sdk import context, flows, tracing
 from delegation_sdk.approvals import AsyncApprovals, AsyncApprovedCall
@@ -263,6 +264,10 @@ class AsyncClient:
     async def agents(self) -> tuple[RegisteredAgent, ...]:
         """List the registered agents with their owners, as an operator or auditor. Raises `RequestFailed`."""
         return await run_async(flows.list_agents(), self._transport)
+
+    async def tool_reports(self) -> tuple[ToolReport, ...]:
+        """List what tools have said of themselves, as an operator or auditor. Raises `RequestFailed`."""
+        return await run_async(flows.list_tool_reports(), self._transport)
 
     async def request_offer(self, agent: str) -> Offer:
         """Ask a live instance of an agent to receive work from this agent.

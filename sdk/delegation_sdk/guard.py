@@ -28,6 +28,7 @@ from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.known_chains import KnownChains
 from delegation_sdk.log import warn
+from delegation_sdk.observed_call import ObservedCall
 from delegation_sdk.record_queue import MAX_WAITING
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from delegation_sdk.feed_cache import FeedCache
     from delegation_sdk.guarded_tool import DeclaredTool
     from delegation_sdk.profile import Profile, ProfilePath
+    from delegation_sdk.tool_reporter import ToolReporter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,6 +56,16 @@ OBLIGATIONS: Final = ("notify", "redact")
 
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 _FEED_AGES: Final = FeedAges()
+
+
+class _Decision:
+    """A decision that is being taken, and the call, once it may run."""
+
+    __slots__ = ("call", "steps")
+
+    def __init__(self, steps: Deciding) -> None:
+        self.steps = steps
+        self.call: AuthorizedCall | ObservedCall | None = None
 
 
 class Guard:
@@ -134,6 +146,7 @@ class Guard:
             sources=sources,
             fulfils=_promised(fulfils),
         )
+        self._reporter: ToolReporter | None = None
         self.aio = AsyncGuard(self)
 
     @classmethod
@@ -210,6 +223,7 @@ class Guard:
         atexit.register(self._close_at_exit)
         if not self._feed.wait_until_known(timeout_s):
             raise ServiceUnavailable("the revocation feed did not come in time")
+        self._begin_to_report_tools()
 
     def close(self) -> None:
         """Deliver what waits, then stop.
@@ -222,6 +236,8 @@ class Guard:
             self._recorder.close()
         finally:
             self._recorder.abandon()
+            if self._reporter is not None:
+                self._reporter.close()
             self._feed.close()
             self._federated.close()
             if self._shared_replay is not None:
@@ -235,8 +251,10 @@ class Guard:
         arguments: Mapping[str, Any],
         *,
         defaults: Mapping[str, Any] = _NO_DEFAULTS,
-    ) -> AuthorizedCall:
+    ) -> AuthorizedCall | ObservedCall:
         """Decide one call. If this returns, the tool may run, with just these arguments.
+
+        What it returns is an `ObservedCall` if the call would be refused, and its tool is under observation.
 
         Args:
             carriage: What came with the call (`context.from_metadata`, `from_headers`, `from_mcp_meta`).
@@ -249,7 +267,8 @@ class Guard:
                 nothing was decided, and the caller can send the call again with its chain.
         """
         with self._deciding(carriage, tool, arguments, defaults) as deciding:
-            return drive(deciding, self._ports.online.authorize, self._trust.catch_up)
+            call = deciding.call = drive(deciding.steps, self._ports.online.authorize, self._trust.catch_up)
+            return call
 
     def tool(
         self, name: str, *, effects: Iterable[str] = (), labels: Iterable[str] = ()
@@ -258,7 +277,8 @@ class Guard:
 
         What came with the call is taken from the context (`context.received`, which framework adapters set). The
         function's own defaults are applied before its arguments are checked. If it has a keyword-only parameter
-        `caller`, it is given the `AuthorizedCall`. Its outcome is reported when it ends.
+        `caller`, it is given the `AuthorizedCall`; while the tool is under observation, it may be an `ObservedCall`.
+        Its outcome is reported when it ends.
 
         What is declared here counts beside what the operator's catalogue says: it can have a call refused that the
         catalogue alone would let pass, and never the other way round.
@@ -318,18 +338,21 @@ class Guard:
     @contextmanager
     def _deciding(
         self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any]
-    ) -> Iterator[Deciding]:
+    ) -> Iterator[_Decision]:
         """Open the span of a decision, and count it when it is taken."""
         started_ms = self._sources.monotonic_ms()
         reason: str | None = "cancelled"
+        observed: Refused | None = None
         came = self._dereferenced(carriage) if carriage.chain_digest and not self._is_forked else carriage
         with tracing.authorizing(self.audience, tool) as span:
             try:
                 # A forked child has no threads, and would number its own records as its parent's.
                 if self._is_forked:
                     raise refusal(Reason.INTERNAL, detail="this guard was made before a fork: make one in each process")
-                yield self._decider.decide(came, tool, arguments, defaults, span)
-                reason = None
+                decision = _Decision(self._decider.decide(came, tool, arguments, defaults, span))
+                yield decision
+                observed = decision.call.observed if decision.call else None
+                reason = str(observed.reason) if observed else None
             except Refused as refused:
                 reason = str(refused.reason)
                 # Other statements may be what the caller has: it shall send them.
@@ -338,7 +361,16 @@ class Guard:
                 raise
             finally:
                 duration_ms = self._sources.monotonic_ms() - started_ms
-                telemetry.count_decision(audience=self.audience, reason=reason, duration_ms=duration_ms)
+                telemetry.count_decision(
+                    audience=self.audience, reason=reason, duration_ms=duration_ms, observed=observed is not None
+                )
+
+    def _begin_to_report_tools(self) -> None:
+        if self._ports.tools is not None:
+            from delegation_sdk.tool_reporter import ToolReporter
+
+            self._reporter = ToolReporter(self.audience, self._ports.tools, self._served, sources=self._sources)
+            self._reporter.start()
 
     def _orders(self, path: Path | None, root: bytes, used_orders: Path | None) -> BreakGlassFile | None:
         if path is None:
@@ -421,15 +453,16 @@ class AsyncGuard:
         arguments: Mapping[str, Any],
         *,
         defaults: Mapping[str, Any] = _NO_DEFAULTS,
-    ) -> AuthorizedCall:
+    ) -> AuthorizedCall | ObservedCall:
         """Decide one call without blocking the event loop; as `Guard.authorize`.
 
         Raises:
             Refused: The call is denied.
         """
         with self._guard._deciding(carriage, tool, arguments, defaults) as deciding:  # noqa: SLF001 - its other face
-            return await drive_async(
-                deciding,
+            call = deciding.call = await drive_async(
+                deciding.steps,
                 self._guard._ports.online.authorize_async,  # noqa: SLF001
                 self._guard._trust.catch_up,  # noqa: SLF001
             )
+            return call

@@ -17,6 +17,7 @@ from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.profile import Profile
 from delegation_sdk.recorder_grpc import GrpcRecords
 from delegation_sdk.replay_grpc import GrpcProofs
+from delegation_sdk.tool_reports_grpc import GrpcToolReports
 
 
 class GrpcTrust:
@@ -53,5 +54,6 @@ def connect_ports(profile: Profile, federated: Mapping[str, Profile] | None = No
             online=GrpcAuthority(channel),
             close=opened.pop_all().close,
             proofs=GrpcProofs(channel),
+            tools=GrpcToolReports(channel),
             federated={name: GrpcFeed(other) for name, other in others.items()},
         )

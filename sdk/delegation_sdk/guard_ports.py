@@ -14,6 +14,7 @@ from delegation_sdk.trust import TrustSource
 
 if TYPE_CHECKING:
     from delegation.wire.authorization import CallToDecide, Decision
+    from delegation_sdk.tool_reporter import ToolReportSink
 
 
 class OnlineAuthority(Protocol):
@@ -37,6 +38,7 @@ class GuardPorts(NamedTuple):
         close: Lets go of the connection.
         proofs: The service's store of used proofs; None: it has none for guards.
         federated: The revocation feeds of other trust domains, by their names.
+        tools: Is told what the tools say of themselves; None: nobody is.
     """
 
     trust: TrustSource
@@ -46,3 +48,4 @@ class GuardPorts(NamedTuple):
     close: Callable[[], None] = lambda: None
     proofs: SharedReplay | None = None
     federated: Mapping[str, FeedSource] = MappingProxyType({})
+    tools: ToolReportSink | None = None

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from delegation.cli.options import Json
+from delegation.cli.options import Json, ProfileFile
 
 if TYPE_CHECKING:
-    from delegation.server.catalogue_import import Import
+    from collections.abc import Iterable
+
+    from delegation.server.catalogue_import import Import, LiveTool
 
 _TOML: Final = "# What delegation tools import found; every word of it is the operator's to put right.\n"
 
 
 def import_tools(
     target: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SERVER…",
             show_default=False,
             help="A URL; or, after --, the command of a server on stdin and stdout.",
         ),
-    ],
+    ] = None,
     *,
     audience: Annotated[str, typer.Option(show_default=False, help="The audience of the server's tools.")],
     catalogue: Annotated[
@@ -41,15 +43,18 @@ def import_tools(
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Pin the manifests of tools that have changed, too.")
     ] = False,
+    reported: Annotated[
+        bool, typer.Option("--reported", help="Tools as their guards have told the service; no SERVER is asked.")
+    ] = False,
     timeout: Annotated[float, typer.Option(min=1, max=600, help="Seconds for all of it.")] = 30,
     json: Json = False,
+    profile: ProfileFile = None,
 ) -> None:
     """Take the tools of a live MCP server into the catalogue, each with the digest of its manifest.
 
     What the catalogue says stays; hints of the server raise what a tool may do, and never lower it. No tool is called.
     """
     from delegation.cli.exit_codes import REFUSED
-    from delegation.cli.mcp_listing import live_tools
     from delegation.core.names import is_name
     from delegation.core.trust import Catalogue
     from delegation.server.catalogue_edit import edited, write_catalogue
@@ -58,6 +63,10 @@ def import_tools(
 
     if check and catalogue is None:
         raise typer.BadParameter("--check compares with a catalogue: --catalogue FILE")
+    if reported == bool(target):
+        raise typer.BadParameter("say which server, or --reported")
+    if reported and trust_hints:
+        raise typer.BadParameter("--trust-hints is for a live server: reports have no hints of harmlessness")
     if not is_name(audience):
         raise typer.BadParameter("an audience is a name that can be printed, of at most 512 bytes")
     text = _read(catalogue, must_exist=check)
@@ -65,11 +74,13 @@ def import_tools(
     found = imported(
         listed,
         audience,
-        live_tools(target, timeout),
+        _reported(audience, profile) if reported else _live(target or [], timeout),
         owner=owner,
         trust_hints=trust_hints,
         accept_changes=accept_changes and not check,
     )
+    if reported:
+        found.gone.clear()  # that nobody has told of a tool does not say that it is gone
     if found.new and not owner and not check:
         raise typer.BadParameter(f"say who answers for new tools, {len(found.new)} of them: --owner")
     after = "" if check else edited(text, found.entries.values())
@@ -78,6 +89,21 @@ def import_tools(
     _print(found, None if check or catalogue is not None else after, json=json)
     if found.changed and not (accept_changes and not check):
         raise typer.Exit(REFUSED)
+
+
+def _live(target: list[str], timeout: float) -> Iterable[LiveTool]:
+    from delegation.cli.mcp_listing import live_tools
+
+    return live_tools(target, timeout)
+
+
+def _reported(audience: str, profile: Path | None) -> Iterable[LiveTool]:
+    """Give the tools of an audience as guards have told the service. For operators and auditors."""
+    from delegation.cli.connection import connected
+    from delegation.cli.reported_tools import tools_in
+
+    with connected(profile) as client:
+        return tools_in(each for each in client.tool_reports() if each.audience == audience)
 
 
 def _read(catalogue: Path | None, *, must_exist: bool) -> str:

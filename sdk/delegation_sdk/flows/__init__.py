@@ -11,6 +11,7 @@ from delegation_sdk.flows.offer import list_agents, register_agent, request_offe
 from delegation_sdk.flows.renew import reissue, renew
 from delegation_sdk.flows.revoke import revoke_id, revoke_link
 from delegation_sdk.flows.rpc import Duplex, Flow, Rpc
+from delegation_sdk.flows.tool_reports import list_tool_reports
 
 __all__ = [
     "Duplex",
@@ -23,6 +24,7 @@ __all__ = [
     "grant",
     "hand_off",
     "list_agents",
+    "list_tool_reports",
     "record",
     "register_agent",
     "reissue",
