@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from delegation_sdk.client import Client as Client
     from delegation_sdk.delegation import Delegation as Delegation
     from delegation_sdk.guard import Guard as Guard
+    from delegation_sdk.observed_call import ObservedCall as ObservedCall
     from delegation_sdk.peer import Peer as Peer
     from delegation_sdk.profile import Profile as Profile
 
@@ -71,6 +72,7 @@ _HOME = {
     "Delegation": "delegation_sdk.delegation",
     "DelegationError": "delegation.errors",
     "Guard": "delegation_sdk.guard",
+    "ObservedCall": "delegation_sdk.observed_call",
     "OutcomeStatus": "delegation.core.records",
     "Peer": "delegation_sdk.peer",
     "Profile": "delegation_sdk.profile",

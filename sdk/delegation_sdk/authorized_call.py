@@ -1,20 +1,15 @@
-"""What a tool learns about a call that its guard let through."""
+"""What a tool learns about a call that was authorized."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
-from decimal import Decimal
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from delegation.core.chain import Principal, VerifiedChain
-from delegation.core.records import OutcomeStatus
-
-Impact = int | Decimal | str
-Report = Callable[[bytes, OutcomeStatus, tuple[tuple[str, str], ...]], None]
+from delegation_sdk.served_call import Report, ServedCall
 
 
-class AuthorizedCall:
+class AuthorizedCall(ServedCall):
     """A call that was authorized. Its outcome is reported once.
 
     Attributes:
@@ -27,17 +22,10 @@ class AuthorizedCall:
             "redact", "notify".
     """
 
-    __slots__ = (
-        "_report",
-        "_reported",
-        "_taken",
-        "arguments",
-        "audience",
-        "call_id",
-        "chain",
-        "obligations",
-        "tool",
-    )
+    __slots__ = ("chain",)
+
+    observed: ClassVar[None] = None
+    """Of an `ObservedCall`, why it would have been refused; of this, nothing."""
 
     def __init__(
         self,
@@ -50,16 +38,10 @@ class AuthorizedCall:
         report: Report,
         obligations: tuple[str, ...] = (),
     ) -> None:
-        self.call_id = call_id
+        super().__init__(
+            call_id, audience=audience, tool=tool, arguments=arguments, report=report, obligations=obligations
+        )
         self.chain = chain
-        self.audience = audience
-        self.tool = tool
-        self.arguments = arguments
-        self.obligations = obligations
-        self._report = report
-        # Acquired once and never released: the first who asks gets it, in whatever thread.
-        self._reported = threading.Lock()
-        self._taken = threading.Lock()
 
     @property
     def agent(self) -> str:
@@ -75,25 +57,6 @@ class AuthorizedCall:
     def task_id(self) -> bytes:
         """The task, 16 bytes."""
         return self.chain.task_id
-
-    @property
-    def reported(self) -> bool:
-        """Whether the outcome was reported."""
-        return self._reported.locked()
-
-    def report(self, status: OutcomeStatus = OutcomeStatus.OK, **impact: Impact) -> None:
-        """Say what came of the call; the first word counts, a later one is ignored.
-
-        Args:
-            status: `OK`, `FAILED` (and had no effect), or `UNKNOWN`.
-            **impact: What it did downstream: `rows_changed=3`, `resource="order o-17"`.
-        """
-        if self._reported.acquire(blocking=False):
-            self._report(self.call_id, status, tuple(sorted((name, str(amount)) for name, amount in impact.items())))
-
-    def take(self) -> bool:
-        """Tell whether the call has not been served yet, and mark it as served."""
-        return self._taken.acquire(blocking=False)
 
     def __repr__(self) -> str:
         return f"AuthorizedCall({self.audience}.{self.tool} by {self.agent}, call {self.call_id.hex()})"

@@ -1,4 +1,4 @@
-"""What this task or thread works under: the current delegation, and on a tool's side the call that was authorized.
+"""What this task or thread works under: the current delegation, and on a tool's side the call that is served.
 
 Also the door to `carriage`: how a delegation is put into a call and read from one.
 """
@@ -34,6 +34,8 @@ from delegation_sdk.carriage import (
 if TYPE_CHECKING:
     from delegation_sdk.authorized_call import AuthorizedCall
     from delegation_sdk.delegation import Delegation
+    from delegation_sdk.observed_call import ObservedCall
+    from delegation_sdk.served_call import ServedCall
 
 __all__ = [
     "CHAIN_HEADER",
@@ -54,8 +56,9 @@ __all__ = [
     "from_metadata",
     "received",
     "received_carriage",
+    "served_call",
     "serving",
-    "take_authorized_call",
+    "take_served_call",
     "to_headers",
     "to_mcp_meta",
     "to_metadata",
@@ -65,7 +68,7 @@ __all__ = [
 
 _delegation: Final[ContextVar[Delegation | None]] = ContextVar("delegation", default=None)
 _received: Final[ContextVar[Carriage]] = ContextVar("delegation_received", default=NOTHING)
-_authorized: Final[ContextVar[AuthorizedCall | None]] = ContextVar("delegation_authorized", default=None)
+_served: Final[ContextVar[AuthorizedCall | ObservedCall | None]] = ContextVar("delegation_served", default=None)
 
 
 def current_delegation() -> Delegation | None:
@@ -98,24 +101,30 @@ def received(carriage: Carriage) -> Iterator[None]:
         _received.reset(token)
 
 
+def served_call() -> AuthorizedCall | ObservedCall | None:
+    """The call that a guard has let run and this context serves, or None; only an `AuthorizedCall` was permitted."""
+    return _served.get()
+
+
 def authorized_call() -> AuthorizedCall | None:
-    """The call that a guard authorized and this context serves, or None."""
-    return _authorized.get()
+    """The call that a guard authorized and this context serves, or None; None also for one that is only observed."""
+    call = _served.get()
+    return None if call is None or call.observed is not None else call
 
 
-def take_authorized_call(audience: str, tool: str) -> AuthorizedCall | None:
-    """Take the call that a framework adapter has authorized for this very tool: once, so that it runs once."""
-    call = _authorized.get()
+def take_served_call(audience: str, tool: str) -> ServedCall | None:
+    """Take the call that a framework adapter has had decided for this very tool: once, so that it runs once."""
+    call = _served.get()
     if call is not None and call.audience == audience and call.tool == tool and call.take():
         return call
     return None
 
 
 @contextlib.contextmanager
-def serving(call: AuthorizedCall) -> Iterator[None]:
-    """Say which authorized call is served: for those who write framework adapters."""
-    token = _authorized.set(call)
+def serving(call: AuthorizedCall | ObservedCall) -> Iterator[None]:
+    """Say which call is served, as a guard gave it: for those who write framework adapters."""
+    token = _served.set(call)
     try:
         yield
     finally:
-        _authorized.reset(token)
+        _served.reset(token)

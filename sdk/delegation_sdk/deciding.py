@@ -33,11 +33,13 @@ from delegation.telemetry import Span
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
-from delegation_sdk.driving import Blocking, Deciding, NewerTrust, Wait
+from delegation_sdk.driving import Authorizing, Blocking, Deciding, NewerTrust, Wait
 from delegation_sdk.federated_feeds import FederatedFeeds
 from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.known_chains import KnownChains
 from delegation_sdk.log import defect, warn
+from delegation_sdk.observed_call import ObservedCall
+from delegation_sdk.observing import Observer
 from delegation_sdk.question import Question
 from delegation_sdk.recorder import Recorder
 from delegation_sdk.replay import ReplayStore
@@ -105,11 +107,12 @@ class Decider:
         self._served = served
         self._sources = sources
         self._fulfils = fulfils
+        self._observer = Observer(audience, trust=trust, sources=sources)
 
     def decide(
         self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any], span: Span
     ) -> Deciding:
-        """Decide one call.
+        """Decide one call. One that is refused is given back as observed if its tool is under observation.
 
         Args:
             carriage: What came with the call.
@@ -125,13 +128,10 @@ class Decider:
         try:
             call = yield from self._decide(question, arguments, defaults)
         except Refused as refused:
-            self._deny(question, refused, span)
-            raise
+            return self._refuse(question, refused, arguments, span)
         except Exception as error:  # noqa: BLE001 - deciding failed, which is a denial
             warn("deciding a call failed: %s", defect(error))
-            failed = refusal(Reason.INTERNAL)
-            self._deny(question, failed, span)
-            raise failed from None
+            return self._refuse(question, refusal(Reason.INTERNAL), arguments, span)
         tracing.describe_chain(span, call.chain)
         self._describe(span, call.call_id, None, question.order)
         return call
@@ -140,7 +140,7 @@ class Decider:
         """Queue what came of a call."""
         self._recorder.report(Outcome(call_id, status, self._sources.now_ms(), impacts))
 
-    def _decide(self, question: Question, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> Deciding:
+    def _decide(self, question: Question, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> Authorizing:
         question.require_name()
         question.sent = sent = Arguments.of(arguments)
         if not question.carriage.token:
@@ -162,7 +162,7 @@ class Decider:
         *,
         accept_from_ms: int = 0,
         alone: bool = False,
-    ) -> Deciding:
+    ) -> Authorizing:
         """Verify, check the proof, authorize, record: all in process.
 
         Only the service knows what conditions have left (A-18): it is asked, unless this is `alone`, which refuses.
@@ -255,14 +255,14 @@ class Decider:
         yield Blocking(lambda: shared.use(used))
         return True
 
-    def _decide_alone(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
+    def _decide_alone(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Authorizing:
         """Decide in process what the service did not answer, by the break-glass statement in hand (B-4)."""
         self._recorder.require_room()
         self._require_fresh(question)
         accept_from_ms = question.order.accept_from_ms if question.order else 0
         return (yield from self._decide_here(question, sent, defaults, accept_from_ms=accept_from_ms, alone=True))
 
-    def _ask(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Deciding:
+    def _ask(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Authorizing:
         """Have the service decide and record, before the tool runs."""
         from delegation.wire.authorization import CallToDecide
 
@@ -292,7 +292,7 @@ class Decider:
             return (yield from self._decide_alone(question, sent, defaults))
         question.call_id = decision.call_id
         if decision.refusal is not None:
-            question.decided_by_service = True
+            question.decided_by_service, question.observed_by_service = True, decision.observed
             with suppress(Refused):  # whose chain it is, for the span alone
                 self._verify(question, self._sources.now_ms())
             raise decision.refusal
@@ -310,8 +310,7 @@ class Decider:
                 self._ask_again(question)
             question.tell_of_order(self._audience)
         except Exception:
-            self.report(decision.call_id, OutcomeStatus.FAILED)  # permitted there, refused here: it will not run
-            question.call_id = self._sources.new_id()
+            question.permitted_as, question.call_id = decision.call_id, self._sources.new_id()
             raise
         return self._authorized(decision.call_id, chain, question.tool, used, decision.obligations)
 
@@ -409,6 +408,39 @@ class Decider:
             obligations=obligations,
         )
 
+    def _refuse(self, question: Question, refused: Refused, arguments: Mapping[str, Any], span: Span) -> ObservedCall:
+        """Record a refusal and raise it; where the tool is under observation, give the call that runs all the same."""
+        refused.call_id = question.call_id
+        if self._observer.lets_run(question, refused):
+            try:
+                return self._observe(question, refused, arguments, span)
+            except Refused as unrecorded:  # and so it does not run
+                refused = unrecorded
+        if question.permitted_as or question.observed_by_service:  # the service has recorded that it runs
+            self.report(question.permitted_as or question.call_id, OutcomeStatus.FAILED)
+        self._deny(question, refused, span)
+        raise refused from None
+
+    def _observe(self, question: Question, refused: Refused, arguments: Mapping[str, Any], span: Span) -> ObservedCall:
+        """Record that a refused call runs, and give it. Raises `Undecided`, RECORD_BACKLOG."""
+        if not question.decided_by_service:
+            record = self._record(question, refused, self._sources.now_ms(), observed=True)
+            self._recorder.append(record, question.chain.token if question.chain else b"")
+        if question.permitted_as:  # it runs as what is recorded here; what was reserved for it stays spent
+            self.report(question.permitted_as, OutcomeStatus.UNKNOWN)
+        if question.chain is not None:
+            tracing.describe_chain(span, question.chain)
+        self._describe(span, question.call_id, refused, observed=True)
+        return ObservedCall(
+            question.call_id,
+            refused.with_traceback(None),  # its frames hold chain and proof
+            audience=self._audience,
+            tool=question.tool,
+            arguments=question.sent.values if question.sent else arguments,
+            report=self.report,
+            obligations=self._fulfils,
+        )
+
     def _deny(self, question: Question, refused: Refused, span: Span) -> None:
         refused.call_id = question.call_id
         if question.chain is not None:
@@ -422,16 +454,26 @@ class Decider:
         except Refused:
             warn("a denial could not be recorded: the queue is full")
 
-    def _describe(self, span: Span, call_id: bytes, refused: Refused | None, order: Order | None = None) -> None:
+    def _describe(
+        self,
+        span: Span,
+        call_id: bytes,
+        refused: Refused | None,
+        order: Order | None = None,
+        *,
+        observed: bool = False,
+    ) -> None:
         if span.recording:
             age_ms = self._feed.state.age_ms(self._sources.now_ms(), self._sources.monotonic_ms())
-            tracing.describe_decision(span, call_id, refused, feed_age_ms=age_ms)
+            tracing.describe_decision(span, call_id, refused, feed_age_ms=age_ms, observed=observed)
             if order is not None:
                 tracing.describe_order(span, order.statement)
 
-    def _record(self, question: Question, refused: Refused | None, now_ms: int) -> DecisionRecord:
+    def _record(
+        self, question: Question, refused: Refused | None, now_ms: int, *, observed: bool = False
+    ) -> DecisionRecord:
         position = self._feed.state.position or 0
-        return question.record(self._audience, refused, now_ms=now_ms, feed_position=position)
+        return question.record(self._audience, refused, now_ms=now_ms, feed_position=position, observed=observed)
 
 
 def _undecided(error: DelegationError) -> Refused:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from delegation.core.named_tuple import NamedTuple
 from delegation_sdk.authorized_call import AuthorizedCall
+from delegation_sdk.observed_call import ObservedCall
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,13 +44,14 @@ class Wait(NamedTuple):
 
 
 # Yields the question if the service must be asked, and is sent its decision; or that it needs a newer trust bundle, and
-# is sent whether there was one; or what may block; or that it waits. Returns the call.
-Deciding = Generator[Union["CallToDecide", NewerTrust, Blocking, Wait], Any, AuthorizedCall]
+# is sent whether there was one; or what may block; or that it waits. Returns the call, if it may run.
+Authorizing = Generator[Union["CallToDecide", NewerTrust, Blocking, Wait], Any, AuthorizedCall]
+Deciding = Generator[Union["CallToDecide", NewerTrust, Blocking, Wait], Any, AuthorizedCall | ObservedCall]
 
 
 def drive(
     deciding: Deciding, ask: Callable[[CallToDecide], Decision], catch_up: Callable[[], Future[bool]]
-) -> AuthorizedCall:
+) -> AuthorizedCall | ObservedCall:
     """Take a decision, asking the service if need be, and for a newer trust bundle. Raises `Refused`."""
 
     def answer(wanted: CallToDecide | NewerTrust | Blocking | Wait) -> object:
@@ -77,7 +79,7 @@ def drive(
 
 async def drive_async(
     deciding: Deciding, ask: Callable[[CallToDecide], Awaitable[Decision]], catch_up: Callable[[], Future[bool]]
-) -> AuthorizedCall:
+) -> AuthorizedCall | ObservedCall:
     """Take a decision as `drive` does, without blocking the event loop. Raises `Refused`."""
     from asyncio import sleep, to_thread, wrap_future  # a guard without an event loop does not load it
 

@@ -1,4 +1,4 @@
-"""A function that runs only for authorized calls: what `@guard.tool` makes of it."""
+"""A function that runs only for calls that its guard lets run: what `@guard.tool` makes of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from delegation.core.records import OutcomeStatus
 from delegation.core.trust import Effect
 from delegation.errors import ConfigError, Reason, refusal
 from delegation_sdk import context
-from delegation_sdk.authorized_call import AuthorizedCall
+from delegation_sdk.served_call import ServedCall
 
 if TYPE_CHECKING:
     from delegation_sdk.guard import Guard
@@ -56,7 +56,7 @@ def defaults_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def guarded(guard: Guard, declared: DeclaredTool, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function so that it runs only for authorized calls.
+    """Wrap a function so that it runs only for calls that the guard lets run.
 
     Raises:
         ConfigError: It takes arguments that cannot be named.
@@ -77,14 +77,14 @@ def guarded(guard: Guard, declared: DeclaredTool, function: Callable[..., Any]) 
             raise refusal(Reason.ARGUMENTS_INVALID, detail="the tool does not take these arguments") from None
         return {name: _json(value) for name, value in bound.arguments.items()}
 
-    def with_caller(kwargs: dict[str, Any], call: AuthorizedCall) -> dict[str, Any]:
+    def with_caller(kwargs: dict[str, Any], call: ServedCall) -> dict[str, Any]:
         return {**kwargs, CALLER: call} if wants_caller else kwargs
 
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def run_async(*args: Any, **kwargs: Any) -> Any:
-            call = context.take_authorized_call(guard.audience, declared.name) or await guard.aio.authorize(
+            call = context.take_served_call(guard.audience, declared.name) or await guard.aio.authorize(
                 context.received_carriage(), declared.name, sent(args, kwargs), defaults=defaults
             )
             with reporting(guard, call):
@@ -95,7 +95,7 @@ def guarded(guard: Guard, declared: DeclaredTool, function: Callable[..., Any]) 
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            call = context.take_authorized_call(guard.audience, declared.name) or guard.authorize(
+            call = context.take_served_call(guard.audience, declared.name) or guard.authorize(
                 context.received_carriage(), declared.name, sent(args, kwargs), defaults=defaults
             )
             with reporting(guard, call):
@@ -109,7 +109,7 @@ def guarded(guard: Guard, declared: DeclaredTool, function: Callable[..., Any]) 
 
 
 @contextmanager
-def reporting(guard: Guard, call: AuthorizedCall) -> Iterator[None]:
+def reporting(guard: Guard, call: ServedCall) -> Iterator[None]:
     """Report the outcome of what runs inside, unless it does so itself.
 
     An exception means that a tool which only reads has failed. Of any other it is not known whether it had an effect

@@ -27,6 +27,7 @@ from delegation.core.chain import Principal, PrincipalBasis, SignedLink, Verifie
 from delegation.core.codec import decode_feed_entry, encode_catalogue, join_token
 from delegation.core.keys import SigningKey
 from delegation.core.mint import sign_grant
+from delegation.core.observation import is_observed
 from delegation.core.proof import check_holder_proof, check_proof, proof_id
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
 from delegation.core.renewal import require_renews
@@ -288,6 +289,7 @@ class InMemoryService:
                 self._reserved[call_id] = demands
             except Refused as error:
                 refused = error
+            observed = refused is not None and self._observes(call.audience, call.tool, now_ms)
             self.decisions.append(
                 DecisionRecord(
                     call_id,
@@ -302,9 +304,13 @@ class InMemoryService:
                     len(self._feed),
                     call.proof,
                     call.trace,
+                    observed=observed,
                 )
             )
-            return Decision(call_id, now_ms, refused)
+            return Decision(call_id, now_ms, refused, observed=observed)
+
+    def _observes(self, audience: str, tool: str, now_ms: int) -> bool:
+        return is_observed(Catalogue(_sorted(self.tools)).find(audience, tool), self._bundle(), now_ms)
 
     async def authorize_async(self, call: CallToDecide) -> Decision:
         """Decide a call; nothing here waits."""

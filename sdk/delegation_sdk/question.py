@@ -34,6 +34,8 @@ class Question:
         sent: The arguments as they were sent, once they are known to be arguments.
         chain: The chain, once it is verified.
         decided_by_service: Whether the service has recorded the decision.
+        observed_by_service: Whether it has recorded a refusal as one that runs all the same.
+        permitted_as: The id of the permission that the service has recorded, and that is refused here; or empty.
         order: The break-glass statement that the call rests on, if it does.
         without_order: What would be its refusal without.
     """
@@ -43,7 +45,9 @@ class Question:
         "carriage",
         "chain",
         "decided_by_service",
+        "observed_by_service",
         "order",
+        "permitted_as",
         "sent",
         "tool",
         "trace",
@@ -58,6 +62,8 @@ class Question:
         self.sent: Arguments | None = None
         self.chain: VerifiedChain | None = None
         self.decided_by_service = False
+        self.observed_by_service = False
+        self.permitted_as = b""
         self.order: Order | None = None
         self.without_order: Refused | None = None
 
@@ -89,7 +95,9 @@ class Question:
             self.call_id.hex(),
         )
 
-    def record(self, audience: str, refused: Refused | None, *, now_ms: int, feed_position: int) -> DecisionRecord:
+    def record(
+        self, audience: str, refused: Refused | None, *, now_ms: int, feed_position: int, observed: bool = False
+    ) -> DecisionRecord:
         """Make the record of a decision.
 
         Args:
@@ -97,6 +105,7 @@ class Question:
             refused: Why not; None if it is permitted.
             now_ms: When.
             feed_position: What was known of the revocation feed.
+            observed: Whether it is refused, and runs all the same.
         """
         proof = self.carriage.proof
         return DecisionRecord(
@@ -113,6 +122,7 @@ class Question:
             proof=proof if len(proof) <= limits.PROOF_BYTES else b"",
             trace=self.trace,
             break_glass=self.order.statement.nonce if self.order and refused is None else b"",
+            observed=observed,
         )
 
 

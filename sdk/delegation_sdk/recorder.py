@@ -30,7 +30,7 @@ _CLOSE_S: Final = 10.0
 _CLOSING_WAIT_S: Final = 0.2
 
 MAX_OPEN: Final = 16_384
-"""Permitted calls without an outcome of which it is remembered under which key they are recorded."""
+"""Calls that ran without an outcome of which it is remembered under which key they are recorded."""
 
 
 class RecordSink(Protocol):
@@ -99,7 +99,7 @@ class Recorder:
         if self._closing.is_set():
             raise refusal(Reason.RECORD_BACKLOG, detail="this guard is closed")
         number = self._queue.append(record, token)
-        if record.allowed:
+        if record.allowed or record.observed:
             self._open[record.call_id] = number
             if len(self._open) > MAX_OPEN:
                 self._open.popitem(last=False)

@@ -90,8 +90,10 @@ def describe_handoff(span: Span, child: Delegation) -> None:
         span.set(names.RECORDED, child.recorded)
 
 
-def describe_decision(span: Span, call_id: bytes, refused: Refused | None, *, feed_age_ms: int) -> None:
-    """Say what was decided, why not, and how old the revocation feed was."""
+def describe_decision(
+    span: Span, call_id: bytes, refused: Refused | None, *, feed_age_ms: int, observed: bool = False
+) -> None:
+    """Say what was decided, why not, whether it runs all the same, and how old the revocation feed was."""
     if not span.recording:
         return
     span.set(names.REVOCATION_AGE, feed_age_ms)
@@ -101,7 +103,10 @@ def describe_decision(span: Span, call_id: bytes, refused: Refused | None, *, fe
         span.set(names.REASON, refused.reason)
         if refused.link_index is not None:
             span.set(names.REASON_LINK, refused.link_index)
-        span.fail(refused.reason)
+        if observed:
+            span.set(names.OBSERVED, observed)
+        else:
+            span.fail(refused.reason)
 
 
 def describe_order(span: Span, order: BreakGlass) -> None:

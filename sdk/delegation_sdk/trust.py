@@ -10,6 +10,7 @@ from delegation.core.chain import VerifiedChain
 from delegation.core.codec import parse_token
 from delegation.core.federation import FollowedFeeds, not_followed
 from delegation.core.named_tuple import NamedTuple
+from delegation.core.observation import is_observed
 from delegation.core.revocation import RevocationState
 from delegation.core.statement import SignedStatement
 from delegation.core.trust import Catalogue, TrustBundle
@@ -110,6 +111,14 @@ class TrustKeeper:
     def catalogue(self) -> Catalogue:
         """Its catalogue. Raises as `bundle`."""
         return self._known().catalogue
+
+    def observed_until_ms(self, audience: str, tool: str, now_ms: int) -> int:
+        """Tell until when a tool is under observation; 0: it is not, and no tool is before there is a bundle."""
+        known = self._trusted
+        if known is None:
+            return 0
+        entry = known.catalogue.find(audience, tool)
+        return entry.observe_until_ms if entry is not None and is_observed(entry, known.bundle, now_ms) else 0
 
     def open(self) -> None:
         """Take the bundle of the cache, if there is one, and the service's. A current one of the cache will do.

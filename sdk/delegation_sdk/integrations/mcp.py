@@ -21,13 +21,14 @@ except ImportError as missing:
 from delegation.core.declaration import Declaration
 from delegation.core.records import OutcomeStatus
 from delegation.errors import Reason, Refused, refusal
-from delegation_sdk import context, refusal_json
+from delegation_sdk import context, observed_answer, refusal_json
 from delegation_sdk.advice import advice
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.guard import Guard
 from delegation_sdk.guarded_tool import reporting
 from delegation_sdk.log import defect, warn
 from delegation_sdk.mcp_manifest import digest_of_listed, hints_of_listed
+from delegation_sdk.observed_call import ObservedCall
 
 IDENTIFIER: Final = "io.github.delegation-chain/guard"
 
@@ -77,9 +78,9 @@ class GuardExtension(Extension):
             result = await call_next(_without_delegation(ctx))
             if getattr(result, "is_error", False):
                 call.report(OutcomeStatus.FAILED if self._guard.only_reads(call.tool) else OutcomeStatus.UNKNOWN)
-        return result
+        return _saying(result, observed_answer.to_mcp_meta(call))
 
-    async def _authorize(self, params: CallToolRequestParams) -> AuthorizedCall:
+    async def _authorize(self, params: CallToolRequestParams) -> AuthorizedCall | ObservedCall:
         if self._catalogue_only and not self._guard.is_listed(params.name):
             raise refusal(Reason.POLICY_DENIED, detail="the operator's catalogue does not list this tool")
         await self._require_pinned(params.name)
@@ -153,6 +154,13 @@ def _without_delegation(ctx: ServerRequestContext[Any, Any]) -> ServerRequestCon
     if params is not None and isinstance(params.get("_meta"), Mapping):
         params = {**params, "_meta": context.without_mcp_meta(params["_meta"])}
     return replace(ctx, meta=meta, params=params)
+
+
+def _saying(result: HandlerResult, meta: Mapping[str, Any]) -> HandlerResult:
+    """Add to the `_meta` of a tool's result."""
+    if not meta or not isinstance(result, CallToolResult):
+        return result
+    return result.model_copy(update={"meta": {**(result.meta or {}), **meta}})
 
 
 def _manifest_digest(tool: Tool) -> bytes:

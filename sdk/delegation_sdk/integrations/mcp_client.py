@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
-from delegation.errors import InvalidRequest, Refused
+from delegation.errors import InvalidRequest, Reason, Refused
 from delegation_sdk import refusal_json
 from delegation_sdk.aio import AsyncConnectedDelegation
 from delegation_sdk.call import Call
 from delegation_sdk.carriage import Carriage, to_mcp_meta
 from delegation_sdk.delegation import Delegation
 from delegation_sdk.lifetimes import Lifetime
+from delegation_sdk.observed_answer import reason_in_mcp_meta
 from delegation_sdk.peer import Peer
 
 Result_co = TypeVar("Result_co", covariant=True)
@@ -106,6 +107,14 @@ def refusal_in(result: Any) -> Refused | None:
     if not getattr(result, "is_error", False):
         return None
     return refusal_json.from_json(getattr(result, "structured_content", None))
+
+
+def observed_in(result: Any) -> Reason | None:
+    """Give the reason why the call would have been refused that a tool's result is of; None if it was permitted.
+
+    It ran since its tool is under observation. What its server says here is not signed.
+    """
+    return reason_in_mcp_meta(getattr(result, "meta", None))
 
 
 def _peer_of(session: object) -> Peer:
