@@ -156,6 +156,16 @@ class PolicyRules:
             return self._met(audience, tool)
         return self._entry(entry_of(self.catalogue, audience, tool), listed=False)
 
+    def require_pinned(self, audience: str, tool: str, declared: Declaration) -> None:
+        """Require that a tool is the one that the catalogue pins, where it demands that (T-45).
+
+        Raises:
+            PolicyDenied: POLICY_DENIED: it is another one, or whoever serves it does not say.
+        """
+        entry = self.catalogue.find(audience, tool)
+        if entry is not None and entry.manifest_required and declared.is_another(entry):
+            raise refusal(Reason.POLICY_DENIED, detail="the tool is not the one that the operator's catalogue pins")
+
     @property
     def not_asked_about(self) -> tuple[str, ...]:
         """The tools that rules say something about, and whose guards may decide without asking them."""
@@ -206,9 +216,13 @@ class PolicyRules:
 
     def _entry(self, tool: CatalogueTool, *, listed: bool) -> Entry:
         concern = self.policy.concern(Action.CALL, tool, listed=listed)
-        reads = self.policy.reads(Action.CALL, tool, listed=listed)
-        known = known_fields(reads.words, noted=self.notes_every_call, agents_noted=self.notes_agents)
-        return Entry(tool, listed, concern.answer != Permit(), concern.reads_owner, known=known)
+        judged = concern.answer != Permit()
+        known = self._known(tool, listed=listed) if judged else ()
+        return Entry(tool, listed, judged, concern.reads_owner, known=known)
+
+    def _known(self, tool: CatalogueTool, *, listed: bool) -> tuple[str, ...]:
+        words = self.policy.reads(Action.CALL, tool, listed=listed).words
+        return known_fields(words, noted=self.notes_every_call, agents_noted=self.notes_agents)
 
     def _united(self, entry: Entry, declared: Declaration) -> Entry:
         key = entry.tool.audience, entry.tool.tool, declared.effects, declared.labels

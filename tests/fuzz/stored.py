@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect, Recording
+from delegation.policy.port import Action, PolicyQuestion
+from delegation.service.risk_inputs import RiskInputs, inputs_text
 from fuzz.target import AmbiguousError, NoInputError, Target
 
 
@@ -30,6 +33,38 @@ def _kept(data: bytes) -> None:
         raise AmbiguousError("kept arguments are not what is kept of them")
 
 
+def _inputs(data: bytes) -> None:
+    read = RiskInputs.of_text(_text(data))
+    asked = PolicyQuestion(Action.CALL, _READ, True, _NOBODY, ("a",), 0)._replace(**read.fields)
+    asked = asked._replace(tool=_READ._replace(effects=read.effects, labels=read.labels))
+    written = inputs_text(
+        asked, tuple(read.fields), consented=read.consented, fulfils=read.fulfils, declared=read.declares
+    )
+    if written is not None and RiskInputs.of_text(written) != (
+        read if read.declares else read._replace(labels=frozenset())
+    ):
+        raise AmbiguousError("what a policy was told is not what is kept of it")
+
+
+def _policy_inputs() -> tuple[bytes, ...]:
+    full = {
+        "asserted": ["spiffe://example.org/a"],
+        "budgets_left": {"amount": "12.5"},
+        "calls_left": 3,
+        "consented": [["mail", ["ann"], 2, True]],
+        "fulfils": ["redact"],
+        "owner": "team",
+        "task_calls": 2,
+        "task_denials": 0,
+        "task_effects": ["read"],
+        "task_labels": ["personal"],
+        "task_tools": ["crm.read"],
+        "tool_effects": ["read", "write"],
+        "tool_labels": ["secret"],
+    }
+    return b"{}", json.dumps(full).encode(), json.dumps({"agent_calls": None, "manifest_changed": True}).encode()
+
+
 def _sessions() -> tuple[bytes, ...]:
     read = CatalogueTool("files", "read", frozenset({Effect.READ}), labels=frozenset({"personal"}))
     send = CatalogueTool("mail", "send", frozenset({Effect.EXTERNAL, Effect.WRITE}))
@@ -44,7 +79,11 @@ def _kept_arguments() -> tuple[bytes, ...]:
     return (*(each.text().encode() for each in kept), json.dumps(["{}", {}, 3]).encode())
 
 
+_READ: Final = CatalogueTool("files", "read", frozenset({Effect.READ}))
+_NOBODY: Final = Principal("nobody", "nowhere", PrincipalBasis.ASSERTED)
+
 TARGETS: Final = (
     Target("session", _session, _sessions, json=True, max_bytes=2048),
+    Target("inputs", _inputs, _policy_inputs, json=True, max_bytes=2048),
     Target("kept", _kept, _kept_arguments, json=True, max_bytes=2048),
 )
