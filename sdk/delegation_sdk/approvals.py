@@ -64,7 +64,19 @@ class Approvals:
         """
         waiting = flows.Waiting(lifetime_ms(timeout), self._sources)
         request = self.request(delegation, audience, tool, arguments)
-        while (pause_s := waiting.pause_s(request)) is not None and request is not None:
+        return None if request is None else self._approved(request, waiting)
+
+    def wait_for(self, request_id: bytes, *, timeout: Lifetime) -> ApprovalRequest:
+        """Wait until a request (16 bytes), such as a refusal names, is approved.
+
+        Raises:
+            ConditionUnmet: APPROVAL_REQUIRED: it was refused or is over, or nobody has answered in time.
+        """
+        waiting = flows.Waiting(lifetime_ms(timeout), self._sources)
+        return self._approved(self.get(request_id), waiting)
+
+    def _approved(self, request: ApprovalRequest, waiting: flows.Waiting) -> ApprovalRequest:
+        while (pause_s := waiting.pause_s(request)) is not None:
             time.sleep(pause_s)
             try:
                 request = self.get(request.request_id)
@@ -149,7 +161,24 @@ class AsyncApprovals:
         """
         waiting = flows.Waiting(lifetime_ms(timeout), self._sources)
         request = await self.request(delegation, audience, tool, arguments)
-        while (pause_s := waiting.pause_s(request)) is not None and request is not None:
+        return None if request is None else await self._approved(request, waiting)
+
+    async def wait_for(
+        self,
+        request_id: bytes,
+        *,
+        timeout: Lifetime,  # noqa: ASYNC109 - of people, not of I/O
+    ) -> ApprovalRequest:
+        """Wait until a request (16 bytes), such as a refusal names, is approved.
+
+        Raises:
+            ConditionUnmet: APPROVAL_REQUIRED: it was refused or is over, or nobody has answered in time.
+        """
+        waiting = flows.Waiting(lifetime_ms(timeout), self._sources)
+        return await self._approved(await self.get(request_id), waiting)
+
+    async def _approved(self, request: ApprovalRequest, waiting: flows.Waiting) -> ApprovalRequest:
+        while (pause_s := waiting.pause_s(request)) is not None:
             await asyncio.sleep(pause_s)
             try:
                 request = await self.get(request.request_id)
