@@ -111,7 +111,14 @@ def handlers(
         keep=KeepArguments(lambda: trust.trust.catalogue),
         observed=observations,
     )
-    request_approval = RequestApproval(storage, authorize=authorize, consents=consents, now_ms=now_ms, random=random)
+    request_approval = RequestApproval(
+        storage,
+        authorize=authorize,
+        consents=consents,
+        said_of=tool_reports.of_tool,
+        now_ms=now_ms,
+        random=random,
+    )
     return Rpcs(
         delegation=DelegationRpcs(
             grant=Grant(

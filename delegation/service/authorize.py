@@ -245,6 +245,7 @@ class Authorize:
             )
             audience, tool = question.audience, question.tool
             authorize(chain, audience=audience, tool=tool, arguments=arguments, conditions="elsewhere")
+            rules.require_pinned(audience, tool, question.declared)
             await self._given.require_unrecorded(chain, audience, tool, now_ms, rules)
             demands = demands_of(chain, audience=audience, tool=tool, arguments=values, approvals="elsewhere")
         except Refused as error:

@@ -5,12 +5,14 @@ Checked as the call itself will be, so that approvers are not asked about what w
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
 from delegation.core import limits
 from delegation.core.approval_request import ApprovalRequest
 from delegation.core.chain import VerifiedChain
+from delegation.core.declaration import Declaration
 from delegation.errors import DelegationError, Overloaded, Reason, refusal
 from delegation.identity.port import Caller
 from delegation.policy.port import ObligationKind
@@ -37,14 +39,23 @@ class RequestApproval:
         storage: keeps them.
         authorize: judges the call, as far as that goes without its state.
         consents: tells whether what is approved still counts.
+        said_of: gives what whoever serves a tool has said of it; by audience and name.
         now_ms: the time.
         random: for the requests' ids.
     """
 
     def __init__(
-        self, storage: Storage, *, authorize: Authorize, consents: Consents, now_ms: Clock, random: Random
+        self,
+        storage: Storage,
+        *,
+        authorize: Authorize,
+        consents: Consents,
+        said_of: Callable[[str, str], Awaitable[Declaration]],
+        now_ms: Clock,
+        random: Random,
     ) -> None:
         self._storage = storage
+        self._said_of = said_of
         self._authorize = authorize
         self._consents = consents
         self._now_ms = now_ms
@@ -61,7 +72,8 @@ class RequestApproval:
             Refused: the call is refused whoever approves it.
             Overloaded: too many requests of its task are open.
         """
-        return await self._opened(replace(question, fulfils=_ALL_OBLIGATIONS), caller.id)
+        declared = await self._said_of(question.audience, question.tool)
+        return await self._opened(replace(question, fulfils=_ALL_OBLIGATIONS, declared=declared), caller.id)
 
     async def after_refusal(self, question: Question) -> bytes:
         """Open a request for a call that was refused for want of approval, as if its agent had asked.

@@ -8,7 +8,9 @@ from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.scope import any_call
 from delegation.core.trust import Effect
 from delegation.errors import InvalidRequest, Reason
+from delegation.wire.approvals import ApprovalWanted, request_approval_message
 from delegation.wire.authorization import authorize_request_message
+from delegation.wire.tool_reports import ToolsToReport, report_tools_request_message
 from integration.policy.conftest import PERMIT, TOOLS
 
 READ, SEND, DOCS = any_call("crm", "read"), any_call("mail", "send"), any_call("docs", "read")
@@ -64,6 +66,32 @@ def test_a_rule_reads_whether_the_tool_is_the_pinned_one(start, served, expected
     refused = reason(ruled, task, "docs", "read", Declaration(manifest_digest=served))
     assert refused is (Reason.POLICY_DENIED if expected else None)
     assert reason(ruled, task, "crm", "read") is None  # nothing is pinned
+
+
+@pytest.mark.spec("T-45")
+@pytest.mark.parametrize(("served", "runs"), [(b"\1" * 32, True), (b"\2" * 32, False), (b"", False)])
+def test_where_the_catalogue_requires_it_no_other_tool_gets_a_call_whoever_guards_it(start, served, runs):
+    ruled = start(tools=PINNED.replace("manifest_digest", "manifest_required = true\nmanifest_digest"))
+    task = ruled.as_("agent/planner").grant(DOCS, READ)
+    refused = reason(ruled, task, "docs", "read", Declaration(manifest_digest=served))
+    assert refused is (None if runs else Reason.POLICY_DENIED)
+    assert reason(ruled, task, "crm", "read") is None
+
+
+@pytest.mark.spec("T-43", "T-45")
+def test_approval_is_asked_for_before_a_tool_is_called_that_only_declares_what_needs_it(start):
+    ruled = start(tools=PINNED.replace("manifest_digest", "manifest_required = true\nmanifest_digest"))
+    planner, tool = ruled.as_("agent/planner"), ruled.as_("tool/all")
+    declared = EXTERNAL._replace(manifest_digest=b"\1" * 32)
+    told = report_tools_request_message(ToolsToReport("docs", {"read": declared}))
+    tool.ask(tool.trust.ReportTools, told)
+    task = planner.grant(READ, DOCS)
+    assert reason(ruled, task, "crm", "read") is None
+    question = task.question("docs", "read", {})
+    message = request_approval_message(
+        ApprovalWanted(question.token, question.proof, "docs", "read", question.arguments_json)
+    )
+    assert planner.ask(planner.approvals.RequestApproval, message).HasField("request")
 
 
 @pytest.mark.spec("T-43")
