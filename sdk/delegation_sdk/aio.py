@@ -315,6 +315,11 @@ class AsyncConnectedDelegation(Delegation):
         self.__dict__.update(held.__dict__)
         self._client = client
 
+    @property
+    def approvals(self) -> AsyncApprovals:
+        """People's consent to single calls, through the client that this came from."""
+        return self._client.approvals
+
     def call(
         self,
         audience: str,

@@ -316,6 +316,11 @@ class ConnectedDelegation(Delegation):
         self.__dict__.update(held.__dict__)
         self._client = client
 
+    @property
+    def approvals(self) -> Approvals:
+        """People's consent to single calls, through the client that this came from."""
+        return self._client.approvals
+
     def call(
         self,
         audience: str,

@@ -17,6 +17,15 @@ from delegation_sdk.advice import advice
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 PROBLEM_TYPE: Final = "urn:delegation:refusal"
+META_KEY: Final = "io.github.delegation-chain/refusal"
+"""Of an MCP result that is no tool error: there the refusal stands that it is because of."""
+
+REFUSALS_KEY: Final = "io.github.delegation-chain/refusals"
+"""Of an MCP call: how its client wants to be told of a refusal."""
+
+AS_RESULT: Final = "result"
+"""As a tool error, always: the client waits for approvals by itself, and asks nobody."""
+
 AUTHENTICATION_SCHEME: Final = "Delegation"
 """Of the challenge to sign in: what a call carries is a chain and a proof, no bearer token."""
 

@@ -14,14 +14,22 @@ try:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from mcp.server.extension import Extension
     from mcp.server.mcpserver import MCPServer
-    from mcp_types import CallToolRequestParams, CallToolResult, TextContent, Tool
+    from mcp_types import (
+        CallToolRequestParams,
+        CallToolResult,
+        ElicitRequest,
+        ElicitRequestFormParams,
+        InputRequiredResult,
+        TextContent,
+        Tool,
+    )
 except ImportError as missing:
     raise ImportError("guarding an MCP server needs the MCP SDK: pip install 'delegation-chain[mcp]'") from missing
 
 from delegation.core.declaration import Declaration
 from delegation.core.records import OutcomeStatus
 from delegation.errors import Reason, Refused, refusal
-from delegation_sdk import context, observed_answer, refusal_json
+from delegation_sdk import context, mcp_approval, observed_answer, refusal_json
 from delegation_sdk.advice import advice
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.guard import Guard
@@ -67,10 +75,15 @@ class GuardExtension(Extension):
         self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
         """Decide the call; run the tool if it may run, and report what came of it."""
+        first, request_id = params.request_state is None, mcp_approval.request_in(params.request_state)
+        if request_id:  # the answer to it was this guard's: the tool has asked nobody
+            params.request_state = params.input_responses = None
         try:
             call = await self._authorize(params)
         except Refused as refused:
-            return denied(refused)
+            if first and mcp_approval.waits(refused) and _asks_people(params, ctx):
+                return waiting(refused, params.name)
+            return denied(mcp_approval.sent_again(refused, request_id))
         except Exception as error:  # noqa: BLE001 - its text would go to the client, and failing is a denial
             warn("deciding a call failed: %s", defect(error))
             return denied(refusal(Reason.INTERNAL))
@@ -145,6 +158,22 @@ def denied(refused: Refused) -> CallToolResult:
         content=[TextContent(type="text", text=f"Refused: {refused}. {advice(refused)}")],
         structured_content=refusal_json.to_json(refused),
     )
+
+
+def waiting(refused: Refused, tool: str) -> InputRequiredResult:
+    """Give the MCP answer of a call that waits for approval, to a client that can show a person what for."""
+    form = ElicitRequestFormParams(
+        message=mcp_approval.words(refused, tool), requested_schema={"type": "object", "properties": {}}
+    )
+    return InputRequiredResult(
+        input_requests={"approval": ElicitRequest(params=form)},
+        request_state=mcp_approval.state_of(refused),
+        _meta={refusal_json.META_KEY: refusal_json.to_json(refused)},
+    )
+
+
+def _asks_people(params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any]) -> bool:
+    return mcp_approval.can_be_asked(ctx.protocol_version, ctx.session.client_capabilities, params.meta)
 
 
 def _without_delegation(ctx: ServerRequestContext[Any, Any]) -> ServerRequestContext[Any, Any]:

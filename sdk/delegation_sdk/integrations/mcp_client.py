@@ -5,10 +5,12 @@ Works with `mcp.Client` and `mcp.ClientSession`, and with whatever has their `ca
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol, TypeVar
+from datetime import timedelta
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from delegation.errors import InvalidRequest, Reason, Refused
 from delegation_sdk import refusal_json
@@ -16,7 +18,8 @@ from delegation_sdk.aio import AsyncConnectedDelegation
 from delegation_sdk.call import Call
 from delegation_sdk.carriage import Carriage, to_mcp_meta
 from delegation_sdk.delegation import Delegation
-from delegation_sdk.lifetimes import Lifetime
+from delegation_sdk.lifetimes import Lifetime, lifetime_ms
+from delegation_sdk.mcp_approval import waits
 from delegation_sdk.observed_answer import reason_in_mcp_meta
 from delegation_sdk.peer import Peer
 
@@ -59,7 +62,8 @@ async def call_tool(
         arguments: With what.
         meta: More `_meta`.
         wait_for_approval: How long to wait, "2m", for people to consent to the call, if it needs that; the delegation
-            must then be one of an `AsyncClient`. None: not at all.
+            must then be one of an `AsyncClient`. None: not at all. If the guard names a request all the same, which
+            waits for what was not known before, that is waited for, too, and the call sent once more, signed anew.
         **options: As the session takes them.
 
     Returns:
@@ -70,22 +74,43 @@ async def call_tool(
         InvalidRequest: The holder key is not here, or the delegation cannot wait.
         ConditionUnmet: APPROVAL_REQUIRED: it was refused, or nobody has answered in time.
     """
-    peer = _peer_of(session)
-    async with _call(delegation, audience, tool, arguments, wait_for_approval) as call:
-
-        async def once(carriage: Carriage) -> Result_co:
-            return await session.call_tool(
-                tool, call.arguments, meta={**(meta or {}), **to_mcp_meta(carriage)}, **options
-            )
-
-        if peer.knows(call):
-            result = await once(call.reference)
-            if not peer.missed(call, refusal_in(result)):
-                return result
-        result = await once(call.carriage)
-        if refusal_in(result) is None:
-            peer.was_sent(call)
+    until_s = time.monotonic() + (lifetime_ms(wait_for_approval) / 1000 if wait_for_approval is not None else 0)
+    # This client asks no person: a server shall not have the session do that, with a proof that is used up by then.
+    sent = _Sending(session, {refusal_json.REFUSALS_KEY: refusal_json.AS_RESULT, **(meta or {})}, options)
+    result = await sent(_call(delegation, audience, tool, arguments, wait_for_approval))
+    refused = refusal_in(result)
+    if not isinstance(delegation, AsyncConnectedDelegation) or wait_for_approval is None:
         return result
+    if refused is None or not waits(refused):
+        return result
+    left = timedelta(seconds=max(0.001, until_s - time.monotonic()))
+    await delegation.approvals.wait_for(refused.approval_request_id, timeout=left)
+    return await sent(Delegation.call(delegation, audience, tool, arguments))
+
+
+class _Sending(Generic[Result_co]):
+    """Sends calls in a session: the chain where it is not known there, else its digest."""
+
+    def __init__(self, session: ToolCaller[Result_co], meta: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        self._session = session
+        self._peer = _peer_of(session)
+        self._meta = meta
+        self._options = options
+
+    async def __call__(self, call: Call) -> Result_co:
+        async with call:
+            if self._peer.knows(call):
+                result = await self._once(call, call.reference)
+                if not self._peer.missed(call, refusal_in(result)):
+                    return result
+            result = await self._once(call, call.carriage)
+            if refusal_in(result) is None:
+                self._peer.was_sent(call)
+            return result
+
+    async def _once(self, call: Call, carriage: Carriage) -> Result_co:
+        meta = {**self._meta, **to_mcp_meta(carriage)}
+        return await self._session.call_tool(call.tool, call.arguments, meta=meta, **self._options)
 
 
 def _call(
@@ -103,7 +128,12 @@ def _call(
 
 
 def refusal_in(result: Any) -> Refused | None:
-    """Give the guard's refusal in a tool's result, or None if it is none."""
+    """Give the guard's refusal in a tool's result, or None if it is none.
+
+    So it does of an `InputRequiredResult`, which sessions give with `allow_input_required` to whoever lets them ask.
+    """
+    if getattr(result, "result_type", None) == "input_required":
+        return refusal_json.from_json((getattr(result, "meta", None) or {}).get(refusal_json.META_KEY))
     if not getattr(result, "is_error", False):
         return None
     return refusal_json.from_json(getattr(result, "structured_content", None))
