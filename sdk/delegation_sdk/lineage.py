@@ -78,9 +78,10 @@ class Lineage:
         tool: str | None = None,
         agent: str | None = None,
         allowed: bool | None = None,
+        observed: bool | None = None,
     ) -> Iterator[RecordedCall]:
         """Give all calls, newest first, page by page as they are taken; None does not restrict."""
-        wanted = CallsWanted(_WHOLE_PAGES, task_id, audience, tool, agent, allowed)
+        wanted = CallsWanted(_WHOLE_PAGES, task_id, audience, tool, agent, allowed, observed)
         while True:
             calls, cursor = run(flows.calls_page(wanted), self._transport)
             yield from calls
@@ -190,9 +191,10 @@ class AsyncLineage:
         tool: str | None = None,
         agent: str | None = None,
         allowed: bool | None = None,
+        observed: bool | None = None,
     ) -> AsyncIterator[RecordedCall]:
         """Give all calls, newest first, page by page as they are taken; None does not restrict."""
-        wanted = CallsWanted(_WHOLE_PAGES, task_id, audience, tool, agent, allowed)
+        wanted = CallsWanted(_WHOLE_PAGES, task_id, audience, tool, agent, allowed, observed)
         while True:
             calls, cursor = await run_async(flows.calls_page(wanted), self._transport)
             for call in calls:

@@ -12,13 +12,14 @@ from rich.text import Text
 
 from delegation.cli.hops import Hop
 from delegation.cli.untrusted_text import visible
-from delegation.cli.views.call_lines import mark, refused_words, tool_name
+from delegation.cli.views.call_lines import mark, mark_of, refused_words, tool_name
 from delegation.cli.views.chain_tree import print_fields
 from delegation.cli.views.reasons import meaning
 from delegation.cli.views.times import moment, relative
 from delegation.cli.views.tree import Line, wrapped
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import RecordedCall
+from delegation.core.observation import Observation
 from delegation.errors import Layer, Refused
 
 _MOST_CHARACTERS: Final = 320
@@ -61,8 +62,10 @@ def verdicts(call: RecordedCall, hops: Sequence[Hop]) -> list[HopVerdict]:
 
 def print_explanation(console: Console, call: RecordedCall, hops: Sequence[Hop], now_ms: int) -> None:
     """Print why a call was decided as it was."""
-    symbol, style = mark(allowed=call.allowed)
+    symbol, style = mark_of(call)
     words = "allowed" if call.refusal is None else f"refused: {refused_words(call, call.refusal)}"
+    if call.observed:
+        words = f"ran under observation, is {words}"
     console.print(Text.assemble((f"{symbol} {tool_name(call)} ", style), (words, style)), soft_wrap=True)
     for each in verdicts(call, hops):
         holder = (visible(each.hop.link.holder_agent), "agent")
@@ -132,12 +135,21 @@ def _facts(call: RecordedCall, now_ms: int) -> list[tuple[str, Text]]:
         facts.append(("trace", Text(call.trace.trace_id.hex(), "quiet")))
     if call.refusal is not None:
         facts.append(("means", Text(meaning(call.refusal))))
-    else:
+    if call.observed is not None:
+        facts.append(("observed", _observed(call.observed)))
+    if call.ran:
         facts.append(("outcome", Text(visible(call.outcome) or "none reported yet")))
     if call.impacts:
         said = ", ".join(f"{name} {amount}" for name, amount in call.impacts)
         facts.append(("declared", Text(visible(said, limit=_MOST_CHARACTERS))))
     return facts
+
+
+def _observed(by: Observation) -> Text:
+    """Say who had the tool under observation."""
+    if by is Observation.LISTED:
+        return Text("by the operator's catalogue: once the tool is enforced, such a call does not run")
+    return Text("so says only the tool's guard: no catalogue of this service had it under observation then", "refused")
 
 
 def _arguments(kept: KeptArguments) -> Text:

@@ -14,12 +14,18 @@ from delegation.errors import Refused
 
 ALLOWED: Final = "✓"
 REFUSED: Final = "✗"
+OBSERVED: Final = "~"
 _GAP_COLUMNS: Final = 2
 
 
 def mark(*, allowed: bool) -> tuple[str, str]:
     """Give the mark of a decision, and its style."""
     return (ALLOWED, "allowed") if allowed else (REFUSED, "refused")
+
+
+def mark_of(call: RecordedCall) -> tuple[str, str]:
+    """Give the mark of a call, and its style: one that was refused and ran has its own."""
+    return (OBSERVED, "warning") if call.observed else mark(allowed=call.allowed)
 
 
 def tool_name(call: RecordedCall) -> str:
@@ -29,6 +35,9 @@ def tool_name(call: RecordedCall) -> str:
 
 def result_text(call: RecordedCall) -> Text:
     """Say how a call ended: the outcome of an allowed one, the reason of a refused one."""
+    if call.refusal is not None and call.observed:
+        outcome = visible(call.outcome) or "no outcome yet"
+        return Text(f"{refused_words(call, call.refusal)}, and ran: {outcome}", "warning")
     if call.refusal is not None:
         return Text(refused_words(call, call.refusal), "refused")
     return Text(visible(call.outcome) or "no outcome yet", "refused" if call.outcome == "failed" else "quiet")
@@ -47,9 +56,7 @@ def refused_words(call: RecordedCall, refused: Refused) -> str:
 
 def call_head(call: RecordedCall) -> Text:
     """Begin the description of a call: `✓ 13:20:04  files.read_text`."""
-    return Text.assemble(
-        mark(allowed=call.allowed), " ", (clock(call.decided_at_ms), "quiet"), "  ", (tool_name(call), "agent")
-    )
+    return Text.assemble(mark_of(call), " ", (clock(call.decided_at_ms), "quiet"), "  ", (tool_name(call), "agent"))
 
 
 def with_id(head: Text, call: RecordedCall, width: int) -> list[Line]:

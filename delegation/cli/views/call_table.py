@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from delegation.cli.untrusted_text import visible
-from delegation.cli.views.call_lines import call_head, mark, refused_words, result_text, tool_name, with_id
+from delegation.cli.views.call_lines import call_head, mark_of, result_text, tool_name, with_id
 from delegation.cli.views.times import day, moment
 from delegation.cli.views.tree import Line, wrapped
 from delegation.core.lineage import RecordedCall
@@ -36,12 +36,12 @@ def print_call_records(console: Console, calls: Sequence[RecordedCall]) -> None:
     """Print calls for a pipe: one a line, in columns, nothing cut."""
     rows = [
         (
-            mark(allowed=call.allowed)[0],
+            mark_of(call)[0],
             moment(call.decided_at_ms),
             call.call_id.hex(),
             tool_name(call),
             visible(call.agent) or "-",
-            refused_words(call, call.refusal) if call.refusal else visible(call.outcome) or "-",
+            result_text(call).plain if call.refusal else visible(call.outcome) or "-",
         )
         for call in calls
     ]

@@ -102,6 +102,7 @@ def plain_call(call: RecordedCall) -> dict[str, Any]:
         "tool": call.tool,
         "allowed": call.allowed,
         "refusal": plain_refusal(call.refusal) if call.refusal else None,
+        "observed": str(call.observed) if call.observed else None,
         "arguments_digest": call.arguments_digest.hex(),
         "decided_at_ms": call.decided_at_ms,
         "decided_by": call.decided_by,
