@@ -207,6 +207,9 @@ class ServerConfig(BaseSettings):
                 raise ValueError(f"identities lists {caller_id} twice: remove one of them")
             if parse_spiffe_id(caller_id).trust_domain not in self.trust_domains:
                 raise ValueError(f"identities lists {caller_id}, which is not of {self.trust_domain}: remove it")
+        keys = [key.lower() for entry in self.identities for key in entry.approval_keys]
+        if len(set(keys)) < len(keys):
+            raise ValueError("identities lists a key of approval_keys twice: who has it would be two approvers")
         return self
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from delegation.cli.program import program
 from delegation.core.conditions import approved_by
 from delegation.core.scope import Scope, any_call
-from delegation.errors import Conflict, NotFound
+from delegation.errors import ConfigError, Conflict, NotFound, PermissionDenied
 from delegation_sdk import Client
 from support.server import identity, running_server, spiffe_id
 
@@ -126,3 +126,53 @@ def test_no_value_looks_like_an_argument_of_its_own(run, asked):
     assert not [line for line in begun if line.startswith(("amount", "to ", 'path = "/tmp"'))]
     assert len([line for line in begun if " of 5: " in line]) == 5
     assert '"\\u0430mount" = 1' in "".join(lines)
+
+
+# -- with a key of one's own
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory):
+    """A service that lists a key, and how the command line names that."""
+    directory = tmp_path_factory.mktemp("ann")
+    with_key = key_options(directory)
+    made = CliRunner().invoke(program(), ["approvals", "make-key", *with_key, "--json"])
+    people = [identity(ANN, "approver", approval_keys=[json.loads(made.output)["public_key"]])]
+    with running_server(tmp_path_factory.mktemp("keyed"), identities=people) as running:
+        yield running, with_key
+
+
+def key_options(directory):
+    passphrase = directory / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text("correct horse\n")
+    return ["--key", str(directory / "key"), "--key-passphrase-file", str(passphrase)]
+
+
+def output_of(*words):
+    result = CliRunner().invoke(program(), ["approvals", *words], catch_exceptions=True)
+    if isinstance(result.exception, Exception) and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+@pytest.mark.spec("T-47")
+def test_a_person_signs_what_was_shown_with_a_key_of_their_own(keyed):
+    server, with_key = keyed
+    profile = ("--profile", str(server.profile(ANN)))
+    with Client.connect(server.profile(PLANNER)) as client:
+        task = client.begin_task("clean up", scope=SCOPE)
+        request = client.approvals.request(task, "files", "delete", {"path": "/srv/a"}).request_id.hex()
+    with pytest.raises(PermissionDenied):
+        output_of("approve", request, "--yes", *profile)
+    assert "approved, and not used yet" in output_of("approve", request, "--yes", *with_key, *profile)
+    assert json.loads(output_of("show", request, "--json", *profile))["answers"][0]["level"] == "signed"
+    assert "with a key of their own" in " ".join(output_of("show", request, *profile).split())
+
+
+def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path):
+    options = key_options(tmp_path)
+    assert 'approval_keys = ["' in output_of("make-key", *options)
+    assert (tmp_path / "key" / "approval.key").stat().st_mode & 0o077 == 0
+    with pytest.raises(ConfigError):
+        output_of("make-key", *options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,7 +117,14 @@ def start(database, tmp_path) -> Iterator[Callable[..., Ruled]]:
     with ExitStack() as stack:
         given = database()
 
-        def started(policy: str | None = None, *, name: str = "service", tools: str = TOOLS, **further) -> Ruled:
+        def started(
+            policy: str | None = None,
+            *,
+            name: str = "service",
+            tools: str = TOOLS,
+            people: Sequence[dict] = (),
+            **further,
+        ) -> Ruled:
             directory = tmp_path / name
             directory.mkdir(exist_ok=True)
             (directory / "tools.toml").write_text(tools)
@@ -129,7 +136,10 @@ def start(database, tmp_path) -> Iterator[Callable[..., Ruled]]:
                 running_server(
                     tmp_path / "state",
                     catalogue=directory / "tools.toml",
-                    identities=[identity("agent/owned", "agent", "orchestrator", ceiling={"audiences": ["mail"]})],
+                    identities=[
+                        identity("agent/owned", "agent", "orchestrator", ceiling={"audiences": ["mail"]}),
+                        *people,
+                    ],
                     feed={"heartbeat_ms": 200},
                     **given,
                     **further,

@@ -48,7 +48,7 @@ def test_what_was_read_is_sent_out_once_where_a_person_consents(start, connected
     assert ruled.as_("tool/all").decide(task, "crm", "read", {}).refusal is None
     assert send(ruled, task).reason is Reason.APPROVAL_REQUIRED
     request = asked(planner, task)
-    assert request.policy_digest == ruled.rules.digest
+    assert request.policy_digest == ruled.rules.approval_digest
     assert [(demand.approvers, demand.link_index) for demand in request.demands] == [((), None)]
     assert person.approvals.answer(request, approve=True).state is ApprovalState.APPROVED
     assert send(ruled, task) is None

@@ -186,6 +186,9 @@ def test_any_name_of_a_tool_can_be_written(audience):
         ('@id("r") @obligation("notify")', 'r: @obligation("notify") belongs to a permit'),
         ('@id("r") @approvers("eve")', 'r: @approvers belongs to @obligation("approve")'),
         ('@id("r") @threshold("2")', 'r: @threshold belongs to @obligation("approve")'),
+        ('@id("r") @approval_level("signed")', 'r: @approval_level belongs to @obligation("approve")'),
+        ('@id("r") @obligation("approve") @approval_level("SIGNED")', "r: @approval_level is one of attested, signed"),
+        ('@id("r") @obligation("approve") @approval_level("")', "r: @approval_level is one of attested, signed"),
         (
             '@id("r") @obligation("approve") @approvers("a, b") @threshold("3")',
             "r: @approvers and @threshold: a threshold",

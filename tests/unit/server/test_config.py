@@ -22,6 +22,9 @@ owner = "team-a"
 roles = ["agent", "orchestrator"]
 """
 ORCHESTRATOR = '[[identities]]\nid = "spiffe://acme.example/x"\nowner = "o"\nroles = ["orchestrator"]\n'
+APPROVER = '[[identities]]\nid = "spiffe://dev.internal/ann"\nowner = "o"\nroles = ["approver"]\n'
+APPROVAL_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+"""Of RFC 8032 section 7.1."""
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +143,24 @@ def test_without_tls_or_identities_it_refuses_and_says_what_is_missing(write, re
         (
             '[[identities]]\nid = "spiffe://a/x"\nowner = "o"\nroles = ["agent"]\nceiling = "any"',
             "only an orchestrator has a ceiling",
+        ),
+        (
+            f'[[identities]]\nid = "spiffe://a/x"\nowner = "o"\nroles = ["agent"]\napproval_keys = ["{APPROVAL_KEY}"]',
+            "only an approver has approval_keys",
+        ),
+        (APPROVER + f'approval_keys = ["{APPROVAL_KEY[:-2]}"]', "it is no Ed25519 public key in hexadecimal"),
+        (APPROVER + f'approval_keys = ["{"00" * 32}"]', "it is no Ed25519 public key in hexadecimal"),
+        (APPROVER + 'approval_keys = ["ann"]', "it is no Ed25519 public key in hexadecimal"),
+        (
+            APPROVER + f'approval_keys = ["{APPROVAL_KEY}", "{APPROVAL_KEY.upper()}"]',
+            "lists a key of approval_keys twice",
+        ),
+        (
+            APPROVER
+            + f'approval_keys = ["{APPROVAL_KEY}"]\n'
+            + APPROVER.replace("ann", "ben")
+            + f'approval_keys = ["{APPROVAL_KEY}"]',
+            "who has it would be two approvers",
         ),
         (ORCHESTRATOR + 'principals = ["p"]', "identities[0].principals"),
         (ORCHESTRATOR + 'ceiling = "everything"', 'identities[0].ceiling is refused: write "any"'),
