@@ -91,9 +91,9 @@ class AddGrant(InsertOperation[bytes | None]):
         """Task, grant and response are new."""
         transaction.check(self.fence)
         transaction.sessions.open(self.wants())
-        labels = transaction.sessions.sticking([self.link.holder_agent], self.task.created_ms)
+        labels = transaction.sessions.labels.sticking([self.link.holder_agent], self.task.created_ms)
         if labels:  # begun now, they stay for as long as the task does
-            transaction.sessions.begin(self.task.task_id, labels, self.task.expires_ms)
+            transaction.sessions.states.begin(self.task.task_id, labels, self.task.expires_ms)
         rows = [(_ADD_TASK, TASKS.to_row(self.task)), (_ADD_LINK, LINKS.to_row(self.link))]
         return Insertion(None, rows + _response_rows(self.idempotency))
 
@@ -217,7 +217,7 @@ class RenewGrant(Operation[int]):
         )
         if not replaced:
             raise NotRecordedError("the task is over, or has another grant")
-        transaction.sessions.keep(self.link.task_id, self.link.expires_ms)
+        transaction.sessions.states.keep(self.link.task_id, self.link.expires_ms)
         transaction.insert(_ADD_LINK, [LINKS.to_row(self.link)])
         for statement, row in _response_rows(self.idempotency):
             transaction.insert(statement, [row])
