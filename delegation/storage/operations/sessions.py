@@ -153,7 +153,7 @@ class Sessions:
                     self.histories.permitted(ran.acting, tool.effects)
 
     def give_back(self, call_id: bytes) -> None:
-        """Give back what a call has taken from budgets, if it was not given back, and the state of its task is there."""
+        """Give back what a call has taken from budgets, if that was not given back and its task still has a state."""
         self.open([Wanted(call_id=call_id)])
         if self.usage.reserved_by(call_id) in self.states:
             self.usage.give_back(call_id)
