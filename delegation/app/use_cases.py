@@ -16,6 +16,7 @@ from delegation.server.trust_rpcs import TrustRpcs
 from delegation.service.agents import Agents
 from delegation.service.approvals import Approvals
 from delegation.service.authorize import Authorize
+from delegation.service.authorize_or_ask import AuthorizeOrAsk
 from delegation.service.calls_that_ran import WhatRan
 from delegation.service.complete_task import CompleteTask
 from delegation.service.consents import Consents
@@ -150,7 +151,7 @@ def handlers(
             revoke=Revoke(storage, feed, now_ms=now_ms),
         ),
         authorization=AuthorizationRpcs(
-            authorize=authorize,
+            authorize=AuthorizeOrAsk(authorize, request_approval if config.approvals.open_on_refusal else None),
             consume_proof=ConsumeProof(storage, now_ms=now_ms),
             record_decisions=RecordDecisions(
                 storage,
@@ -161,7 +162,6 @@ def handlers(
                 now_ms=now_ms,
             ),
             report_outcome=ReportOutcome(storage, guard_keys=guard_keys, now_ms=now_ms),
-            request_approval=request_approval if config.approvals.open_on_refusal else None,
         ),
         trust=TrustRpcs(
             trust=trust,

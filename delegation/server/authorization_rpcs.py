@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from delegation.errors import Reason
 from delegation.identity.port import Caller
 from delegation.server.incoming import in_order
-from delegation.service.authorize import Authorize, Question
+from delegation.service.authorize import Question
+from delegation.service.authorize_or_ask import AuthorizeOrAsk
 from delegation.service.consume_proof import ConsumeProof
 from delegation.service.record_decisions import RecordDecisions
 from delegation.service.report_outcome import ReportOutcome
-from delegation.service.request_approval import RequestApproval
 from delegation.v1 import authorization_service_pb2 as pb
 from delegation.wire import authorization as wire
 
@@ -26,18 +25,15 @@ class AuthorizationRpcs:
     def __init__(
         self,
         *,
-        authorize: Authorize,
+        authorize: AuthorizeOrAsk,
         consume_proof: ConsumeProof,
         record_decisions: RecordDecisions,
         report_outcome: ReportOutcome,
-        request_approval: RequestApproval | None = None,
     ) -> None:
-        """Take the use cases; with `request_approval`, calls that lack approval are put before their approvers."""
         self._authorize = authorize
         self._consume_proof = consume_proof
         self._record_decisions = record_decisions
         self._report_outcome = report_outcome
-        self._request_approval = request_approval
 
     async def Authorize(self, caller: Caller, message: pb.AuthorizeRequest) -> pb.AuthorizeResponse:
         """Decide one call."""
@@ -54,14 +50,6 @@ class AuthorizationRpcs:
             call.declared,
         )
         decision = await self._authorize(caller, question)
-        refused = decision.refusal
-        lacks_approval = refused is not None and refused.reason is Reason.APPROVAL_REQUIRED
-        # Nobody is asked about what runs anyway.
-        if refused is not None and lacks_approval and not decision.observed and self._request_approval is not None:
-            # One that is remembered keeps its request's id, and is not asked about again.
-            refused.approval_request_id = refused.approval_request_id or await self._request_approval.after_refusal(
-                question
-            )
         return wire.authorize_response_message(
             decision.call_id,
             decision.decided_at_ms,
