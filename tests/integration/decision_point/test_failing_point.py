@@ -1,0 +1,138 @@
+"""A decision point that does not decide: whatever it does instead, nothing is permitted; once it does, all goes on."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from delegation.errors import Overloaded, PolicyDenied
+from delegation.policy.authzen import MAX_ANSWER_BYTES
+from delegation.service.decision_point import DecisionPoint
+from delegation.wire import authorization
+from integration.decision_point.conftest import DOCS, SEND, said_no
+from support.decision_point import point_files, running_point
+from support.load import until
+
+YES = b'{"decision": true}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((200, {}, b"<html>yes</html>"), "gave an answer that is not JSON"),
+        ((200, {}, b'{"allow": true}'), "gave an answer that has no decision"),
+        ((200, {}, YES + b" " * MAX_ANSWER_BYTES), "gave an answer that is too large"),
+        ((302, {"location": "/access/v1/evaluation"}, YES), "gave an answer that has status 302"),
+        ((307, {"location": "https://localhost/elsewhere"}, YES), "gave an answer that has status 307"),
+        ((500, {}, YES), "gave an answer that has status 500"),
+        ((401, {}, YES), "gave an answer that has status 401"),
+    ],
+    ids=["garbage", "another form", "huge", "redirect here", "redirect elsewhere", "error", "token not taken"],
+)
+def test_what_is_no_answer_is_a_denial(start, answer, words):
+    asking = start()
+    task = asking.planner.grant(SEND)
+    asking.point.answer = answer
+    assert said_no(asking.refusal(task, "mail.send")) == f"the decision point {words}"
+    with pytest.raises(PolicyDenied):
+        asking.planner.grant(SEND)
+    with pytest.raises(PolicyDenied):
+        asking.planner.hand_off(task, "agent/worker")
+    asking.point.answer = None
+    assert asking.refusal(task, "mail.send") is None
+
+
+def test_an_answer_that_does_not_come_is_a_denial_in_time(start, database):
+    asking = start(timeout_ms=500, **database)
+    task = asking.planner.grant(SEND)
+    with asking.point.holding():
+        began = time.monotonic()
+        assert said_no(asking.refusal(task, "mail.send")) == "the decision point did not answer within 0.5 s"
+        assert time.monotonic() - began < 10  # and not the 20 s that the caller would wait
+    assert asking.refusal(task, "mail.send") is None
+    permitted, denied = asking.records(task)
+    assert (permitted.allowed, denied.allowed) == (True, False)
+
+
+def test_an_answer_that_comes_in_drips_is_a_denial_in_time(start):
+    asking = start(timeout_ms=500)
+    task = asking.planner.grant(SEND)
+    asking.point.drips = True
+    asking.point.answer = 200, {"content-length": "60000"}, YES
+    assert said_no(asking.refusal(task, "mail.send")) == "the decision point did not answer within 0.5 s"
+
+
+def test_a_certificate_of_another_ca_is_a_denial(start, tmp_path):
+    others = tmp_path / "others"
+    others.mkdir()
+    asking = start(policy={"decision_point_ca": point_files(others).ca})
+    with pytest.raises(PolicyDenied):
+        asking.planner.grant(SEND)
+    assert asking.point.asked == []
+
+
+def test_the_callers_deadline_is_the_end_of_it_and_nothing_is_recorded(start):
+    asking = start()
+    task = asking.planner.grant(SEND)
+    with asking.point.holding() as questions:
+        message = authorization.authorize_request_message(task.question("mail", "send", {}))
+        call = asking.as_("tool/all").authorization.Authorize.future(message, timeout=2)
+        questions.next()
+        assert call.exception(30).code().name in {"DEADLINE_EXCEEDED", "UNAVAILABLE"}
+    assert asking.records(task) == []
+    assert asking.refusal(task, "mail.send") is None  # its turn was given back
+
+
+def test_a_dead_decision_point_does_not_fill_the_service(start, monkeypatch):
+    asking = start()
+    rules = asking.server.application.policy_in_use()
+    point = DecisionPoint(rules._point.policy, under_way=2, waiting=2)
+    monkeypatch.setattr(rules, "_point", point)
+    tasks = [asking.as_(f"agent/planner-{number}").grant(SEND) for number in range(5)]
+    with asking.point.holding() as questions:
+        waiting = [asking.later(task, "mail.send") for task in tasks[:4]]
+        questions.next(), questions.next()
+        until(lambda: point._room == 0)
+        with pytest.raises(Overloaded) as told:
+            asking.refusal(tasks[4], "mail.send")
+        assert told.value.retry_after_ms > 0
+        with pytest.raises(Overloaded):
+            asking.planner.grant(DOCS)
+        assert asking.planner.tasks()  # what asks nobody goes on
+    assert [call.result(30) for call in waiting] == [None] * 4
+    assert asking.refusal(tasks[4], "mail.send") is None
+    assert asking.records(tasks[4])[0].allowed
+    assert len(asking.records(tasks[4])) == 1  # who was told to come again has used nothing up
+
+
+def test_when_it_is_there_again_so_is_the_service(start, files, capfd):
+    asking = start()
+    task = asking.planner.grant(SEND)
+    assert asking.refusal(task, "mail.send") is None
+    asking.point.stop()
+    for _ in range(3):
+        assert said_no(asking.refusal(task, "mail.send")).startswith("the decision point could not be asked (")
+    with running_point(files, port=asking.point.server_port):
+        assert asking.refusal(task, "mail.send") is None
+    said = capfd.readouterr().out
+    assert said.count("the decision point does not decide") == 1
+    assert said.count("the decision point decides again") == 1
+
+
+def test_a_token_is_shown_and_another_one_once_the_file_has_it(start, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("first-token\n")
+    asking = start(policy={"decision_point_token_file": file})
+    task = asking.planner.grant(SEND)
+    (tmp_path / "next").write_text("second-token\n")
+    (tmp_path / "next").rename(file)
+    assert asking.refusal(task, "mail.send") is None
+    file.unlink()
+    assert said_no(asking.refusal(task, "mail.send")).startswith(
+        "the decision point could not be asked: policy.decision_point_token_file: cannot read"
+    )
+    file.write_text("third-token")
+    assert asking.refusal(task, "mail.send") is None
+    shown = [asked.headers["authorization"] for asked in asking.point.asked]
+    assert shown == ["Bearer first-token", "Bearer second-token", "Bearer third-token"]

@@ -1,0 +1,132 @@
+"""Asking a decision point: how many at a time, and what an answer is an answer to."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from delegation.errors import Overloaded
+from delegation.policy.port import Denial, Permit
+from delegation.service.decision_point import MOVED, TIMES, Answers, DecisionPoint, UnansweredError, asked_first
+from support.policies import question
+
+
+class Point:
+    """Answers when it is let, and counts."""
+
+    digest = bytes(32)
+    told = frozenset[str]()
+
+    def __init__(self, verdict=Permit()) -> None:  # noqa: B008 - a value
+        self.verdict = verdict
+        self.go = asyncio.Event()
+        self.go.set()
+        self.has_come = asyncio.Event()
+        self.asked = []
+        self.under_way = self.most = 0
+
+    async def ask(self, asked):
+        self.asked.append(asked)
+        self.has_come.set()
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await self.go.wait()
+            await asyncio.sleep(0)
+        finally:
+            self.under_way -= 1
+        return self.verdict(asked) if callable(self.verdict) else self.verdict
+
+
+ONE, OTHER = question("mail.send"), question("mail.send", task_calls=1)
+
+
+def deciding(answers, states):
+    """Make a write whose judge finds another state each time; the last one stays."""
+    left = list(states)
+
+    async def write():
+        state = left.pop(0) if len(left) > 1 else left[0]
+        return answers.to([state])[0]
+
+    return write
+
+
+async def test_an_answer_is_to_one_question_and_to_no_other():
+    answers = Answers(DecisionPoint(Point()))
+    await answers.ask([ONE])
+    assert answers.to([ONE]) == [Permit()]
+    for questions in ([OTHER], [ONE, OTHER], [ONE._replace(arguments={"to": "x"})], [ONE._replace(now_s=1)]):
+        with pytest.raises(UnansweredError):
+            answers.to(questions)
+
+
+async def test_an_answer_to_what_was_does_not_count_even_if_it_is_so_again():
+    answers = Answers(DecisionPoint(Point()))
+    await answers.ask([ONE])
+    await answers.ask([OTHER])
+    with pytest.raises(UnansweredError):
+        answers.to([ONE])
+
+
+async def test_it_is_asked_again_about_what_is_found_and_three_times_at_most():
+    point = Point()
+    states = [question("mail.send", task_calls=number) for number in range(10)]
+    assert await asked_first(deciding(Answers(DecisionPoint(point)), states[:3])) == Permit()
+    assert point.asked == states[:3]
+    point.asked.clear()
+    assert await asked_first(deciding(Answers(DecisionPoint(point)), states)) == Denial((), MOVED)
+    assert point.asked == states[:TIMES]
+
+
+async def test_what_asks_nobody_is_written_at_once():
+    async def write():
+        return "written"
+
+    assert await asked_first(write) == "written"
+
+
+async def test_who_had_to_wait_asks_about_what_is_found_then():
+    point = Point()
+    shared = DecisionPoint(point)
+    point.go.clear()
+    first = asyncio.create_task(asked_first(deciding(Answers(shared, ["task"]), [ONE])))
+    second = asyncio.create_task(asked_first(deciding(Answers(shared, ["task"]), [ONE, OTHER])))
+    await point.has_come.wait()
+    point.go.set()
+    assert await first == await second == Permit()
+    assert point.asked == [ONE, OTHER]
+
+
+async def test_who_goes_away_gives_back_turn_and_place():
+    point = Point()
+    shared = DecisionPoint(point, under_way=1, waiting=0)
+    point.go.clear()
+    gone = asyncio.create_task(asked_first(deciding(Answers(shared, ["task"]), [ONE])))
+    await point.has_come.wait()
+    with pytest.raises(Overloaded):
+        await asked_first(deciding(Answers(shared, ["task"]), [ONE]))
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    point.go.set()
+    assert await asked_first(deciding(Answers(shared, ["task"]), [ONE])) == Permit()
+    assert shared.calls._locks == {}
+
+
+async def test_so_many_questions_are_under_way_and_no_more():
+    point = Point()
+    shared = DecisionPoint(point, under_way=3, waiting=20)
+    await asyncio.gather(*(shared.ask(ONE) for _ in range(20)))
+    assert point.most == 3
+
+
+async def test_of_a_scope_no_more_is_asked_once_something_is_refused():
+    point = Point(lambda asked: Denial((), "no") if asked.tool.tool == "send" else Permit())
+    scope = [question("mail.send"), *(question("docs.read") for _ in range(100))]
+    refused = await DecisionPoint(point).refusals(scope)
+    assert refused == [(scope[0], Denial((), "no"))]
+    assert len(point.asked) < 20
+    assert await DecisionPoint(point).refusals(scope[1:]) == []
+    assert await DecisionPoint(point).refusals([]) == []
