@@ -207,8 +207,12 @@ async def _was_before(storage: Storage, sources: Sources, newest: int) -> bool:
 
 
 def _sources_in(kept: DocumentRecord) -> Sources:
+    return sources_in(kept.content)
+
+
+def sources_in(content: bytes) -> Sources:
     """Read a kept policy. Raises `ConfigError` if this program has not written it."""
     try:
-        return tuple(Source(str(name), str(text)) for name, text in json.loads(kept.content))
+        return tuple(Source(str(name), str(text)) for name, text in json.loads(content))
     except (ValueError, TypeError):
         raise ConfigError("the database holds a damaged policy: restore the database") from None

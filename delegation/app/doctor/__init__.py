@@ -11,6 +11,7 @@ from delegation.app.doctor.files import check_database_file, check_directories, 
 from delegation.app.doctor.finding import Finding, Level, from_error, ok, problem, warning
 from delegation.app.doctor.issuers import check_issuers
 from delegation.app.doctor.listening import check_listening
+from delegation.app.doctor.policy import check_policy
 from delegation.app.doctor.trust import check_keys, check_tls, lasting
 from delegation.app.doctor.workload_api import check_workload_api
 from delegation.app.key_files import system_ms
@@ -56,6 +57,7 @@ def examine(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> I
     else:
         yield from check_keys(config, facts, now_ms)
         yield from check_tls(config, now_ms)
+    yield from check_policy(config, facts)
     yield from check_workload_api(config, now_ms)
     yield from check_issuers(config)
     yield from check_listening(config)

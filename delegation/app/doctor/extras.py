@@ -13,6 +13,8 @@ _NEEDS: Final = {
     "spiffe": ("spiffe",),
     "oidc": ("jwt", "httpx2"),
     "pkcs11": ("pkcs11",),
+    "policy": ("cedarpy",),
+    "authzen": ("httpx2",),
     "service": ("opentelemetry.sdk", "opentelemetry.exporter.otlp"),
 }
 
@@ -42,6 +44,7 @@ def _asked(shown: dict[str, Any]) -> Iterator[str]:
         yield "oidc"
     if "pkcs11" in shown.get("keys", {}):
         yield "pkcs11"
+    yield "authzen" if "decision_point" in shown.get("policy", {}) else "policy"
     if shown.get("telemetry", {}).get("endpoint"):
         yield "service"
 
