@@ -1,6 +1,7 @@
 """A guarded MCP server over stdio or streamable HTTP: `mcp_files_server.py [OPTION…] PROFILE DIRECTORY [PORT]`.
 
-With `--keep=N` its guard has room for so many chains, with `--changed` it tells models something else of `read`.
+With `--keep=N` its guard has room for so many chains, with `--changed` it tells models something else of `read`, and
+with `--declares=EFFECT` the guard tells the service that `write` has this effect, too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ guard = Guard.connect("files", profile)
 for option in options:
     if option.startswith("--keep="):
         guard._chains._entries = int(option.removeprefix("--keep="))
+declared = [option.removeprefix("--declares=") for option in options if option.startswith("--declares=")]
 server = guarded_server(guard, "files", log_level="ERROR")
 
 
@@ -30,7 +32,7 @@ def read(path: str, limit: int = 1_000) -> str:
 
 
 @server.tool()
-@guard.tool("write", effects=["write"])
+@guard.tool("write", effects=["write", *declared])
 def write(path: str, text: str, *, caller: AuthorizedCall) -> str:
     """Write a file."""
     caller.report(bytes_written=Path(path).write_text(text))
@@ -39,8 +41,9 @@ def write(path: str, text: str, *, caller: AuthorizedCall) -> str:
 
 @server.tool()
 def what_came(ctx: Context) -> dict[str, Any]:
-    """Tell which `_meta` a tool sees."""
-    return {"keys": sorted(ctx.request_context.meta or {})}
+    """Tell which `_meta` a tool sees, and whether it was answered anything."""
+    answered = ctx.input_responses is not None or ctx.request_state is not None
+    return {"keys": sorted(ctx.request_context.meta or {}), "answered": answered}
 
 
 if port:

@@ -8,10 +8,12 @@ Its guard is connected to `server`, and its tools work on the files of `director
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -24,16 +26,18 @@ PROGRAM = Path(__file__).parent.parent / "integration" / "mcp_files_server.py"
 
 
 @contextlib.asynccontextmanager
-async def over_stdio(server: RunningServer, directory: Path, *options: str) -> AsyncIterator[McpClient]:
-    """Start it on standard input and output."""
+async def over_stdio(server: RunningServer, directory: Path, *options: str, **client: Any) -> AsyncIterator[McpClient]:
+    """Start it on standard input and output; further arguments are those of the MCP client."""
     arguments = [str(PROGRAM), *options, str(server.profile("tool/files")), str(directory)]
-    async with McpClient(StdioServerParameters(command=sys.executable, args=arguments)) as session:
+    # All of the environment, as over HTTP: the same program wherever the packages under test are found.
+    parameters = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
+    async with McpClient(parameters, **client) as session:
         yield session
 
 
 @contextlib.asynccontextmanager
-async def over_http(server: RunningServer, directory: Path, *options: str) -> AsyncIterator[McpClient]:
-    """Start it on streamable HTTP."""
+async def over_http(server: RunningServer, directory: Path, *options: str, **client: Any) -> AsyncIterator[McpClient]:
+    """Start it on streamable HTTP; further arguments are those of the MCP client."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -41,7 +45,7 @@ async def over_http(server: RunningServer, directory: Path, *options: str) -> As
     async with await anyio.open_process([sys.executable, *arguments], stderr=None) as process:
         try:
             await _listening(port, process)
-            async with McpClient(f"http://127.0.0.1:{port}/mcp") as session:
+            async with McpClient(f"http://127.0.0.1:{port}/mcp", **client) as session:
                 yield session
         finally:
             process.terminate()
