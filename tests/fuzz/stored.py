@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from delegation.core.agent_history import AgentHistory
 from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.session import TaskSession
@@ -25,6 +26,16 @@ def _session(data: bytes) -> None:
     text = _text(data)
     if TaskSession.of_text(text, 1).text() != text:
         raise AmbiguousError("another text says the same state of a task")
+
+
+def _history(data: bytes) -> None:
+    text = _text(data)
+    history = AgentHistory.of_text(text)
+    if history.text() != text:
+        raise AmbiguousError("another text says the same of an agent")
+    after = history.after_call([Effect.READ], now_ms=0, until_ms=history.until_ms + 1)
+    if after.recent(0).calls != history.recent(0).calls + 1 or len(after.text()) > len(text) + 64:
+        raise AmbiguousError("what an agent does is not counted, or not bounded")
 
 
 def _kept(data: bytes) -> None:
@@ -72,6 +83,13 @@ def _sessions() -> tuple[bytes, ...]:
     return tuple(state.text().encode() for state in states)
 
 
+def _histories() -> tuple[bytes, ...]:
+    history = AgentHistory().after_call([Effect.EXTERNAL, Effect.READ], now_ms=1, until_ms=64)
+    for until_ms in range(65, 110, 3):
+        history = history.after_denial(now_ms=1, until_ms=until_ms)
+    return AgentHistory().text().encode(), history.text().encode()
+
+
 def _kept_arguments() -> tuple[bytes, ...]:
     values = {"path": "/srv/a", "size": 4, "deep": [True, {"a": "é"}], "secret": "x"}
     how = (("path", Recording.PLAIN), ("deep", Recording.PLAIN), ("secret", Recording.DIGEST))
@@ -84,6 +102,7 @@ _NOBODY: Final = Principal("nobody", "nowhere", PrincipalBasis.ASSERTED)
 
 TARGETS: Final = (
     Target("session", _session, _sessions, json=True, max_bytes=2048),
+    Target("history", _history, _histories, json=True, max_bytes=2048),
     Target("inputs", _inputs, _policy_inputs, json=True, max_bytes=2048),
     Target("kept", _kept, _kept_arguments, json=True, max_bytes=2048),
 )
