@@ -14,6 +14,7 @@ from delegation.server.lineage_rpcs import LineageRpcs
 from delegation.server.services import Rpcs
 from delegation.server.trust_rpcs import TrustRpcs
 from delegation.service.agents import Agents
+from delegation.service.approval_news import ApprovalNews
 from delegation.service.approvals import Approvals
 from delegation.service.authorize import Authorize
 from delegation.service.authorize_or_ask import AuthorizeOrAsk
@@ -44,6 +45,7 @@ from delegation.service.revoke import Revoke
 from delegation.service.session_steps import SessionSteps
 from delegation.service.tool_reports import ToolReports
 from delegation.service.trust import TrustInUse
+from delegation.service.watch_approvals import WatchApprovals
 from delegation.storage.port import Storage
 
 
@@ -112,11 +114,13 @@ def handlers(
         keep=KeepArguments(lambda: trust.trust.catalogue),
         observed=observations,
     )
+    news = ApprovalNews(storage, now_ms=now_ms)
     request_approval = RequestApproval(
         storage,
         authorize=authorize,
         consents=consents,
         said_of=tool_reports.of_tool,
+        opened=news.note,
         now_ms=now_ms,
         random=random,
     )
@@ -172,7 +176,10 @@ def handlers(
         ),
         approvals=ApprovalRpcs(
             request_approval=request_approval,
-            approvals=Approvals(storage, feed, statement_key=keys.statement, now_ms=now_ms, random=random),
+            approvals=Approvals(
+                storage, feed, statement_key=keys.statement, changed=news.note, now_ms=now_ms, random=random
+            ),
+            watch_approvals=WatchApprovals(storage, news, now_ms=now_ms),
         ),
         lineage=LineageRpcs(
             Lineage(storage, feed, owners=owners, answer_bytes=config.limits.max_message_bytes, now_ms=now_ms)

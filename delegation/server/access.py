@@ -80,6 +80,7 @@ ACCESS: Final[Mapping[str, Mapping[Role, Rows]]] = {
     "ApprovalService/RequestApproval": {Role.AGENT: Rows.PROVED, Role.ORCHESTRATOR: Rows.PROVED},
     "ApprovalService/GetApproval": _REQUESTS,
     "ApprovalService/ListApprovals": _REQUESTS,
+    "ApprovalService/WatchApprovals": _REQUESTS,
     "ApprovalService/AnswerApproval": {Role.APPROVER: Rows.MAY_ANSWER},
     "ApprovalService/WithdrawApproval": {
         Role.AGENT: Rows.OWN_REQUESTS,

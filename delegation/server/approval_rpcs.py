@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
 from delegation.identity.port import Caller
 from delegation.service.approvals import Approvals
 from delegation.service.authorize import Question
 from delegation.service.request_approval import RequestApproval
+from delegation.service.watch_approvals import WatchApprovals
 from delegation.v1 import approval_service_pb2 as pb
 from delegation.wire import approvals as wire
 
@@ -15,9 +19,12 @@ _ANY_ATTEMPT = b""  # no decision is taken, so none is repeated
 class ApprovalRpcs:
     """The RPCs, by the contract's names."""
 
-    def __init__(self, *, request_approval: RequestApproval, approvals: Approvals) -> None:
+    def __init__(
+        self, *, request_approval: RequestApproval, approvals: Approvals, watch_approvals: WatchApprovals
+    ) -> None:
         self._request_approval = request_approval
         self._approvals = approvals
+        self._watch_approvals = watch_approvals
 
     async def RequestApproval(self, caller: Caller, message: pb.RequestApprovalRequest) -> pb.RequestApprovalResponse:
         """Open a request."""
@@ -44,6 +51,19 @@ class ApprovalRpcs:
             limit=wanted.page.size,
         )
         return wire.approvals_message(requests, next_cursor)
+
+    async def WatchApprovals(
+        self, caller: Caller, message: pb.WatchApprovalsRequest
+    ) -> AsyncIterator[pb.WatchApprovalsResponse]:
+        """Tell of requests."""
+        watched = wire.read_watch_approvals(message)
+        if watched.request_id is not None:
+            telling = self._watch_approvals.one(caller, watched.request_id)
+        else:
+            telling = self._watch_approvals(caller, task_id=watched.task_id)
+        async with aclosing(telling):
+            async for request in telling:
+                yield wire.watched_message(request)
 
     async def AnswerApproval(self, caller: Caller, message: pb.AnswerApprovalRequest) -> pb.AnswerApprovalResponse:
         """Take an answer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from delegation.core import limits
@@ -54,16 +54,25 @@ class Approvals:
         storage: keeps them.
         feed: says who is revoked.
         statement_key: signs what was approved.
+        changed: called when a request has changed.
         now_ms: the time.
         random: for nonces.
     """
 
     def __init__(
-        self, storage: Storage, feed: RevocationFeed, *, statement_key: Signer, now_ms: Clock, random: Random
+        self,
+        storage: Storage,
+        feed: RevocationFeed,
+        *,
+        statement_key: Signer,
+        changed: Callable[[], None],
+        now_ms: Clock,
+        random: Random,
     ) -> None:
         self._storage = storage
         self._feed = feed
         self._statement_key = statement_key
+        self._changed = changed
         self._now_ms = now_ms
         self._random = random
 
@@ -145,7 +154,9 @@ class Approvals:
             raise Conflict("this request for approval has expired")
         statement = self._statement(caller, record, signed, now_ms) if approve else None
         answer = _answer(caller, record, now_ms, statement=statement, justification=justification)
-        return await self._told(caller, await self._storage.answer_approval(record, answer, state_after))
+        after = await self._storage.answer_approval(record, answer, state_after)
+        self._changed()
+        return await self._told(caller, after)
 
     async def withdraw(self, caller: Caller, request_id: bytes) -> ApprovalRequest:
         """Take a request back, as whoever has asked, an agent of its chain, or an operator.
@@ -159,6 +170,7 @@ class Approvals:
         if not (has_a_part(caller, record) or caller.has_role(Role.OPERATOR)):
             raise PermissionDenied("a request is withdrawn by whoever has asked, an agent of its chain, or an operator")
         withdrawn = await self._storage.withdraw_approval(record, withdrawn_by=caller.id, now_ms=self._now_ms())
+        self._changed()
         return await self._told(caller, withdrawn)
 
     async def _seen(self, caller: Caller, request_id: bytes) -> ApprovalRequestRecord:

@@ -39,6 +39,7 @@ class RequestApproval:
         storage: keeps them.
         authorize: judges the call, as far as that goes without its state.
         consents: tells whether what is approved still counts.
+        opened: called when a request was opened.
         said_of: gives what whoever serves a tool has said of it; by audience and name.
         now_ms: the time.
         random: for the requests' ids.
@@ -51,6 +52,7 @@ class RequestApproval:
         authorize: Authorize,
         consents: Consents,
         said_of: Callable[[str, str], Awaitable[Declaration]],
+        opened: Callable[[], None],
         now_ms: Clock,
         random: Random,
     ) -> None:
@@ -58,6 +60,7 @@ class RequestApproval:
         self._said_of = said_of
         self._authorize = authorize
         self._consents = consents
+        self._note = opened
         self._now_ms = now_ms
         self._random = random
 
@@ -119,6 +122,7 @@ class RequestApproval:
             raise opened.refusal
         if opened.request is None:
             return None
+        self._note()
         answers = await self._storage.approval_answers(opened.request.request_id)
         return told(opened.request, answers, now_ms=now_ms)
 

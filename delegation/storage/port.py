@@ -220,6 +220,12 @@ class Storage(Protocol):
     ) -> Mapping[bytes, tuple[ApprovalAnswerRecord, ...]]:
         """Return the answers to some requests, by request, each one's in their order."""
 
+    async def open_approvals(self, now_ms: int, *, limit: int) -> tuple[tuple[bytes, int], ...]:
+        """Return the ids of the requests that can be answered, newest first, and how many answers each has."""
+
+    async def approvals_of(self, request_ids: Collection[bytes]) -> tuple[ApprovalRequestRecord, ...]:
+        """Return some requests, in no order and without their arguments; those that are not there are left out."""
+
     async def approval_requests(
         self, which: ApprovalFilter, *, cursor: bytes | None = None, limit: int = 100
     ) -> Page[ApprovalRequestRecord]:

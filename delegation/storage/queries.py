@@ -219,6 +219,31 @@ def answers_of_approvals(request_ids: tuple[bytes, ...]) -> sa.Select[Any]:
     )
 
 
+def open_approvals() -> sa.Select[Any]:
+    """Select the ids of the requests that can be answered, newest first, and how many answers each has."""
+    answered = (
+        sa.select(sa.func.count())
+        .where(approval_answers.c.request_id == approval_requests.c.request_id)
+        .correlate(approval_requests)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(approval_requests.c.request_id, answered)
+        .where(approval_requests.c.arguments_json.is_not(None), approval_requests.c.expires_ms > sa.bindparam("now_ms"))
+        .order_by(approval_requests.c.request_id.desc())
+        .limit(_AT_MOST)
+    )
+
+
+def approvals_of(request_ids: tuple[bytes, ...]) -> sa.Select[Any]:
+    """Select some requests for approval, without what they are called with."""
+    columns = [
+        sa.null().label(column.name) if column is approval_requests.c.arguments_json else column
+        for column in APPROVAL_REQUESTS.columns
+    ]
+    return sa.select(*columns).where(approval_requests.c.request_id.in_(request_ids))
+
+
 def _any_of(column: sa.Column[Any], values: tuple[str, ...]) -> sa.ColumnElement[bool]:
     # One value can be read in order from its index; several would have to be sorted first.
     return column == values[0] if len(values) == 1 else column.in_(values)

@@ -72,6 +72,7 @@ _OPEN_OFFERS: Final = Statement(queries.OPEN_OFFERS)
 _DOCUMENT: Final = Statement(queries.DOCUMENT)
 _NEWEST_DOCUMENT: Final = Statement(queries.NEWEST_DOCUMENT)
 _APPROVAL_REQUEST: Final = Statement(queries.APPROVAL_REQUEST)
+_OPEN_APPROVALS: Final = Statement(queries.open_approvals())
 _APPROVAL_ANSWERS: Final = Statement(queries.APPROVAL_ANSWERS_OF)
 _HEAD: Final = Statement(queries.HEAD)
 _FEED: Final = Statement(queries.FEED, postgres=queries.FEED_BY_THE_DATABASES_CLOCK)
@@ -187,6 +188,19 @@ class Reads:
                 answer = APPROVAL_ANSWERS.from_row(row)
                 found[answer.request_id].append(answer)
         return {request_id: tuple(answers) for request_id, answers in found.items()}
+
+    async def open_approvals(self, now_ms: int, *, limit: int) -> tuple[tuple[bytes, int], ...]:
+        """Return which requests can be answered, and how many answers each has."""
+        rows = await self._readers.read(lambda snapshot: snapshot.all(_OPEN_APPROVALS, now_ms=now_ms, at_most=limit))
+        return tuple((bytes(request_id), int(answers)) for request_id, answers in rows)
+
+    async def approvals_of(self, request_ids: Collection[bytes]) -> tuple[ApprovalRequestRecord, ...]:
+        """Return some requests, without their arguments."""
+        if not request_ids:
+            return ()
+        statement = Statement(queries.approvals_of(tuple(request_ids)))
+        rows = await self._readers.read(lambda snapshot: snapshot.all(statement))
+        return tuple(map(APPROVAL_REQUESTS.from_row, rows))
 
     async def approval_requests(
         self, which: ApprovalFilter, *, cursor: bytes | None = None, limit: int = 100

@@ -56,6 +56,11 @@ class ApprovalServiceStub(object):
                 request_serializer=delegation_dot_v1_dot_approval__service__pb2.AnswerApprovalRequest.SerializeToString,
                 response_deserializer=delegation_dot_v1_dot_approval__service__pb2.AnswerApprovalResponse.FromString,
                 _registered_method=True)
+        self.WatchApprovals = channel.unary_stream(
+                '/delegation.v1.ApprovalService/WatchApprovals',
+                request_serializer=delegation_dot_v1_dot_approval__service__pb2.WatchApprovalsRequest.SerializeToString,
+                response_deserializer=delegation_dot_v1_dot_approval__service__pb2.WatchApprovalsResponse.FromString,
+                _registered_method=True)
         self.WithdrawApproval = channel.unary_unary(
                 '/delegation.v1.ApprovalService/WithdrawApproval',
                 request_serializer=delegation_dot_v1_dot_approval__service__pb2.WithdrawApprovalRequest.SerializeToString,
@@ -96,6 +101,13 @@ class ApprovalServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchApprovals(self, request, context):
+        """Tells of the requests that can be answered and that the caller may see, and then of each change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WithdrawApproval(self, request, context):
         """Takes a request back: nobody can answer it any more, and what was approved counts no more.
         """
@@ -125,6 +137,11 @@ def add_ApprovalServiceServicer_to_server(servicer, server):
                     servicer.AnswerApproval,
                     request_deserializer=delegation_dot_v1_dot_approval__service__pb2.AnswerApprovalRequest.FromString,
                     response_serializer=delegation_dot_v1_dot_approval__service__pb2.AnswerApprovalResponse.SerializeToString,
+            ),
+            'WatchApprovals': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchApprovals,
+                    request_deserializer=delegation_dot_v1_dot_approval__service__pb2.WatchApprovalsRequest.FromString,
+                    response_serializer=delegation_dot_v1_dot_approval__service__pb2.WatchApprovalsResponse.SerializeToString,
             ),
             'WithdrawApproval': grpc.unary_unary_rpc_method_handler(
                     servicer.WithdrawApproval,
@@ -242,6 +259,33 @@ class ApprovalService(object):
             '/delegation.v1.ApprovalService/AnswerApproval',
             delegation_dot_v1_dot_approval__service__pb2.AnswerApprovalRequest.SerializeToString,
             delegation_dot_v1_dot_approval__service__pb2.AnswerApprovalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchApprovals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/delegation.v1.ApprovalService/WatchApprovals',
+            delegation_dot_v1_dot_approval__service__pb2.WatchApprovalsRequest.SerializeToString,
+            delegation_dot_v1_dot_approval__service__pb2.WatchApprovalsResponse.FromString,
             options,
             channel_credentials,
             insecure,

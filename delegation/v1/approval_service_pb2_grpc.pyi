@@ -43,6 +43,8 @@ class ApprovalServiceStub:
     """Lists requests, newest first."""
     AnswerApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.AnswerApprovalRequest, _approval_service_pb2.AnswerApprovalResponse]
     """Approves or refuses."""
+    WatchApprovals: _grpc.UnaryStreamMultiCallable[_approval_service_pb2.WatchApprovalsRequest, _approval_service_pb2.WatchApprovalsResponse]
+    """Tells of the requests that can be answered and that the caller may see, and then of each change."""
     WithdrawApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.WithdrawApprovalRequest, _approval_service_pb2.WithdrawApprovalResponse]
     """Takes a request back: nobody can answer it any more, and what was approved counts no more."""
 
@@ -61,6 +63,8 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     """Lists requests, newest first."""
     AnswerApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.AnswerApprovalRequest, _approval_service_pb2.AnswerApprovalResponse]  # type: ignore[assignment]
     """Approves or refuses."""
+    WatchApprovals: _aio.UnaryStreamMultiCallable[_approval_service_pb2.WatchApprovalsRequest, _approval_service_pb2.WatchApprovalsResponse]  # type: ignore[assignment]
+    """Tells of the requests that can be answered and that the caller may see, and then of each change."""
     WithdrawApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.WithdrawApprovalRequest, _approval_service_pb2.WithdrawApprovalResponse]  # type: ignore[assignment]
     """Takes a request back: nobody can answer it any more, and what was approved counts no more."""
 
@@ -100,6 +104,14 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_approval_service_pb2.AnswerApprovalResponse, _abc.Awaitable[_approval_service_pb2.AnswerApprovalResponse]]:
         """Approves or refuses."""
+
+    @_abc_1.abstractmethod
+    def WatchApprovals(
+        self,
+        request: _approval_service_pb2.WatchApprovalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_approval_service_pb2.WatchApprovalsResponse], _abc.AsyncIterator[_approval_service_pb2.WatchApprovalsResponse]]:
+        """Tells of the requests that can be answered and that the caller may see, and then of each change."""
 
     @_abc_1.abstractmethod
     def WithdrawApproval(

@@ -50,6 +50,14 @@ class ApprovalsWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalsWatched:
+    """Which requests are watched: of one task, or one alone; None does not restrict."""
+
+    task_id: bytes | None = None
+    request_id: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerToApproval:
     """An approver's answer, the digest of the arguments that they have seen, and what they have signed, if anything."""
 
@@ -109,6 +117,21 @@ def read_list_approvals(message: pb.ListApprovalsRequest) -> ApprovalsWanted:
     )
 
 
+def watch_approvals_message(watched: ApprovalsWatched) -> pb.WatchApprovalsRequest:
+    """Make the message that asks to be told of requests."""
+    return pb.WatchApprovalsRequest(task_id=watched.task_id or b"", request_id=watched.request_id or b"")
+
+
+def read_watch_approvals(message: pb.WatchApprovalsRequest) -> ApprovalsWatched:
+    """Read what is watched. Raises `InvalidRequest`."""
+    if message.task_id and message.request_id:
+        raise InvalidRequest("task_id and request_id: a request is watched alone, or those of a task are")
+    return ApprovalsWatched(
+        sized(message.task_id, limits.TASK_ID_BYTES, "task_id") if message.task_id else None,
+        sized(message.request_id, REQUEST_ID_BYTES, "request_id") if message.request_id else None,
+    )
+
+
 def answer_approval_message(answer: AnswerToApproval) -> pb.AnswerApprovalRequest:
     """Make the message of an answer."""
     return pb.AnswerApprovalRequest(
@@ -151,6 +174,16 @@ def read_approvals(message: pb.ListApprovalsResponse) -> tuple[tuple[ApprovalReq
     """Read a page of requests, and where the next one begins. Raises `RequestFailed`."""
     with service_answer():
         return tuple(map(_read_request, message.requests)), read_cursor(message.next_page_token)
+
+
+def watched_message(request: ApprovalRequest | None) -> pb.WatchApprovalsResponse:
+    """Make the message that tells of a request; None: a heartbeat."""
+    return pb.WatchApprovalsResponse(request=request_message(request) if request else None)
+
+
+def read_watched(message: pb.WatchApprovalsResponse) -> ApprovalRequest | None:
+    """Read what is told; None: a heartbeat. Raises `RequestFailed`."""
+    return read_request(message.request) if message.HasField("request") else None
 
 
 def request_message(request: ApprovalRequest) -> pb.ApprovalRequest:

@@ -172,6 +172,7 @@ OF_OTHERS = {
     "AnswerOffer": (Code.PERMISSION_DENIED, "PermissionDenied"),
     "RequestApproval": (Code.PERMISSION_DENIED, Reason.PROOF_INVALID),
     "GetApproval": SEES_NOTHING,
+    "WatchApprovals": SEES_NOTHING,
     "AnswerApproval": SEES_NOTHING,
     "WithdrawApproval": SEES_NOTHING,
 }

@@ -215,6 +215,7 @@ _SERVICES: dict[str, dict[str, Request]] = {
         "GetApproval": lambda story, who: approval_pb.GetApprovalRequest(request_id=story.request_id(who)),
         "ListApprovals": lambda story, who: approval_pb.ListApprovalsRequest(page_size=500),
         "AnswerApproval": _answer,
+        "WatchApprovals": lambda story, who: approval_pb.WatchApprovalsRequest(request_id=story.request_id(who)),
         "WithdrawApproval": lambda story, who: approval_pb.WithdrawApprovalRequest(request_id=story.request_id(who)),
     },
     "delegation.v1.LineageService": {
