@@ -25,6 +25,7 @@ from delegation.app.development import (
     development_keys,
     development_tls,
     issue_development_profile,
+    sign_development_bundle,
 )
 from delegation.app.gauges import service_gauges
 from delegation.app.identity_sources import IdentitySources
@@ -32,6 +33,7 @@ from delegation.app.key_files import read_root_public, system_ms
 from delegation.app.key_store import open_key_store
 from delegation.app.known_position import KnownPosition
 from delegation.app.known_time import KnownTime
+from delegation.app.met_tools import ListingTools, MetTools
 from delegation.app.policy_reload import ReloadingPolicy
 from delegation.app.trust_reload import ReloadingTrust
 from delegation.app.use_cases import handlers, owners_of
@@ -60,6 +62,7 @@ from delegation.service.readiness import Readiness
 from delegation.service.rollback import require_no_rollback
 from delegation.service.tool_reports import ToolReports
 from delegation.service.trust import Trust
+from delegation.signing.port import KeyStore
 from delegation.storage.port import Storage
 from delegation.telemetry import Gauges
 
@@ -77,6 +80,7 @@ class _Parts:
     trust_root: bytes
     identities: StaticIdentities
     tls: TlsFiles | None
+    lists: ListingTools | None = None
 
 
 class Application:
@@ -187,8 +191,12 @@ class Application:
         def catalogue() -> Catalogue:
             return in_use().catalogue
 
-        reports = ToolReports(storage, catalogue, now_ms=self._now_ms, expects_unlisted=self.config.dev)
+        lists = self._parts.lists
+        hear = lists.hear if lists is not None else lambda: None
+        reports = ToolReports(storage, catalogue, now_ms=self._now_ms, heard=hear, expects_unlisted=lists is not None)
         self._tasks.append(asyncio.create_task(compare_when_changed(reports, catalogue)))
+        if lists is not None:
+            self._tasks.append(asyncio.create_task(lists.follow(storage)))
         return reports
 
     async def _listen(self, storage: Storage, feed: RevocationFeed, offers: Offers) -> None:
@@ -277,11 +285,31 @@ def build(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> App
         store = open_key_store(config.keys, config.keys_directory, os.environ)
         identities = StaticIdentities(config.callers())
     trust_root = read_root_public(config.keys_directory)
-    trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms)
+    met = MetTools() if config.dev and not config.database.url else None  # replicas would list against each other
+    trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms, met=met)
     consents = Consents(lambda: trust.in_use.verifier.trust, identities, lambda: application.revoked)
     policy = _policy(config, lambda: trust.in_use.trust, consents, now_ms=now_ms)
-    application = Application(config, _Parts(trust, policy, trust_root, identities, tls), now_ms=now_ms)
+    lists = None if met is None else _lists(config, store, met, trust, policy.in_use)
+    application = Application(config, _Parts(trust, policy, trust_root, identities, tls, lists), now_ms=now_ms)
     return application
+
+
+def _lists(
+    config: ServerConfig, store: KeyStore, met: MetTools, trust: ReloadingTrust, rules: PolicyInUse
+) -> ListingTools:
+    """Have development list the tools that it meets."""
+
+    def listed() -> Catalogue:
+        return load_catalogue(config.catalogue) if config.catalogue is not None else Catalogue()
+
+    async def sign(catalogue: Catalogue) -> None:
+        await asyncio.to_thread(sign_development_bundle, config, store, catalogue)
+        trust.look_now()
+
+    def in_use() -> bytes:
+        return trust.in_use.trust.bundle.catalogue_digest
+
+    return ListingTools(met, listed=listed, in_use=in_use, rules=rules, sign=sign)
 
 
 def _policy(

@@ -80,16 +80,22 @@ def development_keys(config: ServerConfig, catalogue: Catalogue) -> KeyStore:
     create_service_keys(directory, passphrase, purposes=missing, cost=RANDOM_PASSPHRASE_COST)
     store = SealedFiles(directory, lambda: passphrase, cost=RANDOM_PASSPHRASE_COST)
     if missing or not _bundle_will_do(directory, catalogue):
-        sign_bundle_file(
-            directory,
-            store=store,
-            root_directory=directory,
-            root_passphrase=passphrase,
-            trust_domain=config.trust_domain,
-            catalogue=catalogue,
-            lifetime_ms=BUNDLE_LIFETIME_MS,
-        )
+        sign_development_bundle(config, store, catalogue)
     return store
+
+
+def sign_development_bundle(config: ServerConfig, store: KeyStore, catalogue: Catalogue) -> None:
+    """Sign the next bundle, with a catalogue. Raises `ConfigError`."""
+    directory = config.keys_directory
+    sign_bundle_file(
+        directory,
+        store=store,
+        root_directory=directory,
+        root_passphrase=find_or_create_random_passphrase(directory / _PASSPHRASE_FILE, random=secrets.token_bytes),
+        trust_domain=config.trust_domain,
+        catalogue=catalogue,
+        lifetime_ms=BUNDLE_LIFETIME_MS,
+    )
 
 
 def _bundle_will_do(directory: Path, catalogue: Catalogue) -> bool:

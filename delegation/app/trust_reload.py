@@ -16,12 +16,13 @@ from typing import Final, NamedTuple
 import structlog
 
 from delegation.app.key_files import BUNDLE_FILE, read_bundle
+from delegation.app.met_tools import MetTools
 from delegation.app.opened_keys import OpenedKeys
 from delegation.app.pinned_root import BUNDLE_DOCUMENT, require_root
 from delegation.core import limits
 from delegation.core.codec import decode_bundle, decode_statement, encode_catalogue, encode_statement
 from delegation.core.statement import SignedStatement
-from delegation.core.trust import TrustBundle, TrustedKey
+from delegation.core.trust import Catalogue, TrustBundle, TrustedKey
 from delegation.errors import ConfigError, Conflict, DelegationError, Refused, StorageError
 from delegation.server.catalogue_file import load_catalogue
 from delegation.server.config import ServerConfig
@@ -56,10 +57,20 @@ class ReloadingTrust:
         store: the service's keys.
         root_key: the root's public key.
         now_ms: the clock.
+        met: tools that development lists beside its file; None: the file is all there is.
     """
 
-    def __init__(self, config: ServerConfig, store: KeyStore, *, root_key: bytes, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        store: KeyStore,
+        *,
+        root_key: bytes,
+        now_ms: Callable[[], int],
+        met: MetTools | None = None,
+    ) -> None:
         self._config = config
+        self._met = met
         self._keys = OpenedKeys(store, now_ms=now_ms)
         self._root_key = root_key
         self._now_ms = now_ms
@@ -82,12 +93,15 @@ class ReloadingTrust:
 
     def document(self) -> TrustDocument:
         """Read the bundle and the catalogue from their files, unverified. Raises `ConfigError`."""
-        return TrustDocument(read_bundle(self._config.keys_directory), self._read_catalogue())
+        statement = read_bundle(self._config.keys_directory)
+        return TrustDocument(statement, self._read_catalogue(statement))
 
-    def _read_catalogue(self) -> bytes:
+    def _read_catalogue(self, statement: SignedStatement) -> bytes:
         file = self._config.catalogue
-        catalogue = load_catalogue(file) if file is not None else None
-        return encode_catalogue(catalogue) if catalogue is not None and catalogue.tools else b""
+        catalogue = load_catalogue(file) if file is not None else Catalogue()
+        if self._met is not None:
+            catalogue = self._met.named(catalogue, decode_bundle(statement.payload).catalogue_digest)
+        return encode_catalogue(catalogue) if catalogue.tools else b""
 
     async def start(self, storage: Storage) -> None:
         """Take the newest bundle that this database has seen, and keep there what is in use.
@@ -136,8 +150,9 @@ class ReloadingTrust:
         if stamp == self._stamp:
             return
         trust = self.in_use.trust
-        catalogue, unread = self._catalogue_at_hand()
-        found = TrustDocument(read_bundle(self._config.keys_directory), catalogue)
+        statement = read_bundle(self._config.keys_directory)
+        catalogue, unread = self._catalogue_at_hand(statement)
+        found = TrustDocument(statement, catalogue)
         if _version(found.statement) < trust.bundle.version:
             # Another replica was told first, and the database has what is in use; but a key may have come.
             found = TrustDocument(trust.statement, trust.catalogue_bytes)
@@ -146,10 +161,10 @@ class ReloadingTrust:
         _require(not wrong, wrong)
         self._stamp = stamp
 
-    def _catalogue_at_hand(self) -> tuple[bytes, str]:
+    def _catalogue_at_hand(self, statement: SignedStatement) -> tuple[bytes, str]:
         """Read the catalogue, and say what is wrong with its file: then it is the one in use, and the bundle counts."""
         try:
-            return self._read_catalogue(), ""
+            return self._read_catalogue(statement), ""
         except DelegationError as error:
             return self.in_use.trust.catalogue_bytes, str(error)
         except Exception as error:  # noqa: BLE001 - no catalogue may keep a compromise from counting

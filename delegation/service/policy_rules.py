@@ -156,6 +156,10 @@ class PolicyRules:
             return self._met(audience, tool)
         return self._entry(entry_of(self.catalogue, audience, tool), listed=False)
 
+    def leaves_to_the_chain(self, tool: CatalogueTool) -> bool:
+        """Tell whether calls of a tool would depend on nothing but the chain, and leave nothing that a rule reads."""
+        return not (self._entry(tool, listed=True).judged or self.notes_every_call or self.notes_agents)
+
     def require_pinned(self, audience: str, tool: str, declared: Declaration) -> None:
         """Require that a tool is the one that the catalogue pins, where it demands that (T-45).
 

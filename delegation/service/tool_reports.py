@@ -77,15 +77,23 @@ class ToolReports:
         storage: keeps them.
         catalogue: gives the catalogue in use.
         now_ms: the time.
+        heard: called when a report was taken.
         expects_unlisted: whether a tool that is not listed is nothing to be told of: development lists what it meets.
     """
 
     def __init__(
-        self, storage: Storage, catalogue: Callable[[], Catalogue], *, now_ms: Clock, expects_unlisted: bool = False
+        self,
+        storage: Storage,
+        catalogue: Callable[[], Catalogue],
+        *,
+        now_ms: Clock,
+        heard: Callable[[], None] = lambda: None,
+        expects_unlisted: bool = False,
     ) -> None:
         self._storage = storage
         self._catalogue = catalogue
         self._now_ms = now_ms
+        self._heard = heard
         self._expects_unlisted = expects_unlisted
 
     async def take(self, caller: Caller, audience: str, tools: Mapping[str, Declaration]) -> None:
@@ -104,6 +112,7 @@ class ToolReports:
             former = await self._storage.put_tool_reports(caller.id, records)
         except TooManyToolsError as error:
             raise InvalidRequest(str(error)) from None
+        self._heard()
         known = {report_id: record.state for report_id, record in former.items()}
         self._tell(record for record in records if record.state != known.get(record.report_id, ""))
 

@@ -345,8 +345,15 @@ class Decider:
         return self._federated.no_older_than(self._maximum_feed_age_ms(tool))
 
     def _is_local(self, tool: str) -> bool:
-        """Tell whether calls of a tool are decided in process: not if it declares more than is listed (T-43)."""
-        return self._trust.catalogue.is_local(self._audience, tool) and not self._declares_more(tool)
+        """Tell whether calls of a tool are decided in process.
+
+        Not if it declares more than is listed (T-43), nor if it has to be another one: the service refuses that (T-45).
+        """
+        entry = self._trust.catalogue.find(self._audience, tool)
+        if entry is None or not self._trust.catalogue.is_local(self._audience, tool):
+            return False
+        declared = self._served.find(tool)
+        return not (declared.adds_to(entry) or (entry.manifest_required and declared.is_another(entry)))
 
     def _declares_more(self, tool: str) -> bool:
         declared = self._served.find(tool)

@@ -19,6 +19,7 @@ from delegation_sdk.sources import Sources
 
 _LINGER_S: Final = 0.5
 _AGAIN_S: Final = 24 * 60 * 60.0
+_REFUSED_S: Final = 60 * 60.0  # an operator may have put it right, or brought the service up to date
 _LONGEST_WAIT_S: Final = 300.0
 
 
@@ -75,27 +76,25 @@ class ToolReporter:
         while not self._closing.is_set():
             self._closing.wait(_LINGER_S)  # let what is declared in a row gather
             self._work.clear()
-            wait_s = self._report()
-            if wait_s is None:
-                self._work.wait(_AGAIN_S)
-            else:
-                self._closing.wait(wait_s)
+            until, at_most_s = self._report()
+            until.wait(at_most_s)
 
-    def _report(self) -> float | None:
-        """Tell everything; give how long to wait before trying again, None if that makes no sense."""
+    def _report(self) -> tuple[threading.Event, float]:
+        """Tell everything; give what to wait for before telling it again, and for how long."""
         try:
             self._sink.report_tools(self._audience, self._served.all())
         except (ServiceUnavailable, Overloaded, StorageError) as error:
             self._warn(f"{error}; trying again")
-            return self._backoff.next_s()
+            return self._closing, self._backoff.next_s()
         except DelegationError as error:
             self._warn(str(error))
         except Exception as error:  # noqa: BLE001 - nothing may end this thread
             self._warn(defect(error))
         else:
             self._said = ""
-        self._backoff.reset()
-        return None
+            self._backoff.reset()
+            return self._work, _AGAIN_S
+        return self._work, _REFUSED_S
 
     def _warn(self, why: str) -> None:
         if why != self._said and not self._closing.is_set():

@@ -45,6 +45,28 @@ def test_one_that_declares_no_more_is_decided_in_process(guard, task, authority,
     assert decide(guard, task, "search").tool == "search"
 
 
+@pytest.mark.spec("T-45")
+@pytest.mark.parametrize(("served", "in_process"), [(b"\1" * 32, True), (b"\2" * 32, False), (b"", False)])
+def test_a_local_tool_that_has_to_be_the_pinned_one_is_decided_in_process_only_as_that(clock, served, in_process):
+    search = CatalogueTool(
+        "files", "search", frozenset({Effect.READ}), local=True, manifest_digest=b"\1" * 32, manifest_required=True
+    )
+    with Authority(tools=[search], sources=clock.sources()) as authority:
+        task = authority.client(PLANNER).begin_task("Search", scope=Scope(any_call("files", "search")))
+        guard = authority.guard_for("files")
+        guard.lists({"search": Declaration(manifest_digest=served)})
+        authority.reachable = False
+        try:
+            if in_process:
+                decide(guard, task, "search")
+            else:
+                with pytest.raises(Refused) as caught:
+                    decide(guard, task, "search")
+                assert caught.value.reason is Reason.SERVICE_UNAVAILABLE
+        finally:
+            authority.reachable = True
+
+
 def test_what_is_declared_and_how_it_is_listed_both_count(guard):
     guard.tool("search", effects=["read"], labels=["personal"])(lambda: None)
     guard.lists({"search": Declaration(frozenset({Effect.WRITE}), manifest_digest=b"\1" * 32)})
