@@ -15,16 +15,21 @@ from delegation.policy.vocabulary import ARGUMENTS, BUDGETS_LEFT, FIELDS
 DECISION_POINT: Final = "authzen"
 """What stands for a rule's id where a decision point has decided."""
 
-TOLD: Final = frozenset({*FIELDS, ARGUMENTS, BUDGETS_LEFT})
-"""What it is told of a question, by the names in policies."""
+TOLD: Final = frozenset({*FIELDS, ARGUMENTS, BUDGETS_LEFT}) - {"approved"}
+"""What it is told of a question, by the names in policies. Consent is no matter of a decision point's."""
 
 _KINDS: Final = {str(kind): kind for kind in ObligationKind}
 _MEMBERS: Final = frozenset({"decision", "context"})
 _OBLIGES: Final = re.compile(r"[\W_]*obligation", re.IGNORECASE)
 """Names under which others say what they demand: a demand that is passed over would be a wider permission."""
 
-_RESOURCE: Final = ("audience", "tool", "toolOwner", "effects", "labels", "local")
-_SUBJECT: Final = ("agentOwner",)
+_RESOURCE: Final = frozenset(
+    {"audience", "tool", "toolOwner", "effects", "labels", "local", "manifestChanged", "scope", "callsLeft"}
+)
+_CONTEXT: Final = frozenset({"time"})
+"""All else is of the subject. There are decision points that read no context."""
+
+_IN_ORDER: Final = "agents"
 
 
 class NotExactError(Exception):
@@ -36,36 +41,45 @@ class BadAnswerError(Exception):
 
 
 def request_of(question: PolicyQuestion) -> bytes:
-    """Write a question: the agent is the subject, the tool the resource, and all else is context.
+    """Write a question: the agent is the subject, with its chain and its task; the tool is the resource, with the call.
+
+    No name that a caller has chosen is a property by itself: some decision points take certain properties for orders.
 
     Raises:
         NotExactError: a number of the arguments.
     """
-    known = {
-        name: field.value(question)
-        for name, field in FIELDS.items()
-        if question.action in field.actions and field.value(question) is not None
-    }
-    context = {name: value for name, value in known.items() if name not in {*_RESOURCE, *_SUBJECT}}
+    known = _known(question)
+    resource = {name: value for name, value in known.items() if name in _RESOURCE}
     if question.action is Action.CALL:
-        context |= {ARGUMENTS: _plain(dict(question.arguments)), BUDGETS_LEFT: dict(question.budgets_left)}
+        resource |= {ARGUMENTS: _plain(dict(question.arguments)), BUDGETS_LEFT: dict(question.budgets_left)}
     return json.dumps(
         {
             "subject": {
                 "type": "agent",
                 "id": question.agents[-1],
-                "properties": {name: known[name] for name in _SUBJECT},
+                "properties": {name: known[name] for name in known.keys() - _RESOURCE - _CONTEXT},
             },
             "action": {"name": str(question.action)},
             "resource": {
                 "type": "tool" if question.listed else "unlisted_tool",
                 "id": tool_id(question.tool.audience, question.tool.tool),
-                "properties": {name: known[name] for name in _RESOURCE},
+                "properties": resource,
             },
-            "context": context,
+            "context": {name: known[name] for name in _CONTEXT},
         },
         allow_nan=False,
+        sort_keys=True,
     ).encode()
+
+
+def _known(question: PolicyQuestion) -> dict[str, Any]:
+    """Give what is known of a question, by its names in policies; of sets, the elements sorted."""
+    known: dict[str, Any] = {}
+    for name in TOLD & FIELDS.keys():
+        value = FIELDS[name].value(question) if question.action in FIELDS[name].actions else None
+        if value is not None:
+            known[name] = sorted(value) if isinstance(value, list) and name != _IN_ORDER else value
+    return known
 
 
 def verdict_of(content: bytes) -> Verdict:

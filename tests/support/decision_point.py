@@ -38,8 +38,13 @@ class Asked(NamedTuple):
         return self.request["resource"]["id"]
 
     @property
-    def context(self) -> dict[str, Any]:
-        return self.request["context"]
+    def told(self) -> dict[str, Any]:
+        return told(self.request)
+
+
+def told(request: dict[str, Any]) -> dict[str, Any]:
+    """Give everything that a question says of agent, task, tool, call and time, by name."""
+    return {**request["subject"]["properties"], **request["resource"]["properties"], **request["context"]}
 
 
 @dataclass
@@ -164,6 +169,8 @@ class PointFiles(NamedTuple):
     """Where a decision point's certificates are."""
 
     ca: Path
+    certificate: Path
+    """With its key."""
     tls: ssl.SSLContext
 
 
@@ -175,7 +182,7 @@ def point_files(directory: Path) -> PointFiles:
     (directory / "point.pem").write_bytes(leaf.certificate + leaf.key)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(directory / "point.pem")
-    return PointFiles(directory / "point-ca.pem", tls)
+    return PointFiles(directory / "point-ca.pem", directory / "point.pem", tls)
 
 
 @contextlib.contextmanager

@@ -13,10 +13,11 @@ from delegation.core.trust import Effect
 from delegation.policy.annotations import _KNOWN
 from delegation.policy.arguments import ArgumentType
 from delegation.policy.vocabulary import BUDGETS_LEFT, FIELDS
+from delegation.server.config import load_config
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "policies.md").read_text()
-BLOCKS = re.findall(r"^```(?:toml|cedar)\n(?:#|//) ([\w.]+)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```(?:toml|cedar)\n(?:#|//) ([\w.-]+)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -27,13 +28,24 @@ def folder(tmp_path):
 
 
 def test_every_block_says_which_file_it_is():
-    assert [name for name, _ in BLOCKS] == ["tools.toml", "policy.cedar", "cases.toml"]
+    assert [name for name, _ in BLOCKS] == [
+        "tools.toml",
+        "policy.cedar",
+        "decision-point.toml",
+        "cases.toml",
+    ]
     assert len(BLOCKS) == PAGE.count("```") // 2
 
 
 def test_the_policy_type_checks(folder):
     arguments = ["policy", "check", str(folder / "policy.cedar"), "--catalogue", str(folder / "tools.toml")]
     assert main(arguments) == exit_codes.OK
+
+
+def test_the_settings_of_a_decision_point_are_taken(folder):
+    policy = load_config(folder / "decision-point.toml", dev=True).policy
+    assert policy.decision_point_token_file == folder / "pdp-token"
+    assert policy.model_fields_set == set(type(policy).model_fields) - {"file"}
 
 
 def test_every_case_holds(folder, capsys):

@@ -15,7 +15,7 @@ from delegation.core.scope import any_call
 from delegation.errors import Refused
 from integration.policy.conftest import TOOLS
 from support.caller import Caller, Holding
-from support.decision_point import DecisionPoint, PointFiles, point_files, running_point
+from support.decision_point import DecisionPoint, PointFiles, point_files, running_point, told
 from support.postgres import Cluster, running_postgres
 from support.server import RunningServer, identity, running_server
 
@@ -124,4 +124,4 @@ def said_no(refused: Refused | None) -> str:
 def no_leak(asked: dict[str, Any]) -> bool:
     """Decide as the shipped policy does about what leaves."""
     external = "external" in asked["resource"]["properties"]["effects"]
-    return not (external and "personal" in asked["context"]["taskLabels"])
+    return not (external and "personal" in told(asked)["taskLabels"])

@@ -13,13 +13,14 @@ from delegation.service.rules_elsewhere import RulesElsewhere
 from delegation.wire.renewals import RenewRequest, read_replaced, renew_request_message
 from integration.decision_point.conftest import DOCS, READ, SEND, no_leak, said_no
 from support.caller import GuardRecords, decided, new_key
+from support.decision_point import told
 from support.server import spiffe_id
 
 
 @pytest.mark.spec("A-39")
 def test_a_call_is_permitted_or_refused_as_it_says(start, database):
     asking = start(**database)
-    asking.point.decide = lambda asked: asked["context"].get("arguments", {}).get("to") != "mallory"
+    asking.point.decide = lambda asked: told(asked).get("arguments", {}).get("to") != "mallory"
     task = asking.planner.grant(SEND)
     assert asking.refusal(task, "mail.send", to="ann") is None
     refused = asking.refusal(task, "mail.send", to="mallory")
@@ -37,7 +38,7 @@ def test_what_it_is_told_is_the_state_that_the_call_is_decided_on(start, databas
     assert asking.refusal(task, "crm.read") is None
     assert asking.refusal(task, "mail.send", to="ann") is None
     assert [asked.tool for asked in asking.point.asked[2:]] == ["crm.read", "mail.send"]  # after those of the grant
-    before, after = (asked.context for asked in asking.point.asked[2:])
+    before, after = (asked.told for asked in asking.point.asked[2:])
     assert (before["taskLabels"], before["taskCalls"], before["agentCalls"]) == ([], 0, 0)
     assert (after["taskLabels"], after["taskCalls"], after["agentCalls"]) == (["personal"], 1, 1)
     assert (after["taskTools"], after["arguments"]) == (["crm.read"], {"to": "ann"})
@@ -139,7 +140,7 @@ def test_a_grant_is_asked_about_tool_by_tool(start):
     assert refused.value.detail == "mail.send: the decision point forbids it"
     assert asking.planner.grant(READ, DOCS)
     asked = [each for each in asking.point.asked if each.request["action"]["name"] == "grant"]
-    assert sorted(asked[-1].context["scope"]) == ["crm.read", "docs.read"]
+    assert sorted(asked[-1].told["scope"]) == ["crm.read", "docs.read"]
 
 
 def test_a_handoff_is_asked_about_on_what_the_task_has_read(start, database):

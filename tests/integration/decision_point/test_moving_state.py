@@ -14,6 +14,7 @@ from delegation.service.decision_point import MOVED
 from integration.decision_point.conftest import READ, SEND, no_leak, said_no
 from integration.policy.conftest import TOOLS
 from support.caller import Caller, GuardRecords, decided, new_key, nonce
+from support.decision_point import told
 from support.live_agent import live, request_offer
 from support.server import running_server
 
@@ -37,14 +38,14 @@ def test_what_has_changed_while_it_was_asked_is_asked_about_anew(start, database
         second = questions.next()
         second.let_go()
         assert call.result(30) is None
-    assert (first.asked.context["taskDenials"], second.asked.context["taskDenials"]) == (0, 1)
+    assert (first.asked.told["taskDenials"], second.asked.told["taskDenials"]) == (0, 1)
     assert asking.point.tools() == ["mail.send"] * 2
 
 
 def test_the_answer_that_counts_is_the_one_about_what_is(start):
     asking = start()
     task = asking.planner.grant(ONLY_TO_ANN)
-    asking.point.decide = lambda asked: asked["context"]["taskDenials"] == 0
+    asking.point.decide = lambda asked: told(asked)["taskDenials"] == 0
     with asking.point.holding() as questions:
         call = asking.later(task, "mail.send", to="ann")
         first = questions.next()
@@ -119,9 +120,9 @@ def test_calls_of_one_task_wait_for_one_another_so_that_all_get_their_answer(sta
     calls = [asking.later(task, "mail.send") for _ in range(12)]
     assert [call.result(30) for call in calls] == [None] * 12
     assert len(asking.records(task)) == 12
-    told = [asked.context["taskCalls"] for asked in asking.point.asked[1:]]
-    assert set(told) == set(range(12))
-    assert len(told) <= 24  # who comes as another's turn ends may ask about what was, once
+    counts = [asked.told["taskCalls"] for asked in asking.point.asked[1:]]
+    assert set(counts) == set(range(12))
+    assert len(counts) <= 24  # who comes as another's turn ends may ask about what was, once
 
 
 def test_calls_of_different_tasks_do_not_wait_for_one_another(start):

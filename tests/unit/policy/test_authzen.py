@@ -9,14 +9,15 @@ import pytest
 
 from delegation.errors import ConfigError
 from delegation.policy.authzen import MAX_ANSWER_BYTES, AuthZenPolicy
+from delegation.policy.authzen_messages import TOLD
 from delegation.policy.port import Action, Denial, Obligation, ObligationKind, Permit
-from support.decision_point import DecisionPoint, PointFiles, point_files, running_point
+from support.decision_point import DecisionPoint, PointFiles, point_files, running_point, told
 from support.policies import WORKER, call, question
 
 
 def decide(request) -> bool:
     """Forbid refunds above 50."""
-    return request["context"].get("arguments", {}).get("amount", 0) <= 50
+    return told(request).get("arguments", {}).get("amount", 0) <= 50
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +56,30 @@ async def test_it_is_told_who_what_and_the_rest(point, files):
     assert request["action"] == {"name": "call"}
     assert (request["resource"]["type"], request["resource"]["id"]) == ("tool", "billing.refund")
     assert sorted(request["resource"]["properties"]["effects"]) == ["spends", "write"]
-    context = request["context"]
-    assert (context["taskLabels"], context["budgetsLeft"]) == (["personal"], {"amount": "70.5"})
-    assert context["arguments"] == {"amount": 49.5, "to": ["a", {"b": None}]}
+    known = told(request)
+    assert (known["taskLabels"], known["budgetsLeft"]) == (["personal"], {"amount": "70.5"})
+    assert known["arguments"] == {"amount": 49.5, "to": ["a", {"b": None}]}
+
+
+async def test_agent_and_task_are_the_subjects_tool_and_call_the_resources_and_the_time_is_context(point, files):
+    """There are decision points that read no context."""
+    await ask(point, files, call("billing.refund", {"cerbos.roles": ["admin"]}, calls_left=3, agent_calls=2))
+    ((_, _, request),) = point.asked
+    subject, resource = request["subject"]["properties"], request["resource"]["properties"]
+    assert {"agents", "principalSubject", "purpose", "taskLabels", "agentCalls"} <= subject.keys()
+    assert {"effects", "labels", "callsLeft", "arguments", "budgetsLeft"} <= resource.keys()
+    assert subject.keys().isdisjoint(resource.keys())
+    assert request["context"].keys() == {"time"}
+    assert subject.keys() | resource.keys() | {"time"} == TOLD - {"scope", "agentDenials", "agentEffects"}
+    assert "cerbos.roles" not in subject.keys() | resource.keys()  # some take such a property for an order
 
 
 async def test_a_grant_has_a_scope_and_no_arguments(point, files):
     await ask(point, files, question("web.get", action=Action.GRANT, scope=frozenset({"web.get"})))
     ((_, _, request),) = point.asked
     assert request["resource"]["type"] == "unlisted_tool"
-    assert request["context"]["scope"] == ["web.get"]
-    assert "arguments" not in request["context"]
+    assert told(request)["scope"] == ["web.get"]
+    assert "arguments" not in told(request)
 
 
 async def test_obligations_that_are_known_come_back(point, files):
