@@ -23,6 +23,7 @@ from typing import Any
 from mcp import Client as McpClient
 
 from delegation.errors import Refused
+from delegation.policy.load import DEFAULT_POLICY
 from delegation_sdk import AsyncClient
 from delegation_sdk.delegation import Delegation
 from delegation_sdk.integrations.mcp_client import call_tool, refusal_in
@@ -128,8 +129,13 @@ class Visit:
 
 
 @contextlib.contextmanager
-def running_office(directory: Path, *, catalogue: str | None = None) -> Iterator[Office]:
-    """Start the service; the catalogue is that of `TOOLS` unless another is given. The tools are started apart."""
+def running_office(
+    directory: Path, *, catalogue: str | None = None, rules: str = "", **further: Any
+) -> Iterator[Office]:
+    """Start the service; the catalogue is that of `TOOLS` unless another is given. The tools are started apart.
+
+    With `rules` these count beside those that are shipped; `further` are tables of the configuration.
+    """
     tools = directory / "tools.toml"
     tools.write_text(catalogue or "\n".join(entry(name, **says) for name, says in TOOLS.items()))
     ledger = directory / "ledger.jsonl"
@@ -140,5 +146,8 @@ def running_office(directory: Path, *, catalogue: str | None = None) -> Iterator
         identity(OLGA, "operator"),
         *(identity(f"tool/{audience}", "tool", audiences=[audience]) for audience in AUDIENCES),
     ]
-    with running_server(directory / "state", identities=identities, catalogue=tools) as server:
+    if rules:
+        (directory / "policy.cedar").write_text(DEFAULT_POLICY.read_text() + rules)
+        further["policy"] = {"file": directory / "policy.cedar"}
+    with running_server(directory / "state", identities=identities, catalogue=tools, **further) as server:
         yield Office(server, tools, ledger)
