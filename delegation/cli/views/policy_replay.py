@@ -72,7 +72,9 @@ def _call(differing: Differing) -> list[Text]:
         (f"{moment(call.decided_at_ms)}  {call.call_id.hex()}  ", "quiet"),
         (visible(change.tool), "agent"), "  ", _changed(change),
     )  # fmt: skip
-    by = f"    by {visible(call.agent)} for {visible(call.principal_subject)}"
+    by = f"    by {visible(call.agent)}"
+    if call.principal_subject != call.agent:
+        by += f" for {visible(call.principal_subject)}"
     rebuilt = f"; rebuilt: {', '.join(replayed.rebuilt)}" if replayed.rebuilt else ""
     return [head, Text(f"{by}{rebuilt}", "quiet")]
 
