@@ -22,6 +22,7 @@ from attacks.suite import (
     kinds,
     limits_of_size,
     moments,
+    observations,
     outages,
     overreach,
     paths,
@@ -73,6 +74,7 @@ GROUPS: tuple[Any, ...] = (
     receipts,
     carrying,
     outages,
+    observations,
 )
 CLASSES: tuple[AttackClass, ...] = tuple(each for group in GROUPS for each in group.CLASSES)
 
