@@ -75,7 +75,13 @@ def handlers(
     recorded = RecordedLinks(storage)
     guard_keys = GuardKeys(storage, now_ms=now_ms)
     owners = owners_of(config, storage)
-    given = GivenScopes(policy, storage, recorded=recorded, owner=owners.owner)
+    given = GivenScopes(
+        policy,
+        storage,
+        recorded=recorded,
+        owner=owners.owner,
+        agents_remembered=config.sessions.agents_remembered_ms > 0,
+    )
     lifetimes = GrantLifetimes(
         config.grants.default_lifetime_ms, config.grants.max_lifetime_ms, config.grants.max_task_lifetime_ms
     )

@@ -40,6 +40,7 @@ class GivenScopes:
         storage: where the state of tasks is.
         recorded: the links that are recorded: those were asked about.
         owner: tells who answers for an agent; empty if nobody does.
+        agents_remembered: whether anything is kept of what agents did.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class GivenScopes:
         *,
         recorded: RecordedLinks,
         owner: Callable[[str], Awaitable[str]],
+        agents_remembered: bool,
     ) -> None:
         self._policy = policy
         self._storage = storage
         self._recorded = recorded
         self._known = KnownAgents(recorded)
         self._owner = owner
+        self._agents_remembered = agents_remembered
 
     async def require(self, given: GivenScope, now_ms: int, asked: Asked | None = None) -> None:
         """Require that the policy permits what is given.
@@ -133,7 +136,7 @@ class GivenScopes:
                 given,
                 [(entry.tool, entry.listed) for entry, _ in open_],
                 session=await self._session(given, [concern for _, concern in open_], now_ms),
-                recent=await self._recent(rules, given, [concern for _, concern in open_], now_ms),
+                recent=await self._recent(given, [concern for _, concern in open_], now_ms),
                 owner=await self._owner(given.agents[-1]) if any(each.reads_owner for _, each in open_) else "",
                 now_ms=now_ms,
             )
@@ -153,16 +156,14 @@ class GivenScopes:
         session = await self._storage.session(given.task_id) if given.task_id else TaskSession()
         return session.labelled(await self._storage.sticking_labels(given.agents, now_ms))
 
-    async def _recent(
-        self, rules: PolicyRules, given: GivenScope, concerns: Collection[Concern], now_ms: int
-    ) -> RecentActs | None:
-        if not rules.notes_agents or not any(each.reads_agent for each in concerns):
+    async def _recent(self, given: GivenScope, concerns: Collection[Concern], now_ms: int) -> RecentActs | None:
+        if not self._agents_remembered or not any(each.reads_agent for each in concerns):
             return None
         return await self._storage.recent_acts(given.acting or given.agents[0], now_ms)
 
     async def _handed_on(self, chain: VerifiedChain, index: int, now_ms: int, vouched: Collection[int]) -> GivenScope:
         acting = ""
-        if self._policy().notes_agents:
+        if self._agents_remembered and self._policy().notes_agents:
             acting = await self._known.acting(chain, now_ms, up_to=index, vouched=vouched)
         return GivenScope(
             action=Action.HAND_OFF,

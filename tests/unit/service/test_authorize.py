@@ -63,7 +63,7 @@ def authorize(storage, clock, feed, recorded):
             recorded, labels_stick_ms=3_600_000, agents_remembered_ms=3_600_000, owner=owner, consents=consents
         ),
         policy=policy,
-        given=GivenScopes(policy, storage, recorded=recorded, owner=owner),
+        given=GivenScopes(policy, storage, recorded=recorded, owner=owner, agents_remembered=True),
         now_ms=clock,
         random=secrets.token_bytes,
     )
