@@ -57,6 +57,7 @@ KEPT_CHARACTERS: Final = 512
 
 _NO_ARGUMENTS: Final[Mapping[str, Value]] = MappingProxyType({})
 _NO_TRACE: Final = TraceIds(b"", b"")
+_BY_RULES: Final = frozenset({Reason.POLICY_DENIED, Reason.AUTHENTICATION_REQUIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +347,7 @@ class Authorize:
             proof=question.proof[: limits.PROOF_BYTES],
             catalogue_digest=rules.catalogue_digest or None,
             policy_digest=rules.digest,
-            rules=(refused.field or None) if refused and refused.reason is Reason.POLICY_DENIED else None,
+            rules=(refused.field or None) if refused and refused.reason in _BY_RULES else None,
             trace_id=trace.trace_id if trace else None,
             span_id=trace.span_id if trace else None,
             arguments=kept,

@@ -63,7 +63,8 @@ def kind_then(call: RecordedCall) -> Kind | None:
     refused = call.refusal
     if refused is None or _of_links(call, refused):
         return Kind.PERMITTED
-    if refused.reason is Reason.POLICY_DENIED and (refused.link_index is not None or not (call.rules or call.inputs)):
+    by_rules = refused.reason in {Reason.POLICY_DENIED, Reason.AUTHENTICATION_REQUIRED}
+    if by_rules and (refused.link_index is not None or not (call.rules or call.inputs)):
         return None  # a handoff, or the tool's manifest: the call itself was not asked about
     return _KINDS.get(refused.reason)
 
