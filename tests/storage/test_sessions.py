@@ -115,6 +115,24 @@ async def test_a_refusal_is_recorded_counted_and_charges_nothing(storage):
     assert (session.calls, session.denials, session.version) == (1, 1, 2)
 
 
+@pytest.mark.parametrize("refused", [None, refusal(Reason.POLICY_DENIED), refusal(Reason.APPROVAL_REQUIRED)])
+async def test_what_decided_a_call_is_kept_with_it(storage, refused):
+    told = '{"task_labels":["personal"]}'
+    judged, before, unjudged = a_call(), a_call(allowed=False, reason="tool_not_permitted"), a_call()
+
+    def judge(view):
+        return Verdict(refused, view.session, rules="one,two", obligations=None if refused else "redact", inputs=told)
+
+    for call in (judged, before):
+        await storage.decide_in_session(call, a_step(a_task(), judge=judge))
+    await storage.decide_in_session(unjudged, a_step(a_task()))
+    kept = await storage.call(judged.call_id)
+    assert (kept.rules, kept.obligations, kept.inputs) == ("one,two", None if refused else "redact", told)
+    for call in (before, unjudged):
+        kept = await storage.call(call.call_id)
+        assert (kept.rules, kept.obligations, kept.inputs) == (None, None, None)
+
+
 async def test_a_call_that_was_refused_before_is_counted_as_a_denial(storage):
     task = a_task()
     call = a_call(task, allowed=False, reason="argument_refused", layer="scope")

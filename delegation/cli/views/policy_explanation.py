@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from delegation.cli.untrusted_text import visible
 from delegation.cli.views.call_lines import mark, refused_words, tool_name
 from delegation.core.lineage import RecordedCall
 from delegation.errors import Reason
+from delegation.service.risk_inputs import RECORDED, RiskInputs
 
 
 def print_rules(console: Console, call: RecordedCall, rules: Mapping[str, Written]) -> None:
@@ -28,6 +30,8 @@ def print_rules(console: Console, call: RecordedCall, rules: Mapping[str, Writte
             console.print(Text(f"    {visible(line)}"), soft_wrap=True)
     if not call.rules:
         console.print(Text(_without_rules(call), "quiet"), soft_wrap=True)
+    if told := _told(call):
+        console.print(Text(f"told: {told}", "quiet"), soft_wrap=True)
 
 
 def plain_rules(call: RecordedCall, rules: Mapping[str, Written]) -> dict[str, Any]:
@@ -42,7 +46,21 @@ def plain_rules(call: RecordedCall, rules: Mapping[str, Written]) -> dict[str, A
             {"id": name, "file": rule.file, "line": rule.line, "text": rule.text} if rule else {"id": name}
             for name, rule in found.items()
         ],
+        "inputs": json.loads(call.inputs) if call.inputs else None,
     }
+
+
+def _told(call: RecordedCall) -> str:
+    """Say what the rules were told that no other record says; empty if nothing was kept, or is to be said."""
+    fields = RiskInputs.of_text(call.inputs).fields if call.inputs else {}
+    said = [(RECORDED[name].word, RECORDED[name].write(value)) for name, value in fields.items() if value is not None]
+    return "; ".join(f"{word} {visible(_words(value))}" for word, value in said if value or type(value) is int)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {amount}" for name, amount in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _without_rules(call: RecordedCall) -> str:

@@ -44,6 +44,20 @@ def test_the_rule_that_refused_is_shown_with_its_place(start, capsys):
     assert (plain["reason"], [rule["line"] for rule in plain["rules"]]) == ("policy_denied", [3])
 
 
+def test_what_the_rules_were_told_is_shown(start, capsys):
+    leak = PERMIT + '@id("leak") forbid (principal, action == Action::"call", resource == Tool::"mail.send")'
+    leak += ' when { context.taskLabels.contains("personal") && context.taskCalls > 0 };'
+    ruled = start(leak)
+    task, tool = ruled.as_("agent/planner").grant(SEND, any_call("crm", "read")), ruled.as_("tool/all")
+    assert tool.decide(task, "crm", "read", {}).refusal is None
+    refused = tool.decide(task, "mail", "send", {})
+    code, said = explained(ruled, capsys, refused.call_id)
+    told = "told: taskLabels personal; taskEffects read; taskTools crm.read; taskCalls 1; taskDenials 0"
+    assert (code, said.out.splitlines()[-1]) == (exit_codes.OK, told)
+    _, said = explained(ruled, capsys, refused.call_id, "--json")
+    assert json.loads(said.out)["inputs"]["task_labels"] == ["personal"]
+
+
 def test_another_policy_explains_nothing(start, capsys):
     ruled = start(NO_MAIL)
     task = ruled.as_("agent/planner").grant(SEND)
