@@ -9,6 +9,7 @@ import pytest
 from delegation.core.conditions import approved_by, at_most_calls
 from delegation.core.scope import SERVICE_AUDIENCE, Scope, any_call
 from delegation.errors import PolicyDenied, Reason
+from delegation.policy.vocabulary import OF_THE_AGENT
 from delegation.service.rules_elsewhere import RulesElsewhere
 from delegation.wire.renewals import RenewRequest, read_replaced, renew_request_message
 from integration.decision_point.conftest import DOCS, READ, SEND, no_leak, said_no
@@ -42,6 +43,16 @@ def test_what_it_is_told_is_the_state_that_the_call_is_decided_on(start, databas
     assert (before["taskLabels"], before["taskCalls"], before["agentCalls"]) == ([], 0, 0)
     assert (after["taskLabels"], after["taskCalls"], after["agentCalls"]) == (["personal"], 1, 1)
     assert (after["taskTools"], after["arguments"]) == (["crm.read"], {"to": "ann"})
+
+
+@pytest.mark.spec("A-38")
+def test_of_agents_it_is_told_nothing_where_nothing_is_kept(start, database):
+    asking = start(sessions={"agents_remembered_ms": 0}, **database)
+    task = asking.planner.grant(DOCS)
+    asking.planner.hand_off(task, "agent/worker")
+    assert asking.refusal(task, "docs.read") is None
+    assert len(asking.point.asked) == 3
+    assert not [word for asked in asking.point.asked for word in asked.told if word in OF_THE_AGENT]
 
 
 def test_each_call_is_asked_about_once(start, database):
