@@ -38,7 +38,7 @@ from delegation.app.policy_reload import ReloadingPolicy
 from delegation.app.trust_reload import ReloadingTrust
 from delegation.app.use_cases import handlers, owners_of
 from delegation.core.revocation import RevocationState
-from delegation.core.trust import Catalogue
+from delegation.core.trust import Catalogue, CatalogueTool
 from delegation.errors import ConfigError
 from delegation.identity.mtls import MtlsAuthenticator
 from delegation.identity.static import StaticIdentities
@@ -54,7 +54,7 @@ from delegation.server.logs import configure_logs
 from delegation.server.tls_rotating import RotatingTls
 from delegation.service.consents import Consents
 from delegation.service.feed import RevocationFeed
-from delegation.service.observations import Observations
+from delegation.service.observations import Observations, named_tools, observed_tools
 from delegation.service.offers import Offers
 from delegation.service.offers_elsewhere import OffersElsewhere
 from delegation.service.policy_rules import PolicyInUse
@@ -193,7 +193,7 @@ class Application:
 
         lists = self._parts.lists
         hear = lists.hear if lists is not None else lambda: None
-        reports = ToolReports(storage, catalogue, now_ms=self._now_ms, heard=hear, expects_unlisted=lists is not None)
+        reports = ToolReports(storage, catalogue, now_ms=self._now_ms, heard=hear, expects_unlisted=self.config.dev)
         self._tasks.append(asyncio.create_task(compare_when_changed(reports, catalogue)))
         if lists is not None:
             self._tasks.append(asyncio.create_task(lists.follow(storage)))
@@ -255,6 +255,11 @@ class Application:
         if self._storage is not None:
             await self._storage.close()
         self._lock.release()
+
+    @property
+    def observed(self) -> tuple[CatalogueTool, ...]:
+        """The tools that are under observation: calls of them that would be refused run."""
+        return observed_tools(self._parts.trust.in_use.trust, self._now_ms())
 
     def look_at_keys(self) -> None:
         """Look at once whether trust bundle, keys or policy have changed, rather than in a moment."""
@@ -348,6 +353,8 @@ async def _run(application: Application, ready: Callable[[Application], None] | 
         if application.config.dev:
             application.issue_profile(developer_id(application.config), directory=application.config.state_dir)
         _LOG.info("listening", target=application.target, trust_domain=application.config.trust_domain)
+        if observed := application.observed:
+            _LOG.warning("calls that would be refused run", under_observation=named_tools(observed))
         if ready is not None:
             ready(application)
         gc.collect()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import anyio
 import pytest
 
 from delegation.cli import exit_codes, main
-from delegation_sdk import Reason, Scope, any_call
-from support.office import running_office
+from delegation_sdk import Client, Reason, Scope, any_call
+from support.office import OLGA, running_office
 
 SCOPE = Scope(any_call("docs", "read"), any_call("docs", "search"))
 
@@ -89,3 +90,40 @@ async def test_benign_the_changed_tool_runs_when_somebody_has_accepted_it(change
             async with planner.task("Look a customer up", scope=SCOPE) as task:
                 await visit.run(task, "docs.read", name="ann")
                 assert office.done(task, "docs.read") == [{"name": "ann"}]
+
+
+def differences(office, tool):
+    """Tell how a tool of the office is not as the catalogue has it, as `delegation tools reported` does."""
+    with Client.connect(office.server.profile(OLGA)) as operator:
+        reports = [each for each in operator.tool_reports() if (each.audience, each.tool) == ("docs", tool)]
+    return [list(map(str, each.differences)) for each in reports]
+
+
+async def until_differing(office, tool, expected):
+    """The tool's guard tells the service in the background."""
+    with anyio.fail_after(60):
+        while (found := await asyncio.to_thread(differences, office, tool)) != [expected]:
+            assert len(found) <= 1
+            await anyio.sleep(0.1)
+
+
+def reported(office):
+    """Run `delegation tools reported`; give its exit code."""
+    return main(["tools", "reported", "--audience", "docs", "--profile", str(office.server.profile(OLGA))])
+
+
+async def test_the_service_is_told_of_a_tool_that_comes_back_as_another_one(careful, capfd):
+    for options, expected, code in [
+        ((), [], exit_codes.OK),
+        (("--changed",), ["changed"], exit_codes.REFUSED),
+        ((), [], exit_codes.OK),
+    ]:
+        with careful.tools("docs", options=options) as urls:
+            async with careful.visit(urls) as visit:
+                planner = await visit.agent()
+                async with planner.task("Look a customer up", scope=SCOPE) as task:
+                    await visit.run(task, "docs.search", words="hours")  # with the first call the tools are read
+                await until_differing(careful, "read", expected)
+        capfd.readouterr()
+        assert await asyncio.to_thread(reported, careful) == code
+        assert ("changed  docs.read" in capfd.readouterr().out) is bool(expected)
