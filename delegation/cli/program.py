@@ -15,6 +15,7 @@ from delegation.cli.commands import (
     approvals_list,
     approvals_make_key,
     approvals_show,
+    approvals_watch,
     approvals_withdraw,
     break_glass_make_key,
     break_glass_sign,
@@ -73,6 +74,7 @@ _AGENTS: tuple[tuple[Callable[..., Any], str], ...] = (
 )
 _APPROVALS: tuple[tuple[Callable[..., Any], str], ...] = (
     (approvals_list.list_approvals, "What waits for somebody's consent."),
+    (approvals_watch.watch, "The same, as it comes."),
     (approvals_show.show, "One request, with its arguments."),
     (approvals_answer.approve, "Consent to one call, once."),
     (approvals_answer.refuse, "Refuse a request."),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any, Self
 
 from delegation.core.approval_request import ApprovalRequest
 from delegation.core.keys import Signer
-from delegation.errors import InvalidRequest, ServiceUnavailable
+from delegation.errors import InvalidRequest
 from delegation.wire.approvals import ApprovalWanted
+from delegation_sdk.approval_watch import ApprovalWatch, AsyncApprovalWatch, approved, approved_async
 from delegation_sdk.call import Call
 from delegation_sdk.context import Carriage
 from delegation_sdk.delegation import Delegation
@@ -21,7 +20,7 @@ from delegation_sdk.lifetimes import Lifetime, lifetime_ms
 from delegation_sdk.sources import Sources
 from delegation_sdk.transport import AsyncTransport, Transport, run, run_async
 
-__all__ = ["ApprovalRequest", "Approvals", "AsyncApprovals", "Found"]
+__all__ = ["ApprovalRequest", "ApprovalWatch", "Approvals", "AsyncApprovalWatch", "AsyncApprovals", "Found"]
 
 
 class Approvals:
@@ -64,7 +63,7 @@ class Approvals:
         """
         waiting = flows.Waiting(lifetime_ms(timeout), self._sources)
         request = self.request(delegation, audience, tool, arguments)
-        return None if request is None else self._approved(request, waiting)
+        return None if request is None else approved(request, waiting, self._transport)
 
     def wait_for(self, request_id: bytes, *, timeout: Lifetime) -> ApprovalRequest:
         """Wait until a request (16 bytes), such as a refusal names, is approved.
@@ -73,16 +72,7 @@ class Approvals:
             ConditionUnmet: APPROVAL_REQUIRED: it was refused or is over, or nobody has answered in time.
         """
         waiting = flows.Waiting(lifetime_ms(timeout), self._sources)
-        return self._approved(self.get(request_id), waiting)
-
-    def _approved(self, request: ApprovalRequest, waiting: flows.Waiting) -> ApprovalRequest:
-        while (pause_s := waiting.pause_s(request)) is not None:
-            time.sleep(pause_s)
-            try:
-                request = self.get(request.request_id)
-            except ServiceUnavailable:  # it may be back before the deadline
-                continue
-        return request
+        return approved(self.get(request_id), waiting, self._transport)
 
     def get(self, request_id: bytes) -> ApprovalRequest:
         """Get one request (16 bytes)."""
@@ -93,6 +83,13 @@ class Approvals:
     ) -> Found[ApprovalRequest]:
         """List requests, newest first, without their arguments."""
         return run(flows.list_approvals(pending_only=pending_only, task_id=task_id, limit=limit), self._transport)
+
+    def watch(self, *, task_id: bytes | None = None) -> ApprovalWatch:
+        """Follow requests: those that can be answered, and each as it changes, without their arguments.
+
+        Iterate over it; a request is told of until it cannot be answered any more.
+        """
+        return ApprovalWatch(self._transport, self._sources, task_id)
 
     def answer(
         self, request: ApprovalRequest, *, approve: bool, justification: str = "", key: Signer | None = None
@@ -161,7 +158,7 @@ class AsyncApprovals:
         """
         waiting = flows.Waiting(lifetime_ms(timeout), self._sources)
         request = await self.request(delegation, audience, tool, arguments)
-        return None if request is None else await self._approved(request, waiting)
+        return None if request is None else await approved_async(request, waiting, self._transport)
 
     async def wait_for(
         self,
@@ -175,16 +172,7 @@ class AsyncApprovals:
             ConditionUnmet: APPROVAL_REQUIRED: it was refused or is over, or nobody has answered in time.
         """
         waiting = flows.Waiting(lifetime_ms(timeout), self._sources)
-        return await self._approved(await self.get(request_id), waiting)
-
-    async def _approved(self, request: ApprovalRequest, waiting: flows.Waiting) -> ApprovalRequest:
-        while (pause_s := waiting.pause_s(request)) is not None:
-            await asyncio.sleep(pause_s)
-            try:
-                request = await self.get(request.request_id)
-            except ServiceUnavailable:  # it may be back before the deadline
-                continue
-        return request
+        return await approved_async(await self.get(request_id), waiting, self._transport)
 
     async def get(self, request_id: bytes) -> ApprovalRequest:
         """Get one request (16 bytes)."""
@@ -196,6 +184,13 @@ class AsyncApprovals:
         """List requests, newest first, without their arguments."""
         flow = flows.list_approvals(pending_only=pending_only, task_id=task_id, limit=limit)
         return await run_async(flow, self._transport)
+
+    def watch(self, *, task_id: bytes | None = None) -> AsyncApprovalWatch:
+        """Follow requests: those that can be answered, and each as it changes, without their arguments.
+
+        Iterate over it; a request is told of until it cannot be answered any more.
+        """
+        return AsyncApprovalWatch(self._transport, self._sources, task_id)
 
     async def answer(
         self, request: ApprovalRequest, *, approve: bool, justification: str = "", key: Signer | None = None
@@ -241,10 +236,10 @@ class ApprovedCall(Call):
     @classmethod
     def of(cls, call: Call, wait: Callable[[], object]) -> Self:
         """Make one; `wait` returns when the call can be made."""
-        approved = cls.__new__(cls)
-        approved.__dict__.update(call.__dict__)
-        approved.wait = wait
-        return approved
+        made = cls.__new__(cls)
+        made.__dict__.update(call.__dict__)
+        made.wait = wait
+        return made
 
     @cached_property
     def carriage(self) -> Carriage:
@@ -262,10 +257,10 @@ class AsyncApprovedCall(Call):
     @classmethod
     def of(cls, call: Call, wait: Callable[[], Awaitable[object]]) -> Self:
         """Make one; `wait` returns when the call can be made."""
-        approved = cls.__new__(cls)
-        approved.__dict__.update(call.__dict__)
-        approved.wait = wait
-        return approved
+        made = cls.__new__(cls)
+        made.__dict__.update(call.__dict__)
+        made.wait = wait
+        return made
 
     @cached_property
     def carriage(self) -> Carriage:

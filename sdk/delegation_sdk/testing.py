@@ -29,7 +29,7 @@ from delegation_sdk.guard import OPEN_TIMEOUT_S, Guard
 from delegation_sdk.guard_ports import GuardPorts
 from delegation_sdk.in_memory import InMemoryService
 from delegation_sdk.sources import Sources
-from delegation_sdk.transport import AsyncStream, Stream
+from delegation_sdk.transport import AsyncIncoming, AsyncStream, Incoming, Stream
 
 __all__ = ["Authority"]
 
@@ -147,6 +147,9 @@ class _Transport:
     def duplex(self, rpc: Duplex) -> Stream:
         raise InvalidRequest(f"an authority in memory does not answer {rpc.method}")
 
+    def watch(self, rpc: Rpc) -> Incoming:
+        raise InvalidRequest(f"an authority in memory does not answer {rpc.method}")
+
     def close(self) -> None:
         pass
 
@@ -162,6 +165,9 @@ class _AsyncTransport:
         return self._service.answer(rpc.method, rpc.request, self._agent)
 
     def duplex(self, rpc: Duplex) -> AsyncStream:
+        raise InvalidRequest(f"an authority in memory does not answer {rpc.method}")
+
+    def watch(self, rpc: Rpc) -> AsyncIncoming:
         raise InvalidRequest(f"an authority in memory does not answer {rpc.method}")
 
     async def close(self) -> None:

@@ -25,6 +25,16 @@ class Stream(Protocol):
         """Close it, from any thread."""
 
 
+class Incoming(Protocol):
+    """An open RPC in which the service streams."""
+
+    def receive(self, timeout_s: float | None = None) -> Any:
+        """Give the next message, or None if none came in time. Raises a `DelegationError` when the stream ends."""
+
+    def cancel(self) -> None:
+        """Close it, from any thread."""
+
+
 class Transport(Protocol):
     """The service, for blocking callers."""
 
@@ -33,6 +43,9 @@ class Transport(Protocol):
 
     def duplex(self, rpc: Duplex) -> Stream:
         """Open a stream."""
+
+    def watch(self, rpc: Rpc) -> Incoming:
+        """Ask, and open the stream of what is answered."""
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -51,6 +64,16 @@ class AsyncStream(Protocol):
         """Close it."""
 
 
+class AsyncIncoming(Protocol):
+    """An open RPC in which the service streams, for asyncio."""
+
+    async def receive(self) -> Any:
+        """Give the next message. Raises a `DelegationError` when the stream ends."""
+
+    def cancel(self) -> None:
+        """Close it."""
+
+
 class AsyncTransport(Protocol):
     """The service, for asyncio."""
 
@@ -59,6 +82,9 @@ class AsyncTransport(Protocol):
 
     def duplex(self, rpc: Duplex) -> AsyncStream:
         """Open a stream."""
+
+    def watch(self, rpc: Rpc) -> AsyncIncoming:
+        """Ask, and open the stream of what is answered."""
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -48,31 +48,33 @@ class AioTransport:
 
     def duplex(self, rpc: Duplex) -> AioStream:
         """Open a stream."""
-        return AioStream(self.channel, rpc)
+        method: Any = self.channel.stream_stream(
+            f"/{rpc.method}",
+            request_serializer=rpc.request.SerializeToString,
+            response_deserializer=rpc.answer.FromString,
+        )
+        return AioStream(method())
+
+    def watch(self, rpc: Rpc) -> AioIncoming:
+        """Ask, and open the stream of what is answered."""
+        method: Any = self.channel.unary_stream(
+            f"/{rpc.method}",
+            request_serializer=type(rpc.request).SerializeToString,
+            response_deserializer=rpc.answer.FromString,
+        )
+        return AioIncoming(method(rpc.request, metadata=tuple(telemetry.outgoing().items())))
 
     async def close(self) -> None:
         """Close the channel."""
         await self.channel.close(None)
 
 
-class AioStream:
-    """An open RPC in which both sides stream."""
+class AioIncoming:
+    """An open RPC in which the service streams."""
 
-    def __init__(self, channel: grpc.aio.Channel, rpc: Duplex) -> None:
-        method: Any = channel.stream_stream(
-            f"/{rpc.method}",
-            request_serializer=rpc.request.SerializeToString,
-            response_deserializer=rpc.answer.FromString,
-        )
-        self._call = method()
+    def __init__(self, call: Any) -> None:
+        self._call = call
         self._cancelled = False
-
-    async def send(self, message: Any) -> None:
-        """Send a message. Raises a `DelegationError` if the stream has ended."""
-        try:
-            await self._call.write(message)
-        except grpc.RpcError as error:
-            raise error_of(error) from None
 
     async def receive(self) -> Any:
         """Give the next message. Raises a `DelegationError` when the stream ends."""
@@ -92,3 +94,14 @@ class AioStream:
         """Close it."""
         self._cancelled = True
         self._call.cancel()
+
+
+class AioStream(AioIncoming):
+    """An open RPC in which both sides stream."""
+
+    async def send(self, message: Any) -> None:
+        """Send a message. Raises a `DelegationError` if the stream has ended."""
+        try:
+            await self._call.write(message)
+        except grpc.RpcError as error:
+            raise error_of(error) from None

@@ -47,6 +47,15 @@ class GrpcTransport:
         """Open a stream."""
         return GrpcStream(self.channel, rpc)
 
+    def watch(self, rpc: Rpc) -> Pump:
+        """Ask, and open the stream of what is answered."""
+        call = self.channel.unary_stream(
+            f"/{rpc.method}",
+            request_serializer=type(rpc.request).SerializeToString,
+            response_deserializer=rpc.answer.FromString,
+        )
+        return Pump(call(rpc.request, metadata=trace_metadata()))
+
     def close(self) -> None:
         """Close the channel."""
         self.channel.close()

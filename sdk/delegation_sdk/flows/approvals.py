@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from delegation.core import limits
 from delegation.core.approval import Approval
@@ -17,6 +17,7 @@ from delegation.v1 import approval_service_pb2 as pb
 from delegation.wire import approvals as wire
 from delegation.wire.paging import MAX_PAGE_SIZE, PageRequest
 from delegation_sdk.backoff import Backoff
+from delegation_sdk.flows.approval_watch import SILENCE_S
 from delegation_sdk.flows.lineage import DEFAULT_LIMIT, Found
 from delegation_sdk.flows.rpc import Flow, Rpc
 from delegation_sdk.sources import Sources
@@ -156,12 +157,33 @@ class Waiting:
     Args:
         timeout_ms: The deadline, from now.
         sources: Clock and randomness.
+
+    Attributes:
+        is_told: Whether a stream tells of the answer; else it is asked for.
     """
 
     def __init__(self, timeout_ms: int, sources: Sources) -> None:
         self._sources = sources
         self._until_ms = sources.monotonic_ms() + timeout_ms
         self._backoff = Backoff(sources.random, first_s=0.25, longest_s=5.0)
+        self.is_told = True
+
+    @property
+    def silence_s(self) -> float:
+        """How long a stream may say nothing, in seconds: then it is broken, or the deadline is over."""
+        return max(0.0, min(SILENCE_S, (self._until_ms - self._sources.monotonic_ms()) / 1000))
+
+    def hear(self, message: Any, request: ApprovalRequest) -> ApprovalRequest:
+        """Take what a stream says of the request, None if that is nothing; give the request as it is known then."""
+        if message is None:
+            self.ask_from_now_on()
+            return request
+        self._backoff.reset()
+        return wire.read_watched(message) or request
+
+    def ask_from_now_on(self) -> None:
+        """Note that no stream tells of it: ask, as often as `pause_s` says."""
+        self.is_told = False
 
     def pause_s(self, request: ApprovalRequest | None) -> float | None:
         """Tell how long to wait before asking again; None: the call can be made.
