@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from delegation.core.scope import SERVICE_AUDIENCE
-from delegation.errors import PolicyDenied, Reason
+from delegation.errors import BadProof, Conflict, PolicyDenied, Reason
 from delegation.wire.renewals import (
     ReissueRequest,
     RenewRequest,
@@ -16,15 +16,15 @@ from delegation.wire.renewals import (
     renew_request_message,
 )
 from support.bearers import READ
-from support.caller import Caller, links_of, new_key
+from support.caller import Caller, Holding, links_of, new_key
 from support.server import spiffe_id
 
 PATH = "agent/for-alice"
 
 
-def renew(caller, task):
+def renew(caller, task, **further):
     proof = task.proof(SERVICE_AUDIENCE, "renew", {"task_id": task.task_id.hex()})
-    message = renew_request_message(RenewRequest(task.task_id, proof))
+    message = renew_request_message(RenewRequest(task.task_id, proof, **further))
     return read_replaced(caller.ask(caller.delegation.Renew, message))
 
 
@@ -59,3 +59,29 @@ def test_a_renewed_grant_is_on_the_same_behalf_and_only_while_the_caller_may(
         with pytest.raises(PolicyDenied) as refused:
             replaced(caller, other)
         assert (refused.value.reason, refused.value.field) == (Reason.CEILING_EXCEEDED, "principal")
+
+
+@pytest.mark.spec("T-31", "T-22")
+def test_nobody_signs_in_again_for_whom_the_caller_may_not_work_any_more(server, provider, without_principals):
+    with Caller.of(server, PATH) as caller:
+        task = caller.grant(READ, principal_token=provider.id_token("alice").encode())
+        again = provider.id_token("alice", acr="mfa").encode()
+        without_principals()
+        with pytest.raises(PolicyDenied) as refused:
+            renew(caller, task, principal_token=again)
+        assert (refused.value.reason, refused.value.field) == (Reason.CEILING_EXCEEDED, "principal")
+
+
+@pytest.mark.spec("T-34", "T-30")
+def test_a_sign_in_is_repeated_as_it_was_and_wants_the_holders_proof(server, provider):
+    with Caller.of(server, PATH) as caller:
+        task = caller.grant(READ, principal_token=provider.id_token("alice").encode())
+        again = provider.id_token("alice", acr="mfa").encode()
+        with pytest.raises(BadProof):
+            renew(caller, Holding(task.token, new_key(), task.task_id), principal_token=again)
+        first = renew(caller, task, principal_token=again, idempotency_key="again")
+        assert renew(caller, task, principal_token=again, idempotency_key="again").token == first.token
+        other = provider.id_token("alice", acr="pwd").encode()
+        for token in (other, b""):
+            with pytest.raises(Conflict):
+                renew(caller, task, principal_token=token, idempotency_key="again")
