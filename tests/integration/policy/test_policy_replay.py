@@ -13,6 +13,7 @@ from delegation.core.scope import Scope, any_call
 from delegation.errors import Reason
 from delegation.server.catalogue_file import load_catalogue
 from delegation.service.risk_inputs import RiskInputs
+from delegation.wire.paging import PageRequest
 from delegation_sdk import Client
 from delegation_sdk.delegation import Delegation
 from integration.policy.conftest import PERMIT, TOOLS
@@ -238,6 +239,23 @@ def test_who_is_no_auditor_is_not_told_what_the_policy_knew(start):
     for path in ("agent/planner", "tool/mail"):
         seen = [ruled.as_(path).explain(call.call_id).call for call in asked[:1]]
         assert [(call.rules, call.inputs) for call in seen] == [(("no-leak",), "")]
+
+
+def test_a_page_of_calls_is_no_larger_than_an_answer_may_be(start):
+    ruled = start(POLICY, tools=TOOLS + BILLING.replace('"digest"', '"plain"'), limits={"max_message_bytes": 64 * 1024})
+    task, tools = ruled.as_("agent/planner").grant(any_call("billing", "charge")), ruled.as_("tool/all")
+    for _ in range(12):
+        assert tools.decide(task, "billing", "charge", {"amount": "9" * 7_000}).refusal is None
+    auditor, found, cursor, pages = ruled.as_("developer"), [], None, 0
+    while pages == 0 or cursor is not None:
+        calls, cursor = auditor.calls(page=PageRequest(500, cursor))
+        assert 0 < sum(len(call.kept.plain_json) for call in calls) <= 40 * 1024
+        found += [call.call_id for call in calls]
+        pages += 1
+    assert pages == 3
+    assert len(found) == len(set(found)) == 12
+    with Client.connect(ruled.server.profile()) as client:
+        assert [call.call_id for call in client.lineage.each_call()] == found
 
 
 def test_a_policy_with_a_fault_replays_nothing(start, capsys, tmp_path):
