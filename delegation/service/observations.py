@@ -6,15 +6,19 @@ it, whatever is found here: the call has run. What is found is kept with it, for
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from delegation.core.observation import Observation, is_observed
 from delegation.core.records import DecisionRecord
+from delegation.core.tool_id import tool_id
+from delegation.core.trust import CatalogueTool
 from delegation.service.trust import Trust
 
 BEHIND_MS: Final = 10 * 60 * 1000
 """So long may a guard go by a bundle after the service has had a newer one; it asks for it every minute."""
+
+_MOST_NAMED: Final = 5
 
 
 class Replaced(NamedTuple):
@@ -66,6 +70,18 @@ class Observations:
         if self._looked_up[0] != version:
             self._looked_up = version, await self._replaced()
         return self._looked_up[1]
+
+
+def observed_tools(trust: Trust, now_ms: int) -> tuple[CatalogueTool, ...]:
+    """Give the tools that are under observation by a bundle, in the catalogue's order."""
+    return tuple(tool for tool in trust.catalogue.tools if is_observed(tool, trust.bundle, now_ms))
+
+
+def named_tools(tools: Iterable[CatalogueTool]) -> str:
+    """Name tools in a line: the first few, and how many more there are."""
+    names = [tool_id(tool.audience, tool.tool) for tool in tools]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _observes(trust: Trust, audience: str, tool: str, now_ms: int) -> bool:

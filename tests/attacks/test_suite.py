@@ -87,6 +87,7 @@ FIELD = {
         "posing as a federated domain",
     },
     "receipt missing, forged or for another link": {"receipt missing, forged or for another link"},
+    "enforcement switched off by whoever may not": {"forged or expired observation"},
 }
 """The classes that every verifier of this kind must refuse, and those of the suite that belong to them."""
 

@@ -9,6 +9,7 @@ from typing import Final
 from cryptography import x509
 
 from delegation.app.doctor.finding import Finding, from_error, ok, problem, warning
+from delegation.app.doctor.observation import check_observation
 from delegation.app.doctor.signing_keys import check_signing_keys
 from delegation.app.key_files import ROOT_PUBLIC_FILE, read_root_public
 from delegation.app.key_store import open_key_store
@@ -32,7 +33,7 @@ def check_keys(config: ServerConfig, facts: DatabaseFacts | None, now_ms: Callab
     try:
         root = read_root_public(config.keys_directory)
         store = open_key_store(config.keys, config.keys_directory, os.environ)
-        bundle = ReloadingTrust(config, store, root_key=root, now_ms=now_ms).in_use.trust.bundle
+        trust = ReloadingTrust(config, store, root_key=root, now_ms=now_ms).in_use.trust
     except ConfigError as error:
         yield from_error("keys", error)
         return
@@ -42,6 +43,8 @@ def check_keys(config: ServerConfig, facts: DatabaseFacts | None, now_ms: Callab
         advice = "put the former one back; if you have made a new root, run `delegation db accept-root`"
         yield problem("root_key", found, advice)
         return
+    bundle = trust.bundle
+    yield from check_observation(trust, now_ms())
     yield from check_signing_keys(bundle, store, now_ms=now_ms())
     left_ms = bundle.expires_at_ms - now_ms()
     found = f"version {bundle.version}, good for another {lasting(left_ms)}"

@@ -70,7 +70,13 @@ def _announce(application: Application) -> None:
 
     config = application.config
     profile = _from_here(config.state_dir / "profile.toml") if config.dev else None
-    print_serving(console(), target=application.target, trust_domain=config.trust_domain, profile=profile)
+    print_serving(
+        console(),
+        target=application.target,
+        trust_domain=config.trust_domain,
+        profile=profile,
+        observed=application.observed,
+    )
 
 
 def _from_here(path: Path) -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
+from delegation.cli.untrusted_text import visible
 from delegation.cli.views.chain_tree import print_fields
+from delegation.cli.views.times import moment
+from delegation.core.tool_id import tool_id
+from delegation.core.trust import CatalogueTool
 
 
-def print_serving(console: Console, *, target: str, trust_domain: str, profile: str | None) -> None:
+def print_serving(
+    console: Console, *, target: str, trust_domain: str, profile: str | None, observed: Sequence[CatalogueTool] = ()
+) -> None:
     """Say where the service listens and, in development, what to type next.
 
     Args:
@@ -16,8 +24,15 @@ def print_serving(console: Console, *, target: str, trust_domain: str, profile: 
         target: As a gRPC client writes it.
         trust_domain: Whose agents it serves.
         profile: The developer's profile; None outside development.
+        observed: The tools under observation.
     """
     console.print(Text.assemble(("Serving ", "allowed"), (trust_domain, "agent"), f" at {target}"), soft_wrap=True)
+    for tool in observed:
+        name = visible(tool_id(tool.audience, tool.tool))
+        line = Text.assemble(
+            ("Under observation ", "warning"), (name, "agent"), f" until {moment(tool.observe_until_ms)}"
+        )
+        console.print(Text.assemble(line, ": what would be refused runs"), soft_wrap=True)
     if profile is not None:
         console.print(Text("For development, on this machine only.", "quiet"))
         print_fields(
