@@ -27,6 +27,7 @@ _STATEMENTS: Final[dict[str, tuple[Callable[[Any, bytes], Any], type[Message]]]]
     "binding": (attest.open_binding, statement_pb2.Binding),
     "outcome": (attest.open_outcome, statement_pb2.Outcome),
     "approval": (lambda signed, public: attest.open_approval(signed, _only(public), now_ms=2), statement_pb2.Approval),
+    "signed_approval": (lambda signed, public: attest.open_own_approval(signed, [public]), statement_pb2.Approval),
     "revocation_feed": (
         lambda signed, public: attest.open_feed_entry(signed, _only(public), now_ms=2),
         statement_pb2.RevocationFeedEntry,

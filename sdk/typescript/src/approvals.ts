@@ -1,10 +1,11 @@
-// Approvals (SPEC section 9.9): a person's consent to one exact call. No condition is met by one in this
-// version; what it says can be read and checked.
+// Approvals (SPEC section 9.9): a person's consent to one exact call, attested by the service or signed by the
+// person. No condition is met by one in this version; what it says can be read and checked.
 
 import { sameBytes } from "./bytes.js";
 import { read } from "./canonical.js";
 import { Refused } from "./errors.js";
 import { checkName, checkSize, checkText, requireField, time } from "./field-values.js";
+import { keyId } from "./keys.js";
 import { APPROVAL_LIFETIME_MS, DIGEST_BYTES, LINK_ID_BYTES, NAME_BYTES, NONCE_BYTES } from "./limits.js";
 import * as messages from "./statement-messages.js";
 import { openStatement, readStatement } from "./statements.js";
@@ -38,7 +39,29 @@ export function openApproval(bytes: Uint8Array, { trust, nowMs }: { trust: Trust
   return readApproval(openStatement(statement, "approval", statementKey(trust, statement.keyId, nowMs)));
 }
 
+/** T-46: opens an approval that its approver has signed with one of these keys of theirs. */
+export function openSignedApproval(bytes: Uint8Array, keys: readonly Uint8Array[]): Approval {
+  const statement = readStatement(bytes);
+  const key = keys.find((each) => sameBytes(keyId(each), statement.keyId));
+  if (key === undefined) throw new Refused("statement_invalid", "an approval is not signed by a key of its approver");
+  return readSignedApproval(openStatement(statement, "signed_approval", key));
+}
+
+export function readSignedApproval(payload: Uint8Array): Approval {
+  const { approverIssuer, authenticationStrength } = read(messages.Approval, payload);
+  const saysLittle = approverIssuer === "" && authenticationStrength === "";
+  requireField(saysLittle, "an approver says nothing of who vouches for them");
+  return readFields(payload);
+}
+
 export function readApproval(payload: Uint8Array): Approval {
+  const { approverIssuer, authenticationStrength } = read(messages.Approval, payload);
+  checkName(approverIssuer, "approver_issuer");
+  checkText(authenticationStrength, NAME_BYTES, "authentication_strength");
+  return readFields(payload);
+}
+
+function readFields(payload: Uint8Array): Approval {
   const message = read(messages.Approval, payload);
   const { linkId, audience, tool, argumentsDigest, policyDigest, approver, approverIssuer, nonce } = message;
   checkSize(linkId, LINK_ID_BYTES, "link_id");
@@ -47,8 +70,6 @@ export function readApproval(payload: Uint8Array): Approval {
   checkSize(argumentsDigest, DIGEST_BYTES, "arguments_digest");
   if (policyDigest.length > 0) checkSize(policyDigest, DIGEST_BYTES, "policy_digest");
   checkName(approver, "approver");
-  checkName(approverIssuer, "approver_issuer");
-  checkText(message.authenticationStrength, NAME_BYTES, "authentication_strength");
   const approvedAtMs = time(message.approvedAtMs, "approved_at_ms");
   const expiresAtMs = time(message.expiresAtMs, "expires_at_ms");
   const lifetimeMs = expiresAtMs - approvedAtMs;

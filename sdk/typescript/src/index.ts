@@ -1,6 +1,6 @@
 // A verifier of delegation chains: what others use of it. proto/SPEC.md specifies all of it.
 
-export { checkApproves, openApproval, type Approval, type ApprovedCall } from "./approvals.js";
+export { checkApproves, openApproval, openSignedApproval, type Approval, type ApprovedCall } from "./approvals.js";
 export { checkCovers, openBreakGlass, type BreakGlass, type RiskyCall } from "./break-glass.js";
 export { argumentsFromBytes, argumentsFromJson, argumentsFromObject, type Arguments } from "./arguments.js";
 export { authorizeCall, type Call } from "./authorize.js";

@@ -20,7 +20,8 @@ export type Purpose =
   | "checkpoint"
   | "decision_batch"
   | "outcome"
-  | "break_glass";
+  | "break_glass"
+  | "signed_approval";
 
 const P = 2n ** 255n - 19n;
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;

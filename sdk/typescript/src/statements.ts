@@ -30,6 +30,7 @@ const KINDS = [
   "decision_batch",
   "outcome",
   "break_glass",
+  "signed_approval",
 ] as const;
 
 export type StatementKind = NonNullable<(typeof KINDS)[number]>;

@@ -20,6 +20,7 @@ const PAYLOADS: Readonly<Record<string, string>> = {
   receipt: "Receipt",
   binding: "Binding",
   approval: "Approval",
+  signed_approval: "SignedApproval",
   revocation_feed: "RevocationFeedEntry",
   outcome: "Outcome",
 };

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { readApproval } from "../src/approvals.js";
+import { readApproval, readSignedApproval } from "../src/approvals.js";
 import { hex } from "../src/bytes.js";
 import { parse, read } from "../src/canonical.js";
 import { readCatalogue } from "../src/catalogue.js";
@@ -31,6 +31,7 @@ const MESSAGES: Readonly<Record<string, readonly [Message<unknown>, Check]>> = {
   RevocationFeedEntry: [messages.RevocationFeedEntry, readFeedPiece],
   Outcome: [messages.Outcome, checkOutcome],
   Approval: [messages.Approval, readApproval],
+  SignedApproval: [messages.Approval, readSignedApproval],
   DecisionRecord: [messages.DecisionRecord, checkDecisionRecord],
   Catalogue: [messages.Catalogue, readCatalogue],
 };

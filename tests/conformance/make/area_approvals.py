@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.make.keys import ALICE, CHECKPOINTS, ISSUER, MALLORY, STATEMENTS, fixed, sha256
+from conformance.make.keys import ALICE, CHECKPOINTS, ISSUER, MALLORY, STATEMENTS, fixed, named, sha256
 from conformance.make.messages import DAY_MS, MINUTE_MS, SAFE, agent
 from conformance.make.stating import vector as stated
 from conformance.make.tokens import NOW_MS, TRUST, chain, line, statement, trust, trusted
@@ -13,6 +13,7 @@ from conformance.make.vector import NOT_CANONICAL, Area, Vector, accepted, refus
 from conformance.make.wire import nonzero, number, some
 
 LIFETIME_MS = 60 * MINUTE_MS
+ANN = named("ann")
 ARGUMENTS = b'{"path":"/srv/a.txt"}'
 CHAIN = chain(*line("alice", "bob"))
 FIELDS: dict[str, Any] = {
@@ -102,6 +103,60 @@ def _not_canonical() -> Iterator[Vector]:
     yield _opened("too-large", "More than 8,192 bytes.", "T-24", too_large, refused("token_too_large"))
 
 
+# -- signed by the approver ----------------------------------------------------------------------------------
+
+SIGNED: dict[str, Any] = {**FIELDS, "approver_issuer": "", "authentication_strength": ""}
+
+
+def signed_approval(**tweaks: Any) -> bytes:
+    """Give an `Approval` as its approver signs it."""
+    return approval(**{**SIGNED, **tweaks})
+
+
+def _own(name: str, says: str, data: bytes, expect: dict[str, Any], spec: str = "T-46") -> Vector:
+    asked = {"kind": "signed_approval", "public_key": ANN.public.hex(), "statement": data}
+    return stated("statement", f"signed-approval-{name}", says, spec, expect, **asked)
+
+
+def own_openings() -> Iterator[Vector]:
+    """What an approver may sign, and with which key (T-46)."""
+    for name, says, tweaks in (
+        ("whole", "An approval that its approver has signed.", {}),
+        ("no-policy", "There was no policy.", {"policy_digest": b""}),
+        ("longest", "It counts for an hour.", {"expires_at_ms": NOW_MS + LIFETIME_MS}),
+    ):
+        value = {key: content for key, content in {**SIGNED, **tweaks}.items() if content}
+        data = statement("signed_approval", signed_approval(**tweaks), ANN)
+        yield _own(name, says, data, accepted(value=value))
+    for name, tweaks in (
+        ("issuer", {"approver_issuer": "https://login.example.org"}),
+        ("strength", {"authentication_strength": "mfa"}),
+        ("no-approver", {"approver": ""}),
+        ("no-link", {"link_id": b""}),
+        ("policy-16-bytes", {"policy_digest": bytes(16)}),
+        ("ends-as-it-begins", {"expires_at_ms": NOW_MS}),
+        ("too-long", {"expires_at_ms": NOW_MS + LIFETIME_MS + 1}),
+        ("no-nonce", {"nonce": b""}),
+    ):
+        says = f"A signed approval that must not be so: {name.replace('-', ' ')}."
+        yield _own(name, says, statement("signed_approval", signed_approval(**tweaks), ANN), refused("field_invalid"))
+    invalid = refused("statement_invalid")
+    for name, signer in (("mallory", MALLORY), ("the-service", STATEMENTS), ("an-agent", ALICE)):
+        by = statement("signed_approval", signed_approval(), signer)
+        yield _own(f"by-{name}", f"Signed by the key of {name.replace('-', ' ')}.", by, invalid)
+    impostor = statement("signed_approval", signed_approval(), MALLORY, key_id=ANN.key_id)
+    yield _own("by-impostor", "The approver's key is named, another signed.", impostor, invalid, "T-46 T-1")
+    for kind in ("approval", "offer", "proof", "outcome"):
+        wrong = statement("signed_approval", signed_approval(), ANN, purpose=kind)
+        says = f"The signature is one for the purpose {kind}."
+        yield _own(f"signed-as-{kind}", says, wrong, invalid, "T-46 T-1 K-7")
+    attested = statement("approval", signed_approval(), ANN)
+    yield _own("called-attested", "A signed approval that is called an attested one.", attested, invalid)
+    yield _own("attested", "An attested approval.", statement("approval", approval(), ANN), invalid)
+    unknown = statement("signed_approval", signed_approval() + number(12, 1), ANN)
+    yield _own("unknown-field", "Rightly signed, but not canonical.", unknown, refused(NOT_CANONICAL), "T-46 C-10")
+
+
 # -- which call it is about ----------------------------------------------------------------------------------
 
 _ASKED = {
@@ -171,4 +226,6 @@ def _signed() -> Iterator[Vector]:
         yield _asked(f"key-{name}", says, statement("approval", approval()), invalid, "T-24 T-2 T-16", trust=keys)
 
 
-AREA = Area("approvals", "Approvals: what one says, and which call it is about.", [*openings(), *counting()])
+AREA = Area(
+    "approvals", "Approvals: what one says, and which call it is about.", [*openings(), *own_openings(), *counting()]
+)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PURPOSES = (
     *("grant", "handoff", "proof", "offer", "approval", "receipt", "binding", "revocation_feed", "trust_bundle"),
-    *("checkpoint", "decision_batch", "outcome", "break_glass"),
+    *("checkpoint", "decision_batch", "outcome", "break_glass", "signed_approval"),
 )
 TAGS = {purpose: f"delegation/v1/{purpose.replace('_', '-')}".encode() for purpose in PURPOSES}
 

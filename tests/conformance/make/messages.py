@@ -329,7 +329,7 @@ def any_of(*constraints: bytes) -> bytes:
 
 _KINDS = (
     *("receipt", "binding", "offer", "approval", "revocation_feed", "trust_bundle", "checkpoint", "decision_batch"),
-    *("outcome", "break_glass"),
+    *("outcome", "break_glass", "signed_approval"),
 )
 KINDS: Final = {name: number for number, name in enumerate(_KINDS, 1)}
 
