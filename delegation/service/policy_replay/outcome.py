@@ -10,11 +10,10 @@ from delegation.core.lineage import RecordedCall
 from delegation.core.trust import Catalogue
 from delegation.errors import Reason, Refused
 from delegation.policy.port import Action, Consent, Permit, Policy, Reads, Verdict
+from delegation.service.authorize import DECIDED_BY_SERVICE
 from delegation.service.policy_replay.calls_then import CallThen, ChainThen, call_then
 from delegation.service.policy_replay.task_past import OF_THE_PAST
 from delegation.service.policy_rules import ruling_of, verdict_on
-
-_BY_SERVICE: Final = "service"
 
 
 class Kind(StrEnum):
@@ -58,7 +57,7 @@ class Replayed(NamedTuple):
 
 def kind_then(call: RecordedCall) -> Kind | None:
     """Tell what rules said to a call; None for one that they did not decide: refused before, or decided in process."""
-    if call.decided_by != _BY_SERVICE:
+    if call.decided_by != DECIDED_BY_SERVICE:
         return None
     refused = call.refusal
     if refused is None or _of_links(call, refused):

@@ -15,10 +15,11 @@ from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, Effect
 from delegation.core.unlisted import entry_of
 from delegation.errors import Layer
+from delegation.service.authorize import DECIDED_BY_SERVICE
 from delegation.service.risk_inputs import RiskInputs
 
 _COUNTED: Final = frozenset({Layer.SCOPE, Layer.CONDITION, Layer.POLICY})
-"""Refusals of a call that its caller has shown to be its own; others count for nobody."""
+"""Refusals of a call that its caller has shown to be its own; others count for nobody, nor do those by guards."""
 
 
 OF_THE_PAST: Final = frozenset({"taskLabels", "taskEffects", "taskTools", "taskCalls", "taskDenials"})
@@ -59,7 +60,7 @@ class TaskPast:
             Malformed: what a policy was told of it cannot be read.
         """
         index = len(self._places)
-        if call.refusal is not None and call.refusal.layer in _COUNTED:
+        if call.refusal is not None and call.refusal.layer in _COUNTED and call.decided_by == DECIDED_BY_SERVICE:
             self._denied += 1
         if call.refusal is None or call.observed is not None:
             self._ran += 1

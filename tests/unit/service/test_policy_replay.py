@@ -10,6 +10,7 @@ from delegation.core.arguments import Arguments
 from delegation.core.conditions import at_most_calls, budget
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import RecordedCall, RecordedLink
+from delegation.core.observation import Observation
 from delegation.core.scope import Scope, any_call
 from delegation.errors import Reason, refusal
 from delegation.policy.port import Consent
@@ -142,6 +143,19 @@ def test_what_was_not_told_is_rebuilt_from_the_calls_before():
     assert replayed(PERSONAL, send, Records(calls=(refused, send))).now is Kind.PERMITTED
     counts = when("context.taskCalls == 1 && context.taskDenials == 1")
     assert replayed(counts, send, Records(calls=(read, refused, send))).now is Kind.REFUSED
+
+
+def test_what_counts_as_a_denial_and_what_ran_all_the_same():
+    send = recorded("mail.send")
+    three = when("context.taskDenials >= 2")
+    of_a_guard = recorded("crm.read", refused=Reason.TOOL_NOT_PERMITTED, decided_by="ab" * 32)
+    not_its_own = recorded("crm.read", refused=Reason.PROOF_INVALID)
+    counted = [recorded("crm.read", refused=reason) for reason in (Reason.TOOL_NOT_PERMITTED, Reason.BUDGET_EXCEEDED)]
+    assert replayed(three, send, Records(calls=(*counted, send))).now is Kind.REFUSED
+    assert replayed(three, send, Records(calls=(counted[0], of_a_guard, not_its_own, send))).now is Kind.PERMITTED
+    observed = recorded("crm.read", refused=Reason.POLICY_DENIED, rules=("no",), observed=Observation.LISTED)
+    assert replayed(PERSONAL, send, Records(calls=(observed, send))).now is Kind.REFUSED
+    assert replayed("", observed).then is Kind.REFUSED
 
 
 def test_where_rules_read_nothing_nothing_else_is_looked_up():
