@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from delegation.core import limits
 from delegation.core.federation import FederatedDomain
@@ -202,6 +203,9 @@ class CatalogueTool(NamedTuple):
     observe_until_ms: int = 0
 
 
+_ONLY_READS: Final = frozenset({Effect.READ})
+
+
 class Catalogue:
     """What the operator says about tools; a tool that is not listed is the most dangerous kind."""
 
@@ -249,5 +253,9 @@ class Catalogue:
 
     def is_local(self, audience: str, tool: str) -> bool:
         """Tell whether a guard may decide calls of a tool in process."""
-        entry = self.find(audience, tool)
-        return entry is not None and entry.local and entry.effects == {Effect.READ}
+        return is_local(self.find(audience, tool))
+
+
+def is_local(entry: CatalogueTool | None) -> bool:
+    """Tell whether a guard may decide calls of a tool in process, by its entry; None: it is not listed."""
+    return entry is not None and entry.local and entry.effects == _ONLY_READS

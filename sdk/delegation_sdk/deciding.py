@@ -18,7 +18,7 @@ from delegation.core.declaration import NOTHING_DECLARED
 from delegation.core.federation import FollowedFeeds, not_followed
 from delegation.core.proof import check_proof, proof_id
 from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
-from delegation.core.trust import CatalogueTool
+from delegation.core.trust import CatalogueTool, is_local
 from delegation.core.usage import has_conditions
 from delegation.errors import (
     DelegationError,
@@ -350,7 +350,7 @@ class Decider:
         Not if it declares more than is listed (T-43), nor if it has to be another one: the service refuses that (T-45).
         """
         entry = self._trust.catalogue.find(self._audience, tool)
-        if entry is None or not self._trust.catalogue.is_local(self._audience, tool):
+        if entry is None or not is_local(entry):
             return False
         declared = self._served.find(tool)
         return not (declared.adds_to(entry) or (entry.manifest_required and declared.is_another(entry)))
