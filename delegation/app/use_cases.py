@@ -167,7 +167,7 @@ def handlers(
                 storage,
                 guard_keys=guard_keys,
                 late_links=late_links,
-                what_ran=WhatRan(storage, policy=policy, sessions=sessions),
+                what_ran=WhatRan(storage, policy=policy, sessions=sessions, said_of=tool_reports.of_tool),
                 observations=observations,
                 now_ms=now_ms,
             ),

@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -45,7 +45,7 @@ from delegation.storage.port import Storage
 from delegation.storage.preconditions import ProofUse
 from delegation.storage.records import CallRecord
 from delegation.storage.refused_writes import ReplayedProofError, RevokedMeanwhileError
-from delegation.storage.sessions import SessionStep
+from delegation.storage.sessions import SessionStep, Verdict
 from delegation.telemetry import names
 
 DECIDED_BY_SERVICE: Final = "service"
@@ -387,13 +387,23 @@ class Authorize:
                 refused = refused or unmet
         except ReplayedProofError:
             refused = refusal(Reason.PROOF_REPLAYED)
-            standing = await self._storage.decide(_denied(call, refused, observed=observed))
+            standing = await self._refuse_late(_denied(call, refused, observed=observed), refused, step)
         except RevokedMeanwhileError as error:
             refused = refusal_of(error)
-            standing = await self._storage.decide(_denied(call, refused, observed=observed), proof=use)
+            standing = await self._refuse_late(_denied(call, refused, observed=observed), refused, step, proof=use)
         if standing.call_id != call.call_id:  # the same question was answered before
             refused = _same_refusal(standing, refused)
         return standing, refused
+
+    async def _refuse_late(
+        self, denied: CallRecord, refused: Refused, step: SessionStep | None, *, proof: ProofUse | None = None
+    ) -> CallRecord:
+        """Enter a denial that was found as the decision was to be written; what runs all the same is noted with it."""
+        if step is None or step.anyway is None:
+            return await self._storage.decide(denied, proof=proof)
+        step = replace(step, demands=(), judge=lambda view: Verdict(refused))  # noqa: ARG005 - whatever is in view
+        standing, _ = await self._storage.decide_in_session(denied, step, proof=proof)
+        return standing
 
     def _remember(self, asked: tuple[str, bytes], decision: Decision) -> Decision:
         """Keep a denial for whoever asks again: the database knows questions by their proofs only."""

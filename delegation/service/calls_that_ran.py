@@ -6,10 +6,11 @@ refused, under observation. What they read and did is known afterwards all the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from delegation.core.codec import decode_record
+from delegation.core.declaration import Declaration
 from delegation.core.proof import check_holder_proof
 from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool
@@ -24,6 +25,7 @@ from delegation.storage.sessions import ActingAgent, CallsThatRan
 _UNKNOWN_KEPT_MS: Final = 24 * 60 * 60 * 1000
 """Of a task whose grant is not recorded here: whoever calls in it again says how long it lives."""
 _Ran = tuple[CallRecord, CatalogueTool]
+SaidOf = Callable[[str, str], Awaitable[Declaration]]
 
 
 class WhatRan:
@@ -33,12 +35,14 @@ class WhatRan:
         storage: where their chains are.
         policy: says, with its catalogue, what matters of a tool.
         sessions: says how long labels stick.
+        said_of: gives what is reported of a tool by those who serve it: a guard's record does not say it.
     """
 
-    def __init__(self, storage: Storage, *, policy: PolicyInUse, sessions: SessionSteps) -> None:
+    def __init__(self, storage: Storage, *, policy: PolicyInUse, sessions: SessionSteps, said_of: SaidOf) -> None:
         self._storage = storage
         self._policy = policy
         self._sessions = sessions
+        self._said_of = said_of
 
     async def __call__(self, calls: Sequence[CallRecord], now_ms: int) -> list[CallsThatRan]:
         """Give what those of a guard's calls leave that ran, by chain; nothing of most, which nobody asks about.
@@ -48,9 +52,31 @@ class WhatRan:
         """
         found = [
             await self._of_chain(task_id, leaf, ran, now_ms)
-            for (task_id, leaf), ran in _tools_by_chain(calls, self._policy()).items()
+            for (task_id, leaf), ran in (await self._by_chain(calls)).items()
         ]
         return [each for each in found if each.tools]
+
+    async def _by_chain(self, calls: Sequence[CallRecord]) -> dict[tuple[bytes, bytes], list[_Ran]]:
+        rules = self._policy()
+        entries: dict[tuple[str, str, bool], CatalogueTool | None] = {}
+        tools: dict[tuple[bytes, bytes], list[_Ran]] = {}
+        for call in calls:
+            if not (call.allowed or call.observed) or call.task_id is None or call.leaf_link_id is None:
+                continue
+            asked = call.audience, call.tool, call.allowed
+            if asked not in entries:
+                entries[asked] = await self._noted(rules, *asked)
+            if (tool := entries[asked]) is not None:
+                tools.setdefault((call.task_id, call.leaf_link_id), []).append((call, tool))
+        return tools
+
+    async def _noted(self, rules: PolicyRules, audience: str, tool: str, allowed: bool) -> CatalogueTool | None:  # noqa: FBT001 - a part of a key
+        """Give what the catalogue says of a tool, and the tool itself, if its calls leave what somebody asks about."""
+        entry = rules.entry(audience, tool).tool
+        # What a guard permits of a local tool by itself says nothing more than the catalogue (T-43).
+        if not (allowed and entry.local):
+            entry = rules.entry(audience, tool, await self._said_of(audience, tool)).tool
+        return entry if rules.notes_every_call or entry.labels - {PUBLIC} else None
 
     async def _of_chain(self, task_id: bytes, leaf: bytes, ran: list[_Ran], now_ms: int) -> CallsThatRan:
         chain = await self._storage.chain(leaf)
@@ -93,23 +119,3 @@ def _is_shown_its_own(call: CallRecord, chain: Sequence[LinkRecord]) -> bool:
     except Refused:
         return False
     return True
-
-
-def _tools_by_chain(calls: Sequence[CallRecord], rules: PolicyRules) -> dict[tuple[bytes, bytes], list[_Ran]]:
-    entries: dict[tuple[str, str], CatalogueTool | None] = {}
-    tools: dict[tuple[bytes, bytes], list[_Ran]] = {}
-    for call in calls:
-        if not (call.allowed or call.observed) or call.task_id is None or call.leaf_link_id is None:
-            continue
-        pair = call.audience, call.tool
-        if pair not in entries:
-            entries[pair] = _noted(rules, *pair)
-        if (tool := entries[pair]) is not None:
-            tools.setdefault((call.task_id, call.leaf_link_id), []).append((call, tool))
-    return tools
-
-
-def _noted(rules: PolicyRules, audience: str, tool: str) -> CatalogueTool | None:
-    """Give what the catalogue says of a tool if its calls leave anything that somebody asks about."""
-    entry = rules.entry(audience, tool).tool
-    return entry if rules.notes_every_call or entry.labels - {PUBLIC} else None

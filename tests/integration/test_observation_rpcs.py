@@ -10,17 +10,21 @@ from delegation.app.development import development_keys
 from delegation.core.attest import open_catalogue
 from delegation.core.conditions import budget
 from delegation.core.constraints import at_most
+from delegation.core.declaration import Declaration
 from delegation.core.observation import Observation
 from delegation.core.records import OutcomeStatus
 from delegation.core.scope import any_call, tool
+from delegation.core.trust import Effect
 from delegation.errors import Conflict, Reason
 from delegation.server.catalogue_file import load_catalogue
-from support.caller import Caller, GuardRecords, decided, new_key, now_ms
+from delegation.wire.tool_reports import ToolsToReport, report_tools_request_message
+from support.caller import Caller, GuardRecords, decided, new_key, nonce, now_ms
 from support.office import entry
 from support.server import identity, running_server
 
-SECRET, SEND, REFUND = "files.secret", "mail.send", "billing.refund"
+SECRET, PUBLIC, SEND, REFUND = "files.secret", "files.public", "mail.send", "billing.refund"
 TOOLS = {
+    PUBLIC: {"effects": ["read"], "labels": ["public"]},
     SECRET: {"effects": ["read"], "labels": ["secret"]},
     SEND: {"effects": ["external"]},
     REFUND: {"effects": ["write", "spends"]},
@@ -40,7 +44,7 @@ def catalogue(*observed, hours=1):
 def observing(tmp_path_factory):
     """A service whose catalogue has reading and refunds under observation, and sending not."""
     directory = tmp_path_factory.mktemp("observing")
-    (directory / "tools.toml").write_text(catalogue(SECRET, REFUND))
+    (directory / "tools.toml").write_text(catalogue(SECRET, PUBLIC, REFUND))
     with running_server(directory / "state", identities=IDENTITIES, catalogue=directory / "tools.toml") as server:
         yield server
 
@@ -140,7 +144,40 @@ def test_a_token_without_its_holders_proof_leaves_nothing_in_its_task(tools, pla
     assert sends(tools, task)
 
 
+@pytest.mark.spec("A-30", "A-11")
+def test_a_nonce_that_was_used_hides_no_reading(tools, planner):
+    """The holder calls something else with the same nonce before: this call is a replay, and runs."""
+    task = planner.grant(MAIL, any_call("files", "public"))
+    same = {"nonce": nonce(), "now_ms": now_ms()}
+
+    def question(name):
+        return task.question("files", name, {}, proof=task.proof("files", name, {}, **same))
+
+    assert tools.decide_question(question("public")).refusal is None
+    assert sends(tools, task)
+    replay = question("secret")
+    decision = tools.decide_question(replay)
+    assert (decision.refusal.reason, decision.observed) == (Reason.PROOF_REPLAYED, True)
+    assert not sends(tools, task)
+
+
 # -- what guards record
+
+
+@pytest.mark.spec("A-30", "T-43")
+def test_what_a_tool_has_said_of_itself_is_noted_with_what_its_guard_let_run(tools, planner, guard):
+    """By the catalogue it is public; the tool says that it is personal, and its guard's record says neither."""
+    says = report_tools_request_message(
+        ToolsToReport("files", {"public": Declaration(frozenset({Effect.READ}), frozenset({"personal"}))})
+    )
+    task = planner.grant(MAIL)
+    ran = decided(task, "files", "public", {}, reason="service_unavailable", observed=True)
+    tools.record_decisions(guard.batch(ran))
+    assert sends(tools, task)
+    tools.ask(tools.trust.ReportTools, says)
+    again = decided(task, "files", "public", {}, reason="service_unavailable", observed=True)
+    tools.record_decisions(guard.batch(again))
+    assert not sends(tools, task)
 
 
 @pytest.mark.spec("T-41", "T-42", "A-30")
