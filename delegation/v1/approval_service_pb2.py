@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from delegation.v1 import chain_pb2 as delegation_dot_v1_dot_chain__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$delegation/v1/approval_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\"n\n\x16RequestApprovalRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\x0c\n\x04tool\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\x0c\"J\n\x17RequestApprovalResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"(\n\x12GetApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\"F\n\x13GetApprovalResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"d\n\x14ListApprovalsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0cpending_only\x18\x03 \x01(\x08\x12\x0f\n\x07task_id\x18\x04 \x01(\x0c\"b\n\x15ListApprovalsResponse\x12\x30\n\x08requests\x18\x01 \x03(\x0b\x32\x1e.delegation.v1.ApprovalRequest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x15WatchApprovalsRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\x12\n\nrequest_id\x18\x02 \x01(\x0c\"I\n\x16WatchApprovalsResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"\xa6\x01\n\x15\x41nswerApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x18\n\x10\x61rguments_digest\x18\x02 \x01(\x0c\x12\x0f\n\x07\x61pprove\x18\x03 \x01(\x08\x12\x15\n\rjustification\x18\x04 \x01(\t\x12\x37\n\x0fsigned_approval\x18\x05 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"I\n\x16\x41nswerApprovalResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"-\n\x17WithdrawApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\"K\n\x18WithdrawApprovalResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"\x90\x04\n\x0f\x41pprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.delegation.v1.ApprovalState\x12\x0f\n\x07task_id\x18\x03 \x01(\x0c\x12\x0f\n\x07link_id\x18\x04 \x01(\x0c\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\x0c\n\x04tool\x18\x06 \x01(\t\x12\x18\n\x10\x61rguments_digest\x18\x07 \x01(\x0c\x12\x16\n\x0e\x61rguments_json\x18\x08 \x01(\x0c\x12\x15\n\rpolicy_digest\x18\t \x01(\x0c\x12\x0f\n\x07purpose\x18\n \x01(\t\x12+\n\tprincipal\x18\x0b \x01(\x0b\x32\x18.delegation.v1.Principal\x12)\n\x06\x61gents\x18\x0c \x03(\x0b\x32\x19.delegation.v1.ChainAgent\x12.\n\x07\x64\x65mands\x18\r \x03(\x0b\x32\x1d.delegation.v1.ApprovalDemand\x12\x11\n\trequester\x18\x0e \x01(\t\x12\x17\n\x0frequested_at_ms\x18\x0f \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x10 \x01(\x03\x12.\n\x07\x61nswers\x18\x11 \x03(\x0b\x32\x1d.delegation.v1.ApprovalAnswer\x12\x14\n\x0cwithdrawn_by\x18\x12 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x13 \x01(\x0c\"*\n\nChainAgent\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05\x62ound\x18\x02 \x01(\x08\"\x9b\x01\n\x0e\x41pprovalDemand\x12\x11\n\tapprovers\x18\x01 \x03(\t\x12\x11\n\tthreshold\x18\x02 \x01(\r\x12\x1d\n\x15principal_may_approve\x18\x03 \x01(\x08\x12\x17\n\nlink_index\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04rule\x18\x05 \x01(\t\x12\x0e\n\x06signed\x18\x06 \x01(\x08\x42\r\n\x0b_link_index\"\xce\x01\n\x0e\x41pprovalAnswer\x12\x10\n\x08\x61pprover\x18\x01 \x01(\t\x12\x17\n\x0f\x61pprover_issuer\x18\x02 \x01(\t\x12\x1f\n\x17\x61uthentication_strength\x18\x03 \x01(\t\x12\x0f\n\x07\x61pprove\x18\x04 \x01(\x08\x12\x15\n\rjustification\x18\x05 \x01(\t\x12\x16\n\x0e\x61nswered_at_ms\x18\x06 \x01(\x03\x12\x30\n\x08\x61pproval\x18\x07 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement*\xd7\x01\n\rApprovalState\x12\x1e\n\x1a\x41PPROVAL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41PPROVAL_STATE_PENDING\x10\x01\x12\x1b\n\x17\x41PPROVAL_STATE_APPROVED\x10\x02\x12\x1a\n\x16\x41PPROVAL_STATE_REFUSED\x10\x03\x12\x1c\n\x18\x41PPROVAL_STATE_WITHDRAWN\x10\x04\x12\x1a\n\x16\x41PPROVAL_STATE_EXPIRED\x10\x05\x12\x17\n\x13\x41PPROVAL_STATE_USED\x10\x06\x32\xca\x04\n\x0f\x41pprovalService\x12`\n\x0fRequestApproval\x12%.delegation.v1.RequestApprovalRequest\x1a&.delegation.v1.RequestApprovalResponse\x12T\n\x0bGetApproval\x12!.delegation.v1.GetApprovalRequest\x1a\".delegation.v1.GetApprovalResponse\x12Z\n\rListApprovals\x12#.delegation.v1.ListApprovalsRequest\x1a$.delegation.v1.ListApprovalsResponse\x12]\n\x0e\x41nswerApproval\x12$.delegation.v1.AnswerApprovalRequest\x1a%.delegation.v1.AnswerApprovalResponse\x12_\n\x0eWatchApprovals\x12$.delegation.v1.WatchApprovalsRequest\x1a%.delegation.v1.WatchApprovalsResponse0\x01\x12\x63\n\x10WithdrawApproval\x12&.delegation.v1.WithdrawApprovalRequest\x1a\'.delegation.v1.WithdrawApprovalResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$delegation/v1/approval_service.proto\x12\rdelegation.v1\x1a\x19\x64\x65legation/v1/chain.proto\"n\n\x16RequestApprovalRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\x0c\n\x04tool\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\x0c\"J\n\x17RequestApprovalResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"(\n\x12GetApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\"F\n\x13GetApprovalResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"d\n\x14ListApprovalsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0cpending_only\x18\x03 \x01(\x08\x12\x0f\n\x07task_id\x18\x04 \x01(\x0c\"b\n\x15ListApprovalsResponse\x12\x30\n\x08requests\x18\x01 \x03(\x0b\x32\x1e.delegation.v1.ApprovalRequest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x15WatchApprovalsRequest\x12\x11\n\x07task_id\x18\x01 \x01(\x0cH\x00\x12\x14\n\nrequest_id\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04only\"I\n\x16WatchApprovalsResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"\xa6\x01\n\x15\x41nswerApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x18\n\x10\x61rguments_digest\x18\x02 \x01(\x0c\x12\x0f\n\x07\x61pprove\x18\x03 \x01(\x08\x12\x15\n\rjustification\x18\x04 \x01(\t\x12\x37\n\x0fsigned_approval\x18\x05 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement\"I\n\x16\x41nswerApprovalResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"-\n\x17WithdrawApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\"K\n\x18WithdrawApprovalResponse\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.delegation.v1.ApprovalRequest\"\x90\x04\n\x0f\x41pprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.delegation.v1.ApprovalState\x12\x0f\n\x07task_id\x18\x03 \x01(\x0c\x12\x0f\n\x07link_id\x18\x04 \x01(\x0c\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\x0c\n\x04tool\x18\x06 \x01(\t\x12\x18\n\x10\x61rguments_digest\x18\x07 \x01(\x0c\x12\x16\n\x0e\x61rguments_json\x18\x08 \x01(\x0c\x12\x15\n\rpolicy_digest\x18\t \x01(\x0c\x12\x0f\n\x07purpose\x18\n \x01(\t\x12+\n\tprincipal\x18\x0b \x01(\x0b\x32\x18.delegation.v1.Principal\x12)\n\x06\x61gents\x18\x0c \x03(\x0b\x32\x19.delegation.v1.ChainAgent\x12.\n\x07\x64\x65mands\x18\r \x03(\x0b\x32\x1d.delegation.v1.ApprovalDemand\x12\x11\n\trequester\x18\x0e \x01(\t\x12\x17\n\x0frequested_at_ms\x18\x0f \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x10 \x01(\x03\x12.\n\x07\x61nswers\x18\x11 \x03(\x0b\x32\x1d.delegation.v1.ApprovalAnswer\x12\x14\n\x0cwithdrawn_by\x18\x12 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x13 \x01(\x0c\"*\n\nChainAgent\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05\x62ound\x18\x02 \x01(\x08\"\x9b\x01\n\x0e\x41pprovalDemand\x12\x11\n\tapprovers\x18\x01 \x03(\t\x12\x11\n\tthreshold\x18\x02 \x01(\r\x12\x1d\n\x15principal_may_approve\x18\x03 \x01(\x08\x12\x17\n\nlink_index\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04rule\x18\x05 \x01(\t\x12\x0e\n\x06signed\x18\x06 \x01(\x08\x42\r\n\x0b_link_index\"\xce\x01\n\x0e\x41pprovalAnswer\x12\x10\n\x08\x61pprover\x18\x01 \x01(\t\x12\x17\n\x0f\x61pprover_issuer\x18\x02 \x01(\t\x12\x1f\n\x17\x61uthentication_strength\x18\x03 \x01(\t\x12\x0f\n\x07\x61pprove\x18\x04 \x01(\x08\x12\x15\n\rjustification\x18\x05 \x01(\t\x12\x16\n\x0e\x61nswered_at_ms\x18\x06 \x01(\x03\x12\x30\n\x08\x61pproval\x18\x07 \x01(\x0b\x32\x1e.delegation.v1.SignedStatement*\xd7\x01\n\rApprovalState\x12\x1e\n\x1a\x41PPROVAL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41PPROVAL_STATE_PENDING\x10\x01\x12\x1b\n\x17\x41PPROVAL_STATE_APPROVED\x10\x02\x12\x1a\n\x16\x41PPROVAL_STATE_REFUSED\x10\x03\x12\x1c\n\x18\x41PPROVAL_STATE_WITHDRAWN\x10\x04\x12\x1a\n\x16\x41PPROVAL_STATE_EXPIRED\x10\x05\x12\x17\n\x13\x41PPROVAL_STATE_USED\x10\x06\x32\xca\x04\n\x0f\x41pprovalService\x12`\n\x0fRequestApproval\x12%.delegation.v1.RequestApprovalRequest\x1a&.delegation.v1.RequestApprovalResponse\x12T\n\x0bGetApproval\x12!.delegation.v1.GetApprovalRequest\x1a\".delegation.v1.GetApprovalResponse\x12Z\n\rListApprovals\x12#.delegation.v1.ListApprovalsRequest\x1a$.delegation.v1.ListApprovalsResponse\x12]\n\x0e\x41nswerApproval\x12$.delegation.v1.AnswerApprovalRequest\x1a%.delegation.v1.AnswerApprovalResponse\x12_\n\x0eWatchApprovals\x12$.delegation.v1.WatchApprovalsRequest\x1a%.delegation.v1.WatchApprovalsResponse0\x01\x12\x63\n\x10WithdrawApproval\x12&.delegation.v1.WithdrawApprovalRequest\x1a\'.delegation.v1.WithdrawApprovalResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'delegation.v1.approval_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_APPROVALSTATE']._serialized_start=2034
-  _globals['_APPROVALSTATE']._serialized_end=2249
+  _globals['_APPROVALSTATE']._serialized_start=2046
+  _globals['_APPROVALSTATE']._serialized_end=2261
   _globals['_REQUESTAPPROVALREQUEST']._serialized_start=82
   _globals['_REQUESTAPPROVALREQUEST']._serialized_end=192
   _globals['_REQUESTAPPROVALRESPONSE']._serialized_start=194
@@ -47,25 +47,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTAPPROVALSRESPONSE']._serialized_start=486
   _globals['_LISTAPPROVALSRESPONSE']._serialized_end=584
   _globals['_WATCHAPPROVALSREQUEST']._serialized_start=586
-  _globals['_WATCHAPPROVALSREQUEST']._serialized_end=646
-  _globals['_WATCHAPPROVALSRESPONSE']._serialized_start=648
-  _globals['_WATCHAPPROVALSRESPONSE']._serialized_end=721
-  _globals['_ANSWERAPPROVALREQUEST']._serialized_start=724
-  _globals['_ANSWERAPPROVALREQUEST']._serialized_end=890
-  _globals['_ANSWERAPPROVALRESPONSE']._serialized_start=892
-  _globals['_ANSWERAPPROVALRESPONSE']._serialized_end=965
-  _globals['_WITHDRAWAPPROVALREQUEST']._serialized_start=967
-  _globals['_WITHDRAWAPPROVALREQUEST']._serialized_end=1012
-  _globals['_WITHDRAWAPPROVALRESPONSE']._serialized_start=1014
-  _globals['_WITHDRAWAPPROVALRESPONSE']._serialized_end=1089
-  _globals['_APPROVALREQUEST']._serialized_start=1092
-  _globals['_APPROVALREQUEST']._serialized_end=1620
-  _globals['_CHAINAGENT']._serialized_start=1622
-  _globals['_CHAINAGENT']._serialized_end=1664
-  _globals['_APPROVALDEMAND']._serialized_start=1667
-  _globals['_APPROVALDEMAND']._serialized_end=1822
-  _globals['_APPROVALANSWER']._serialized_start=1825
-  _globals['_APPROVALANSWER']._serialized_end=2031
-  _globals['_APPROVALSERVICE']._serialized_start=2252
-  _globals['_APPROVALSERVICE']._serialized_end=2838
+  _globals['_WATCHAPPROVALSREQUEST']._serialized_end=658
+  _globals['_WATCHAPPROVALSRESPONSE']._serialized_start=660
+  _globals['_WATCHAPPROVALSRESPONSE']._serialized_end=733
+  _globals['_ANSWERAPPROVALREQUEST']._serialized_start=736
+  _globals['_ANSWERAPPROVALREQUEST']._serialized_end=902
+  _globals['_ANSWERAPPROVALRESPONSE']._serialized_start=904
+  _globals['_ANSWERAPPROVALRESPONSE']._serialized_end=977
+  _globals['_WITHDRAWAPPROVALREQUEST']._serialized_start=979
+  _globals['_WITHDRAWAPPROVALREQUEST']._serialized_end=1024
+  _globals['_WITHDRAWAPPROVALRESPONSE']._serialized_start=1026
+  _globals['_WITHDRAWAPPROVALRESPONSE']._serialized_end=1101
+  _globals['_APPROVALREQUEST']._serialized_start=1104
+  _globals['_APPROVALREQUEST']._serialized_end=1632
+  _globals['_CHAINAGENT']._serialized_start=1634
+  _globals['_CHAINAGENT']._serialized_end=1676
+  _globals['_APPROVALDEMAND']._serialized_start=1679
+  _globals['_APPROVALDEMAND']._serialized_end=1834
+  _globals['_APPROVALANSWER']._serialized_start=1837
+  _globals['_APPROVALANSWER']._serialized_end=2043
+  _globals['_APPROVALSERVICE']._serialized_start=2264
+  _globals['_APPROVALSERVICE']._serialized_end=2850
 # @@protoc_insertion_point(module_scope)

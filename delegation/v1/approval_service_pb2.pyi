@@ -239,20 +239,22 @@ class WatchApprovalsRequest(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     task_id: _builtins.bytes
-    """Requests of this task (16 bytes) only; empty for all."""
+    """Requests of this task (16 bytes)."""
     request_id: _builtins.bytes
-    """This request (16 bytes) only, whatever its state is, until it cannot be answered any more; empty for all."""
+    """This request (16 bytes), whatever its state is, until it cannot be answered any more."""
     def __init__(
         self,
         *,
         task_id: _builtins.bytes = ...,
         request_id: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["only", b"only", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["only", b"only", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_only: _TypeAlias = _typing.Literal["task_id", "request_id"]  # noqa: Y015
+    _WhichOneofArgType_only: _TypeAlias = _typing.Literal["only", b"only"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_only) -> _WhichOneofReturnType_only | None: ...
 
 Global___WatchApprovalsRequest: _TypeAlias = WatchApprovalsRequest  # noqa: Y015
 

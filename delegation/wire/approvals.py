@@ -51,7 +51,7 @@ class ApprovalsWanted:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalsWatched:
-    """Which requests are watched: of one task, or one alone; None does not restrict."""
+    """Which requests are watched: those of one task, or one alone; of both None, all."""
 
     task_id: bytes | None = None
     request_id: bytes | None = None
@@ -119,17 +119,18 @@ def read_list_approvals(message: pb.ListApprovalsRequest) -> ApprovalsWanted:
 
 def watch_approvals_message(watched: ApprovalsWatched) -> pb.WatchApprovalsRequest:
     """Make the message that asks to be told of requests."""
-    return pb.WatchApprovalsRequest(task_id=watched.task_id or b"", request_id=watched.request_id or b"")
+    return pb.WatchApprovalsRequest(task_id=watched.task_id, request_id=watched.request_id)
 
 
 def read_watch_approvals(message: pb.WatchApprovalsRequest) -> ApprovalsWatched:
     """Read what is watched. Raises `InvalidRequest`."""
-    if message.task_id and message.request_id:
-        raise InvalidRequest("task_id and request_id: a request is watched alone, or those of a task are")
-    return ApprovalsWatched(
-        sized(message.task_id, limits.TASK_ID_BYTES, "task_id") if message.task_id else None,
-        sized(message.request_id, REQUEST_ID_BYTES, "request_id") if message.request_id else None,
-    )
+    match message.WhichOneof("only"):
+        case "task_id":
+            return ApprovalsWatched(task_id=sized(message.task_id, limits.TASK_ID_BYTES, "task_id"))
+        case "request_id":
+            return ApprovalsWatched(request_id=sized(message.request_id, REQUEST_ID_BYTES, "request_id"))
+        case _:
+            return ApprovalsWatched()
 
 
 def answer_approval_message(answer: AnswerToApproval) -> pb.AnswerApprovalRequest:

@@ -153,6 +153,13 @@ TARGETS: Final = (
         statement_pb2.Approval,
     ),
     codec_target(
+        "signed-approval",
+        codec.decode_signed_approval,
+        codec.encode_approval,
+        lambda: _payloads(StatementKind.SIGNED_APPROVAL),
+        statement_pb2.Approval,
+    ),
+    codec_target(
         "break-glass",
         codec.decode_break_glass,
         codec.encode_break_glass,

@@ -24,6 +24,7 @@ from delegation.core.attest import (
     sign_feed_entry,
     sign_offer,
     sign_outcome,
+    sign_own_approval,
     sign_receipt,
 )
 from delegation.core.break_glass import BreakGlass
@@ -61,6 +62,7 @@ from support.strategies import untyped
 
 TRACE: Final = TraceIds(some_bytes("trace"), some_bytes("span", 8))
 GUARD: Final = key("guard")
+ANN: Final = key("ann")
 
 
 @cache
@@ -201,6 +203,11 @@ def approvals() -> tuple[Approval, ...]:
     )
 
 
+def own_approvals() -> tuple[Approval, ...]:
+    """Give approvals of `CALL` as their approver signs them."""
+    return tuple(each._replace(approver_issuer="", authentication_strength="") for each in approvals())
+
+
 def break_glass_orders() -> tuple[BreakGlass, ...]:
     """Give break-glass statements: one of single use for one tool that reads, one with all that one can say."""
     ends, day_ms = NOW_MS + MINUTE_MS, limits.BREAK_GLASS_MS
@@ -273,6 +280,7 @@ def signed_statements() -> tuple[SignedStatement, ...]:
         sign_receipt(Receipt(some_bytes("link", 32), NOW_MS), STATEMENTS),
         sign_binding(binding, STATEMENTS),
         *(sign_approval(approval, STATEMENTS) for approval in approvals()),
+        *(sign_own_approval(approval, ANN) for approval in own_approvals()),
         *(sign_offer(offer, MALLORY) for offer in offers()),
         *(sign_outcome(outcome, GUARD) for outcome in outcomes()),
         *batches,

@@ -58,6 +58,7 @@ _OPEN: Final[dict[StatementKind, Callable[[SignedStatement], object]]] = {
     StatementKind.RECEIPT: lambda statement: attest.open_receipt(statement, STATEMENTS.public),
     StatementKind.BINDING: lambda statement: attest.open_binding(statement, STATEMENTS.public),
     StatementKind.APPROVAL: lambda statement: attest.open_approval(statement, BUNDLE, now_ms=NOW_MS),
+    StatementKind.SIGNED_APPROVAL: lambda statement: attest.open_own_approval(statement, [seeds.ANN.public]),
     StatementKind.OFFER: lambda statement: attest.open_offer(statement, now_ms=NOW_MS, delegator=agent("planner")),
     StatementKind.OUTCOME: lambda statement: attest.open_outcome(statement, seeds.GUARD.public),
     StatementKind.DECISION_BATCH: _open_batch,

@@ -43,6 +43,7 @@ DECODED_BY = {
     "decode_receipt": "receipt",
     "decode_record": "record",
     "decode_scope": "scope",
+    "decode_signed_approval": "signed-approval",
     "decode_statement": "statement",
 }
 

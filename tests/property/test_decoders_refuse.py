@@ -25,6 +25,7 @@ from delegation.core.attest import (
     sign_feed_entry,
     sign_offer,
     sign_outcome,
+    sign_own_approval,
 )
 from delegation.core.call import Proof
 from delegation.core.chain import TraceIds
@@ -49,6 +50,7 @@ FEED = FeedEntry(
 OFFER = Offer(agent("worker"), MALLORY.public, "", NOW_MS + 1, bytes(16))
 _CALL = (bytes(32), "files", "read", bytes(32), bytes(32))
 APPROVAL = Approval(*_CALL, "ann", "https://login.example.test", "mfa", NOW_MS, NOW_MS + 1, bytes(16))
+OWN_APPROVAL = APPROVAL._replace(approver_issuer="", authentication_strength="")
 TOOLS = Catalogue((CatalogueTool("files", "read", frozenset({Effect.READ}), local=True, labels=frozenset({"a"})),))
 RECORD = DecisionRecord(
     bytes(16),
@@ -99,6 +101,7 @@ DECODERS: dict[str, tuple[Any, Any, bytes]] = {
     "binding": (codec.decode_binding, codec.encode_binding, BINDING.payload),
     "offer": (codec.decode_offer, codec.encode_offer, codec.encode_offer(OFFER)),
     "approval": (codec.decode_approval, codec.encode_approval, codec.encode_approval(APPROVAL)),
+    "signed approval": (codec.decode_signed_approval, codec.encode_approval, codec.encode_approval(OWN_APPROVAL)),
     "proof": (codec.decode_proof, codec.encode_proof, codec.split_proof(PROOF)[0]),
     "signed proof": (codec.split_proof, lambda parts: codec.join_proof(*parts), PROOF),
     "feed entry": (codec.decode_feed_entry, codec.encode_feed_entry, codec.encode_feed_entry(FEED)),
@@ -149,6 +152,9 @@ STATEMENTS_OF_OTHERS = {
     "binding": opened(StatementKind.BINDING, lambda s: attest.open_binding(s, STATEMENTS.public)),
     "offer": opened(StatementKind.OFFER, lambda s: attest.open_offer(s, now_ms=NOW_MS, delegator=agent("x"))),
     "approval": opened(StatementKind.APPROVAL, lambda s: attest.open_approval(s, BUNDLE, now_ms=NOW_MS)),
+    "signed approval": opened(
+        StatementKind.SIGNED_APPROVAL, lambda s: attest.open_own_approval(s, [MALLORY.public, STATEMENTS.public])
+    ),
     "bundle": opened(StatementKind.TRUST_BUNDLE, lambda s: attest.open_bundle(s, ROOT.public, now_ms=NOW_MS)),
     "feed": opened(StatementKind.REVOCATION_FEED, lambda s: attest.open_feed_entry(s, BUNDLE, now_ms=NOW_MS)),
     "batch": opened(StatementKind.DECISION_BATCH, attest.open_batch),
@@ -172,6 +178,7 @@ SIGNED = {
     "binding": sign_binding(Binding(MALLORY.public, agent("x"), NOW_MS, NOW_MS + 1), STATEMENTS),
     "offer": sign_offer(OFFER, MALLORY),
     "approval": sign_approval(APPROVAL, STATEMENTS),
+    "signed approval": sign_own_approval(OWN_APPROVAL, MALLORY),
     "bundle": sign_bundle(BUNDLE, ROOT),
     "feed": sign_feed_entry(FEED, STATEMENTS),
     "batch": SIGNED_BATCH,
@@ -181,6 +188,7 @@ OPENERS = {
     "binding": lambda s: attest.open_binding(s, STATEMENTS.public),
     "offer": lambda s: attest.open_offer(s, now_ms=NOW_MS, delegator=agent("x")),
     "approval": lambda s: attest.open_approval(s, BUNDLE, now_ms=NOW_MS),
+    "signed approval": lambda s: attest.open_own_approval(s, [MALLORY.public]),
     "bundle": lambda s: attest.open_bundle(s, ROOT.public, now_ms=NOW_MS),
     "feed": lambda s: attest.open_feed_entry(s, BUNDLE, now_ms=NOW_MS),
     "batch": attest.open_batch,
