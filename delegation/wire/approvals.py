@@ -119,7 +119,9 @@ def read_list_approvals(message: pb.ListApprovalsRequest) -> ApprovalsWanted:
 
 def watch_approvals_message(watched: ApprovalsWatched) -> pb.WatchApprovalsRequest:
     """Make the message that asks to be told of requests."""
-    return pb.WatchApprovalsRequest(task_id=watched.task_id, request_id=watched.request_id)
+    if watched.request_id is not None:
+        return pb.WatchApprovalsRequest(request_id=watched.request_id)
+    return pb.WatchApprovalsRequest() if watched.task_id is None else pb.WatchApprovalsRequest(task_id=watched.task_id)
 
 
 def read_watch_approvals(message: pb.WatchApprovalsRequest) -> ApprovalsWatched:
