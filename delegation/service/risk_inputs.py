@@ -222,6 +222,8 @@ def inputs_text(
         said[_FULFILS] = sorted(fulfils)
     if declared:
         said[_EFFECTS], said[_LABELS] = _sorted(question.tool.effects), _sorted(question.tool.labels)
+    if sum(map(len, said.get(_LONG, ()))) > INPUTS_BYTES:
+        del said[_LONG]
     return _within(said) or _within({name: value for name, value in said.items() if name != _LONG})
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from delegation.policy.port import Policy
     from delegation.service.policy_replay import Report
     from delegation_sdk.lineage import Lineage
+
+
+_OLDER: Final = 10_000
+"""So many records of guards in a row that are older: there is nothing newer behind them."""
 
 
 def replay(
@@ -80,15 +84,31 @@ def _replay(
 
     ask, found = Replay(policy, catalogue, ReadRecords(lineage, catalogue)), Report()
     with back_in_time(now_ms, since_ms) as reached:
-        for call in calls:
-            if call.decided_at_ms < since_ms:
-                break
+        for call in _since(calls, since_ms):
             if found.calls == limit:
                 found.more = True
                 break
             found.take(call, ask(call))
             reached(call.decided_at_ms)
     return found
+
+
+def _since(calls: Iterable[RecordedCall], since_ms: int) -> Iterator[RecordedCall]:
+    """Give the calls since a time, of calls newest first.
+
+    When a guard has decided is what the guard says: one such record ends nothing, else a tool could hide others.
+    """
+    from delegation.service.policy_replay import DECIDED_BY_SERVICE
+
+    older = 0
+    for call in calls:
+        if call.decided_at_ms >= since_ms:
+            older = 0
+            yield call
+            continue
+        older += 1
+        if call.decided_by == DECIDED_BY_SERVICE or older == _OLDER:
+            return
 
 
 def _print(found: Report, digest: bytes, since_ms: int, *, json: bool) -> None:

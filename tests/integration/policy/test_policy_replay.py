@@ -17,6 +17,7 @@ from delegation.wire.paging import PageRequest
 from delegation_sdk import Client
 from delegation_sdk.delegation import Delegation
 from integration.policy.conftest import PERMIT, TOOLS
+from support.caller import GuardRecords, decided, new_key, now_ms
 
 BILLING = """
 [[tool]]
@@ -229,6 +230,17 @@ def test_a_task_and_a_tool_alone_are_replayed_and_no_more_than_so_many(start, re
     assert told["calls"] == 3
     code, told = replay(ruled, PERMIT, "--since", "2100-01-01")
     assert (code, told["calls"]) == (exit_codes.OK, 0)
+
+
+def test_no_guard_hides_what_came_before_its_records(start, replay):
+    ruled = started(start)
+    work(ruled)
+    task, guard = ruled.as_("agent/planner").grant(*EVERYTHING), GuardRecords(new_key())
+    newest = now_ms().to_bytes(6, "big") + bytes(10)
+    old = decided(task, "docs", "read", {}, decided_at_ms=1, call_id=newest)
+    ruled.as_("tool/all").record_decisions(guard.batch(old), [task.token])
+    _, told = replay(ruled, PERMIT)
+    assert told["calls"] == 21
 
 
 def test_who_is_no_auditor_is_not_told_what_the_policy_knew(start):
