@@ -62,8 +62,9 @@ class AgentSummary:
         links: how many links of the task it holds.
         permitted: its permitted calls, by (audience, tool).
         refused: its refused calls, by (audience, tool) and reason.
-        outcomes: of its permitted calls, how many ended "ok", "failed", "unknown", or with no outcome reported.
+        outcomes: of its calls that ran, how many ended "ok", "failed", "unknown", or with no outcome reported.
         impacts: what its calls did downstream, by kind.
+        observed: of its refused calls, those that ran all the same, since their tools were under observation.
     """
 
     agent: str
@@ -73,6 +74,7 @@ class AgentSummary:
     refused: Counter[tuple[Pair, str]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     impacts: dict[str, ImpactSum] = field(default_factory=dict)
+    observed: Counter[tuple[Pair, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ class TaskSummary:
         """How many calls were refused."""
         return sum(agent.refused.total() for agent in self.agents)
 
+    @property
+    def observed(self) -> int:
+        """How many of those that were refused ran all the same."""
+        return sum(agent.observed.total() for agent in self.agents)
+
 
 class CallTally:
     """Counts a task's calls by agent, so that none has to be kept."""
@@ -144,8 +151,12 @@ class CallTally:
         agent, pair = self.of(call.agent), (call.audience, call.tool)
         if call.refusal is not None:
             agent.refused[pair, str(call.refusal.reason)] += 1
+        else:
+            agent.permitted[pair] += 1
+        if not call.ran:
             return
-        agent.permitted[pair] += 1
+        if call.refusal is not None:
+            agent.observed[pair, str(call.refusal.reason)] += 1
         agent.outcomes[call.outcome] += 1
         for name, amount in call.impacts:
             agent.impacts.setdefault(name, ImpactSum()).add(amount)

@@ -44,7 +44,8 @@ def _head(summary: TaskSummary, now_ms: int) -> Iterator[tuple[str, Text]]:
     yield "for", principal_text(task.principal)
     yield "state", state_text(task, now_ms)
     calls = Text(f"{summary.permitted:,} permitted, ")
-    yield "calls", calls.append(f"{summary.refused:,} refused", "refused" if summary.refused else "")
+    calls.append(f"{summary.refused:,} refused", "refused" if summary.refused else "")
+    yield "calls", calls.append(f", {summary.observed:,} of them ran" if summary.observed else "", "warning")
     if summary.first_call_ms is not None and summary.last_call_ms is not None:
         yield "from", Text(moment(summary.first_call_ms))
         yield "to", Text(moment(summary.last_call_ms))
@@ -62,16 +63,17 @@ def _agent_lines(agent: AgentSummary) -> Iterator[Line]:
     )
     yield from _some(
         [
-            _call_line("✗", "refused", f"{_dotted(pair)}  {reason}", count)
+            _call_line("✗", "refused", f"{_dotted(pair)}  {reason}", count, ran=agent.observed[pair, reason])
             for (pair, reason), count in sorted(agent.refused.items())
         ]
     )
-    if agent.permitted:
+    if agent.outcomes:
         yield Line(Text(_outcomes(agent), "quiet"), hang=2)
 
 
-def _call_line(mark: str, style: str, what: str, count: int) -> Line:
-    return Line(Text.assemble((f"{mark} ", style), _said(what), (f"  {_times(count)}", "quiet")), hang=2)
+def _call_line(mark: str, style: str, what: str, count: int, *, ran: int = 0) -> Line:
+    text = Text.assemble((f"{mark} ", style), _said(what), (f"  {_times(count)}", "quiet"))
+    return Line(text.append(f", ran {_times(ran)}: under observation" if ran else "", "warning"), hang=2)
 
 
 def _outcomes(agent: AgentSummary) -> str:
@@ -127,6 +129,7 @@ def plain_summary(summary: TaskSummary) -> dict[str, Any]:
         "task": plain_task(summary.task),
         "permitted": summary.permitted,
         "refused": summary.refused,
+        "observed": summary.observed,
         "first_call_ms": summary.first_call_ms,
         "last_call_ms": summary.last_call_ms,
         "more_calls": summary.more,
@@ -148,7 +151,13 @@ def _plain_agent(agent: AgentSummary) -> dict[str, Any]:
             for (audience, tool), count in sorted(agent.permitted.items())
         ],
         "refused": [
-            {"audience": pair[0], "tool": pair[1], "reason": reason, "calls": count}
+            {
+                "audience": pair[0],
+                "tool": pair[1],
+                "reason": reason,
+                "calls": count,
+                "observed": agent.observed[pair, reason],
+            }
             for (pair, reason), count in sorted(agent.refused.items())
         ],
         "outcomes": {status or "none": count for status, count in sorted(agent.outcomes.items())},

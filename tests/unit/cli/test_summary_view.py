@@ -32,3 +32,17 @@ def test_a_summary_does_nothing_to_a_terminal(screen):
     assert "1000" in drawn
     assert "were not counted" in drawn
     assert plain_summary(summary)["impact"][HOSTILE]["amount"] == "1000"
+
+
+def test_refused_calls_that_ran_are_told_apart(screen):
+    agent = AgentSummary(
+        "spiffe://a/b", refused=Counter({(("files", "read"), "expired"): 5}), outcomes=Counter({"ok": 2})
+    )
+    agent.observed.update({(("files", "read"), "expired"): 2})
+    summary = TaskSummary(TASK, (agent,), (), 5, 6)
+    drawn = screen(print_summary, summary, 10)
+    assert "5 refused, 2 of them ran" in drawn
+    assert "expired  5 times, ran 2 times: under observation" in drawn
+    assert "2 ended well" in drawn
+    plain = plain_summary(summary)
+    assert (plain["observed"], plain["agents"][0]["refused"][0]["observed"]) == (2, 2)

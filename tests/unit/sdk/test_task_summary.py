@@ -9,6 +9,7 @@ import pytest
 
 from delegation.core.chain import Principal, PrincipalBasis
 from delegation.core.lineage import ConditionUse, RecordedTask
+from delegation.core.observation import Observation
 from delegation.errors import Malformed
 from delegation_sdk import Scope, any_call
 from delegation_sdk.task_summary import KEPT_NAMES, CallTally, ImpactSum, impact_of_all, summary_of
@@ -52,6 +53,19 @@ def test_each_agent_with_what_it_did_and_was_refused(task):
     assert worker.outcomes == {"ok": 1, "failed": 1}
     assert (nobody.agent, nobody.links, nobody.refused.total()) == ("", 0, 1)
     assert (summary.permitted, summary.refused, summary.first_call_ms, summary.last_call_ms) == (2, 2, 3, 9)
+
+
+def test_refused_calls_that_ran_are_told_with_what_came_of_them(task):
+    ran = {"refused": "tool_not_permitted", "observed": Observation.LISTED, "impacts": (("rows", "2"),)}
+    summary = summed(
+        recorded(task),
+        by(PLANNER, task, "write", outcome="ok", **ran),
+        by(PLANNER, task, "write", refused="tool_not_permitted"),
+    )
+    (planner,) = summary.agents
+    assert (summary.permitted, summary.refused, summary.observed) == (0, 2, 1)
+    assert planner.observed == {(("files", "write"), "tool_not_permitted"): 1}
+    assert (planner.outcomes, planner.impacts["rows"].amount) == ({"ok": 1}, 2)
 
 
 def test_impacts_are_added_to_the_cent_and_resources_are_named(task):
