@@ -74,7 +74,7 @@ class Report:
         """Take what came of one call, newest first."""
         self.calls += 1
         if replayed is None:
-            self.apart["a guard decided it in process" if call.allowed else _apart(call)] += 1
+            self.apart["decided in process" if call.allowed else _apart(call)] += 1
             return
         self.asked += 1
         self.rebuilt += bool(replayed.rebuilt)

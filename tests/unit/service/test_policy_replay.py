@@ -312,4 +312,4 @@ def test_a_report_holds_no_more_however_many_calls_there_are(monkeypatch):
     assert next((change.tool, count) for change, count in report.changes.most_common()) == ("…", 8)
     assert len(report.changes) == 3
     assert len(report.differing) == 3
-    assert report.apart == {"a guard decided it in process": 1}
+    assert report.apart == {"decided in process": 1}

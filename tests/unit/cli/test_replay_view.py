@@ -1,0 +1,93 @@
+"""What `delegation policy replay` prints: counts by tool and rule, then calls; what callers wrote does nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+from rich.console import Console
+
+from delegation.cli.terminal import THEME
+from delegation.cli.views.policy_replay import plain_report, print_report
+from delegation.core.lineage import RecordedCall
+from delegation.service.policy_replay import Kind, Replayed, Report
+
+NOW_MS = 1_795_000_000_000
+
+
+def call(tool="send", **fields):
+    made = {
+        "call_id": os.urandom(16),
+        "task_id": b"t" * 16,
+        "leaf_link_id": b"l" * 32,
+        "agent": "spiffe://acme.example/worker",
+        "principal_subject": "ada",
+        "audience": "mail",
+        "tool": tool,
+        "refusal": None,
+        "arguments_digest": bytes(32),
+        "decided_at_ms": NOW_MS,
+        "decided_by": "service",
+        "feed_position": 0,
+    }
+    return RecordedCall(**{**made, **fields})
+
+
+@pytest.fixture
+def printed():
+    def print_(report):
+        out = Console(file=io.StringIO(), theme=THEME, width=100, highlight=False, markup=False, emoji=False)
+        print_report(out, report, NOW_MS - 60_000)
+        return out.file.getvalue()
+
+    return print_
+
+
+def test_nothing_differs_in_one_line(printed):
+    report = Report()
+    for _ in range(1_200):
+        report.take(call(), Replayed(Kind.PERMITTED, Kind.PERMITTED))
+    assert printed(report) == "1,200 calls since 2026-11-18 11:05:40 UTC: 1,200 decided as before, 0 differently\n"
+
+
+def test_counts_come_first_and_then_the_calls(printed):
+    report, one = Report(), call()
+    report.take(one, Replayed(Kind.PERMITTED, Kind.REFUSED, ("no-leak",), rebuilt=("taskLabels",)))
+    report.take(call("read", principal_subject="x"), Replayed(Kind.REFUSED, Kind.PERMITTED))
+    report.take(call("pay"), Replayed(Kind.PERMITTED, None, why_not="the argument amount was not kept"))
+    report.take(call(decided_by="ab"), None)
+    report.more = True
+    assert printed(report).splitlines()[:9] == [
+        "3 calls since 2026-11-18 11:05:40 UTC: 0 decided as before, 2 differently, 1 cannot be told",
+        "Of 1 call, rules read what was rebuilt from other records.",
+        "1 call beside, not for rules to decide: 1 decided in process.",
+        "",
+        "      1  mail.send  permitted, now refused by no-leak",
+        "      1  mail.read  refused, now permitted",
+        "      1  mail.pay   cannot be told: the argument amount was not kept",
+        "",
+        f"2026-11-18 11:06:40 UTC  {one.call_id.hex()}  mail.send  permitted, now refused by no-leak",
+    ]
+    assert "    by spiffe://acme.example/worker for ada; rebuilt: taskLabels" in printed(report)
+    assert printed(report).endswith("There are older ones, which were not looked at: --limit\n")
+
+
+def test_what_callers_have_named_does_nothing_to_a_terminal(printed):
+    report = Report()
+    evil = call("send\x1b[2J\u202e", agent="a\x1b]0;x\x07", principal_subject="p\nq")
+    report.take(evil, Replayed(Kind.PERMITTED, Kind.REFUSED, ("no",)))
+    report.take(evil, Replayed(Kind.PERMITTED, None, why_not="the argument \x1b[31m was not kept"))
+    out = printed(report)
+    assert not {"\x1b", "\x07", "\u202e"} & set(out)
+    assert len(out.splitlines()) == 7
+
+
+def test_plain_data_says_the_same(printed):
+    report = Report()
+    report.take(call(), Replayed(Kind.APPROVAL, Kind.SIGN_IN, ("in",)))
+    plain = plain_report(report, bytes(32), NOW_MS)
+    assert plain["changes"] == [
+        {"tool": "mail.send", "then": "needs approval", "now": "needs a sign-in", "rules": ["in"], "calls": 1}
+    ]
+    assert (plain["different"], plain["same"], plain["differing"][0]["agent"]) == (1, 0, "spiffe://acme.example/worker")
