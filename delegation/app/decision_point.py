@@ -50,7 +50,7 @@ class FollowedDecisionPoint:
         self._now_ms = now_ms
         self._look_now = asyncio.Event()
         self._client = client_of(config.policy)
-        self._point = DecisionPoint(self._client)
+        self._point = DecisionPoint(self._client, places=max(4, config.limits.queue_capacity // 2))
         self.in_use = PolicyInUse(self._rules())
 
     async def start(self, storage: Storage) -> None:

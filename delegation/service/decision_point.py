@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import structlog
 
-from delegation.errors import Overloaded
 from delegation.policy.port import Denial, Permit, PolicyQuestion, RemotePolicy, Verdict
-from delegation.service.one_at_a_time import OneAtATime
+from delegation.service.one_at_a_time import Key, OneAtATime
+from delegation.service.waiting_room import WaitingRoom
 from delegation.storage.refused_writes import AskFirstError
 
 TIMES: Final = 3
@@ -24,16 +24,19 @@ TIMES: Final = 3
 UNDER_WAY: Final = 64
 """Questions that the decision point has at one time."""
 
-WAITING: Final = 192
-"""Calls and questions beyond those that may wait for their turn. What a dead decision point holds up stays a part of
-what the service can do at one time."""
+PLACES: Final = 512
+"""For calls and scopes that are asked about, or wait for their turn. So a dead decision point holds up a part of what the
+service can do at one time, and no more. A quarter is the most that one holder of grants has."""
+
+OF_ONE_TASK: Final = 16
+OF_ONE_AGENT: Final = 64
+"""Calls that are asked about one after another: more do not wait."""
 
 OF_ONE_SCOPE: Final = 8
 """Questions about one scope that are under way at one time."""
 
 MOVED: Final = f"what is known of the task changed {TIMES} times while the decision point was asked"
 
-_RETRY_AFTER_MS: Final = 500
 _LOG: Final = structlog.get_logger("delegation")
 
 T = TypeVar("T")
@@ -45,29 +48,18 @@ class DecisionPoint:
     Args:
         policy: how it is asked.
         under_way: how many questions it has at one time.
-        waiting: how many more may wait for their turn; whoever comes then is told to come again.
+        places: how many may ask or wait for their turn; whoever comes then is told to come again.
     """
 
-    def __init__(self, policy: RemotePolicy, *, under_way: int = UNDER_WAY, waiting: int = WAITING) -> None:
+    def __init__(self, policy: RemotePolicy, *, under_way: int = UNDER_WAY, places: int = PLACES) -> None:
         self.policy = policy
+        self.room = WaitingRoom(places, max(1, places // 4))
         self.calls = OneAtATime()
         self._turns = asyncio.Semaphore(under_way)
-        self._room = under_way + waiting
         self._failing = False
 
-    @contextlib.contextmanager
-    def room(self) -> Iterator[None]:
-        """Take one of the places of those that ask or wait. Raises `Overloaded`: all are taken."""
-        if not self._room:
-            raise Overloaded("too many wait for the decision point", retry_after_ms=_RETRY_AFTER_MS)
-        self._room -= 1
-        try:
-            yield
-        finally:
-            self._room += 1
-
     async def ask(self, question: PolicyQuestion) -> Verdict:
-        """Have it decide; a failure is a `Denial`. Whoever asks has taken `room`."""
+        """Have it decide; a failure is a `Denial`. Whoever asks has a place."""
         async with self._turns:
             verdict = await self.policy.ask(question)
         self._tell(verdict)
@@ -79,6 +71,8 @@ class DecisionPoint:
         Raises:
             Overloaded: too many wait.
         """
+        if not questions:
+            return []
         left = iter(questions)
         found: list[tuple[PolicyQuestion, Verdict]] = []
 
@@ -90,7 +84,7 @@ class DecisionPoint:
                 if found:
                     return
 
-        with self.room():
+        with self.room.place(questions[0].agents[0]):
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(OF_ONE_SCOPE, len(questions))):
                     group.create_task(ask_some())
@@ -111,13 +105,16 @@ class Answers:
 
     Args:
         point: the decision point.
-        about: of whom it is told things that each call changes: calls of the same wait for one another, since of
-            several that ask at once only the first would find what it has asked about.
+        holder: who holds the grant.
+        task: the task, and `agent`, the agent whose history is told if one is: each call changes what is said of them.
+            Calls of the same wait for one another, since of several that ask at once only the first would find what it
+            has asked about.
     """
 
-    def __init__(self, point: DecisionPoint, about: Sequence[str] = ()) -> None:
+    def __init__(self, point: DecisionPoint, *, holder: str, task: str, agent: str = "") -> None:
         self._point = point
-        self._about = about
+        self._holder = holder
+        self._keys = [Key(task, OF_ONE_TASK), *([Key(agent, OF_ONE_AGENT)] if agent else [])]
         self._given: list[tuple[PolicyQuestion, Verdict]] = []
         self._asked = 0
 
@@ -137,8 +134,8 @@ class Answers:
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:
         """Wait for the call's turn; tell whether that took a while. Raises `Overloaded`: too many wait."""
-        with self._point.room():
-            async with self._point.calls.turn(self._about) as waited:
+        with self._point.room.place(self._holder):
+            async with self._point.calls.turn(self._keys) as waited:
                 yield waited
 
     async def ask(self, questions: Sequence[PolicyQuestion]) -> None:

@@ -64,8 +64,9 @@ class GivenScopes:
 
         Raises:
             PolicyDenied: POLICY_DENIED; `field` names the rules.
-            Undecided: INTERNAL; it could not be decided.
+            Undecided: INTERNAL, or SERVICE_UNAVAILABLE of a decision point; it could not be decided.
             StorageError: the state of the task cannot be read.
+            Overloaded: too many wait for a decision point.
         """
         rules = self._policy()
         if given.action in rules.gives_freely:
@@ -117,7 +118,7 @@ class GivenScopes:
             refused = await self._refused(rules, given, [(audience, tool)], now_ms, Asked())
             if refused is not None:
                 if await self._recorded.find(link_id) is None:
-                    raise refused.at(index)
+                    raise _of_call(refused).at(index)
                 return
 
     async def _refused(
@@ -180,7 +181,16 @@ class GivenScopes:
 def _refusal(question: PolicyQuestion, verdict: Verdict) -> Refused:
     tool = tool_id(question.tool.audience, question.tool.tool)
     rules, why = (verdict.rules, verdict.detail) if isinstance(verdict, Denial) else ((), "people approve calls alone")
-    return refusal(Reason.POLICY_DENIED, field=",".join(rules[:RECORDED_RULES]), detail=f"{tool}: {why}")
+    failed = isinstance(verdict, Denial) and verdict.failed
+    reason = Reason.SERVICE_UNAVAILABLE if failed else Reason.POLICY_DENIED
+    return refusal(reason, field=",".join(rules[:RECORDED_RULES]), detail=f"{tool}: {why}")
+
+
+def _of_call(refused: Refused) -> Refused:
+    """Give what a call is refused with: a decision, where a scope might be asked about once more."""
+    if refused.reason is not Reason.SERVICE_UNAVAILABLE:
+        return refused
+    return refusal(Reason.POLICY_DENIED, field=refused.field, detail=refused.detail)
 
 
 def _sign_in_refusal(demands: Collection[SignIn]) -> Refused | None:

@@ -12,7 +12,7 @@ from delegation.core.chain import VerifiedChain
 from delegation.core.records import DecisionRecord
 from delegation.core.revocation import RevocationKind, RevocationState
 from delegation.core.verify import Verifier
-from delegation.errors import Refused
+from delegation.errors import Refused, Undecided
 from delegation.identity.port import Caller
 from delegation.service.attribution import NOBODY, Attribution, attributed, leaf_of
 from delegation.service.feed import RevocationFeed
@@ -104,7 +104,8 @@ class LateLinks:
             first -= 1
         if first == 0 or not chain.grant.unrecorded_handoffs:
             return
-        await self._judge(chain, range(first, len(chain.links)))
+        if not await self._judge(chain, range(first, len(chain.links))):
+            return
         late: list[LinkRecord] = []
         for index in range(first, len(chain.links)):
             record, _ = link_record(
@@ -121,14 +122,20 @@ class LateLinks:
             for record in await self._storage.add_handoffs(late):
                 self._recorded.note(record, chain.principal.subject)
 
-    async def _judge(self, chain: VerifiedChain, late: Sequence[int]) -> None:
+    async def _judge(self, chain: VerifiedChain, late: Sequence[int]) -> bool:
         """Ask the policy about handoffs that are told late. What it refuses is recorded all the same, and revoked.
 
         That comes first: were the service to end in between, nothing of it would be recorded yet.
+
+        Returns whether they are to be recorded. Not if nobody could decide: that would either permit them, or end for
+        good what nobody has refused. Calls by them are judged with them meanwhile, as if they had not been told.
         """
         now_ms = self._now_ms()
         try:
             await self._given.require_handed_on(chain, late, now_ms)
+        except Undecided as undecided:
+            _LOG.warning("a handoff that is told late could not be judged, and is not recorded", why=str(undecided))
+            return False
         except Refused as refused:
             place = late[0] if refused.link_index is None else refused.link_index
             link = chain.links[place]
@@ -146,3 +153,4 @@ class LateLinks:
                 ]
             )
             await self._feed.catch_up(position)
+        return True

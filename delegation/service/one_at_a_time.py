@@ -1,40 +1,61 @@
-"""Whoever works on the same waits for one another, in the order of coming."""
+"""Whoever works on the same waits for one another, in the order of coming; not too many of them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from delegation.errors import Overloaded
+
+_RETRY_AFTER_MS: Final = 500
+
+
+class Key(NamedTuple):
+    """What is worked on, and how many may work on it or wait for that."""
+
+    name: str
+    users: int
+
+
+@dataclass(slots=True)
+class _InUse:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
 
 
 class OneAtATime:
     """Gives turns by keys. Used from one event loop; what nobody works on or waits for is not kept."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._in_use: dict[str, _InUse] = {}
 
     @contextlib.asynccontextmanager
-    async def turn(self, keys: Sequence[str]) -> AsyncIterator[bool]:
+    async def turn(self, keys: Sequence[Key]) -> AsyncIterator[bool]:
         """Hold these keys, taken one after another; tell whether anybody had one of them before.
 
         Two who hold several never wait for each other if all name their keys in the same order: those of one kind
         before those of another, one of each.
+
+        Raises:
+            Overloaded: too many wait for one of them.
         """
         waited = False
         async with contextlib.AsyncExitStack() as held:
             for key in keys:
-                lock = self._take(key)
-                held.callback(self._let_go, key)
-                waited = waited or lock.locked()
-                await held.enter_async_context(lock)
+                in_use = self._in_use.setdefault(key.name, _InUse())
+                if in_use.users >= key.users:
+                    raise Overloaded("too many calls of this task or agent wait", retry_after_ms=_RETRY_AFTER_MS)
+                in_use.users += 1
+                held.callback(self._let_go, key.name)
+                waited = waited or in_use.lock.locked()
+                await held.enter_async_context(in_use.lock)
             yield waited
 
-    def _take(self, key: str) -> asyncio.Lock:
-        lock, users = self._locks.get(key) or (asyncio.Lock(), 0)
-        self._locks[key] = lock, users + 1
-        return lock
-
-    def _let_go(self, key: str) -> None:
-        lock, users = self._locks.pop(key)
-        if users > 1:
-            self._locks[key] = lock, users - 1
+    def _let_go(self, name: str) -> None:
+        in_use = self._in_use[name]
+        in_use.users -= 1
+        if not in_use.users:
+            del self._in_use[name]

@@ -7,19 +7,21 @@ decision is taken by the rules of one and the effects and labels of another.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import structlog
 
 from delegation.core.approval import ApprovalLevel
+from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
-from delegation.core.unlisted import entry_of
+from delegation.core.unlisted import MOST_SENSITIVE, entry_of
 from delegation.errors import Reason, Refused, refusal
 from delegation.policy.port import Action, Consent, Denial, Permit, Policy, PolicyQuestion, SignIn, StepUp, Verdict
 from delegation.policy.sign_in import together
+from delegation.policy.spelling import LABELS
 from delegation.service.call_in_session import CallInSession, Ruling
 from delegation.service.decision_point import Answers
 from delegation.service.policy_questions import question_of_call
@@ -128,6 +130,7 @@ class PolicyRules:
         self._consented = consented
         # Of listed tools alone: there is no end to the names of others.
         self._entries = {(tool.audience, tool.tool): self._entry(tool, listed=True) for tool in catalogue.tools}
+        self._labels = LABELS.union(*(tool.labels for tool in catalogue.tools))
         self._declared: dict[tuple[str, str, frozenset[Effect], frozenset[str]], Entry] = {}
 
     @property
@@ -144,8 +147,14 @@ class PolicyRules:
         return hashlib.sha256(self.digest + self.catalogue_digest).digest()
 
     def entry(self, audience: str, tool: str, declared: Declaration = NOTHING_DECLARED) -> Entry:
-        """Tell what the rules have to do with calls of a tool, given what it says of itself."""
+        """Tell what the rules have to do with calls of a tool, given what it says of itself.
+
+        A label that no rule could name is taken for the most sensitive one: labels are kept with tasks and agents, and
+        there would be no end to those that a tool makes up.
+        """
         entry = self._listed(audience, tool)
+        if made_up := declared.labels - self._labels:
+            declared = declared._replace(labels=declared.labels - made_up | {MOST_SENSITIVE})
         return entry if not declared.adds_to(entry.tool) else self._united(entry, declared)
 
     def _listed(self, audience: str, tool: str) -> Entry:
@@ -170,6 +179,11 @@ class PolicyRules:
         if entry is not None and entry.manifest_required and declared.is_another(entry):
             raise refusal(Reason.POLICY_DENIED, detail="the tool is not the one that the operator's catalogue pins")
 
+    def sign_in_refusal(self, rules: Collection[str]) -> Refused | None:
+        """Make the refusal of a recorded call that these rules had a sign-in demanded for; None if they do not now."""
+        demand = self.policy.sign_in(rules)
+        return None if demand is None else authentication_required(demand)
+
     @property
     def not_asked_about(self) -> tuple[str, ...]:
         """The tools that rules say something about, and whose guards may decide without asking them."""
@@ -189,7 +203,9 @@ class PolicyRules:
 
         verdict = self._verdict(call, question, consented)
         declared = call.undeclared is not None
-        inputs = inputs_text(question, call.known, consented=tuple(given), fulfils=call.fulfils, declared=declared)
+        inputs = inputs_text(
+            question, call.known, consented=tuple(dict.fromkeys(given)), fulfils=call.fulfils, declared=declared
+        )
         return ruling_of(verdict, call.fulfils)._replace(inputs=inputs)
 
     async def refusals(self, questions: Sequence[PolicyQuestion]) -> list[tuple[PolicyQuestion, Verdict]]:
@@ -203,14 +219,14 @@ class PolicyRules:
                     break
         return found
 
-    def answers(self, task_id: bytes, acting: str) -> Answers | None:
+    def answers(self, chain: VerifiedChain, acting: str) -> Answers | None:
         """Begin to ask about a call what has to be asked before its transaction; None: nothing has.
 
         Args:
-            task_id: the call's task.
+            chain: the call's.
             acting: the agent whose history the rules see; empty: nobody's.
         """
-        del task_id, acting
+        del chain, acting
         return None
 
     def _verdict(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import reduce
 
+from delegation.core.chain import VerifiedChain
 from delegation.core.trust import Catalogue, CatalogueTool
 from delegation.errors import Reason, refusal
 from delegation.policy.port import Action, Concern, Consent, Denial, PolicyQuestion, Reads, RemotePolicy, Verdict
@@ -40,9 +41,9 @@ class RulesElsewhere(PolicyRules):
         self._point = point
         self._now_ms = now_ms
 
-    def answers(self, task_id: bytes, acting: str) -> Answers:
+    def answers(self, chain: VerifiedChain, acting: str) -> Answers:
         """Begin to ask about a call; as `PolicyRules.answers`."""
-        return Answers(self._point, (task_id.hex(), acting) if acting else (task_id.hex(),))
+        return Answers(self._point, holder=chain.agents[0], task=chain.task_id.hex(), agent=acting)
 
     def _verdict(
         self, call: CallInSession, question: PolicyQuestion, consented: Callable[[tuple[Consent, ...]], bool]
@@ -81,6 +82,10 @@ class _Unknown:
         self.digest = policy.digest
         self._concern = Concern(None, reads_owner=True, reads_task=True, reads_agent=True)
         self._reads = Reads(policy.told)
+
+    def sign_in(self, rules: Collection[str]) -> None:
+        """Know of none: a decision point demands no sign-in."""
+        del rules
 
     def permits_all(self, action: Action) -> bool:
         del action

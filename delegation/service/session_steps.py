@@ -101,7 +101,7 @@ class SessionSteps:
             known=entry.known,
             undeclared=entry.undeclared,
             manifest_changed=declared.is_another(entry.tool),
-            answers=rules.answers(chain.task_id, acting.agent if acting else ""),
+            answers=rules.answers(chain, acting.agent if acting else ""),
         )
         step = self._step(chain, demands, now_ms, lambda view: self._judge(call, view, rules, judged=entry.judged))
         return replace(
@@ -137,7 +137,8 @@ class SessionSteps:
             StorageError: it cannot be read whom the service vouched for.
         """
         agents = step.agents or await self._known.of(chain, step.now_ms)
-        ran = CallsThatRan(step.task_id, step.expires_ms, agents, (tool,), step.labels_until_ms, step.acting)
+        acts = (tool.effects,)
+        ran = CallsThatRan(step.task_id, step.expires_ms, agents, (tool,), step.labels_until_ms, step.acting, acts)
         return replace(step, agents=agents, anyway=ran)
 
     async def _acting(self, chain: VerifiedChain, now_ms: int, rules: PolicyRules) -> ActingAgent | None:

@@ -6,11 +6,12 @@ import time
 
 import pytest
 
-from delegation.errors import Overloaded, PolicyDenied
+from delegation.errors import Overloaded, Reason, Undecided
 from delegation.policy.authzen import MAX_ANSWER_BYTES
 from delegation.service.decision_point import DecisionPoint
 from delegation.wire import authorization
 from integration.decision_point.conftest import DOCS, SEND, said_no
+from support.caller import GuardRecords, decided, new_key
 from support.decision_point import point_files, running_point
 from support.load import until
 
@@ -35,10 +36,11 @@ def test_what_is_no_answer_is_a_denial(start, answer, words):
     task = asking.planner.grant(SEND)
     asking.point.answer = answer
     assert said_no(asking.refusal(task, "mail.send")) == f"the decision point {words}"
-    with pytest.raises(PolicyDenied):
-        asking.planner.grant(SEND)
-    with pytest.raises(PolicyDenied):
-        asking.planner.hand_off(task, "agent/worker")
+    for give in (lambda: asking.planner.grant(SEND), lambda: asking.planner.hand_off(task, "agent/worker")):
+        with pytest.raises(Undecided) as undecided:
+            give()
+        assert undecided.value.reason is Reason.SERVICE_UNAVAILABLE
+        assert undecided.value.detail == f"mail.send: the decision point {words}"
     asking.point.answer = None
     assert asking.refusal(task, "mail.send") is None
 
@@ -67,7 +69,7 @@ def test_a_certificate_of_another_ca_is_a_denial(start, tmp_path):
     others = tmp_path / "others"
     others.mkdir()
     asking = start(policy={"decision_point_ca": point_files(others).ca})
-    with pytest.raises(PolicyDenied):
+    with pytest.raises(Undecided):
         asking.planner.grant(SEND)
     assert asking.point.asked == []
 
@@ -87,13 +89,13 @@ def test_the_callers_deadline_is_the_end_of_it_and_nothing_is_recorded(start):
 def test_a_dead_decision_point_does_not_fill_the_service(start, monkeypatch):
     asking = start()
     rules = asking.server.application.policy_in_use()
-    point = DecisionPoint(rules._point.policy, under_way=2, waiting=2)
+    point = DecisionPoint(rules._point.policy, under_way=2, places=4)
     monkeypatch.setattr(rules, "_point", point)
     tasks = [asking.as_(f"agent/planner-{number}").grant(SEND) for number in range(5)]
     with asking.point.holding() as questions:
         waiting = [asking.later(task, "mail.send") for task in tasks[:4]]
         questions.next(), questions.next()
-        until(lambda: point._room == 0)
+        until(lambda: point.room._left == 0)
         with pytest.raises(Overloaded) as told:
             asking.refusal(tasks[4], "mail.send")
         assert told.value.retry_after_ms > 0
@@ -104,6 +106,30 @@ def test_a_dead_decision_point_does_not_fill_the_service(start, monkeypatch):
     assert asking.refusal(tasks[4], "mail.send") is None
     assert asking.records(tasks[4])[0].allowed
     assert len(asking.records(tasks[4])) == 1  # who was told to come again has used nothing up
+
+
+def test_a_handoff_that_is_told_late_meanwhile_is_neither_permitted_nor_ended(start):
+    asking = start()
+    task = asking.planner.grant(SEND, DOCS, unrecorded_handoffs=True)
+    child = task.child("agent/worker")
+    guard = GuardRecords(new_key())
+    asking.point.answer = 503, {}, b""
+    tell = guard.batch(decided(child, "docs", "read", {}))
+    assert asking.as_("tool/all").record_decisions(tell, [child.token]) == 2
+    refused = asking.refusal(child, "docs.read")
+    assert (said_no(refused), refused.link_index) == (
+        "docs.read: the decision point gave an answer that has status 503",
+        1,
+    )
+    asking.point.answer = None
+    assert asking.refusal(child, "docs.read") is None
+    asking.point.decide = lambda asked: asked["action"]["name"] != "handOff"
+    said_no(asking.refusal(child, "docs.read"))  # it is not recorded, so it is asked about with each call
+    asking.point.decide = lambda _: True
+    again = guard.batch(decided(child, "docs", "read", {}))
+    assert asking.as_("tool/all").record_decisions(again, [child.token]) == 3
+    asking.point.decide = lambda asked: asked["action"]["name"] != "handOff"
+    assert asking.refusal(child, "docs.read") is None
 
 
 def test_when_it_is_there_again_so_is_the_service(start, files, capfd):

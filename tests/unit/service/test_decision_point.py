@@ -8,7 +8,16 @@ import pytest
 
 from delegation.errors import Overloaded
 from delegation.policy.port import Denial, Permit
-from delegation.service.decision_point import MOVED, TIMES, Answers, DecisionPoint, UnansweredError, asked_first
+from delegation.service.decision_point import (
+    MOVED,
+    OF_ONE_AGENT,
+    OF_ONE_TASK,
+    TIMES,
+    Answers,
+    DecisionPoint,
+    UnansweredError,
+    asked_first,
+)
 from support.policies import question
 
 
@@ -54,7 +63,7 @@ def deciding(answers, states):
 
 
 async def test_an_answer_is_to_one_question_and_to_no_other():
-    answers = Answers(DecisionPoint(Point()))
+    answers = Answers(DecisionPoint(Point()), holder="a", task="t")
     await answers.ask([ONE])
     assert answers.to([ONE]) == [Permit()]
     for questions in ([OTHER], [ONE, OTHER], [ONE._replace(arguments={"to": "x"})], [ONE._replace(now_s=1)]):
@@ -63,7 +72,7 @@ async def test_an_answer_is_to_one_question_and_to_no_other():
 
 
 async def test_an_answer_to_what_was_does_not_count_even_if_it_is_so_again():
-    answers = Answers(DecisionPoint(Point()))
+    answers = Answers(DecisionPoint(Point()), holder="a", task="t")
     await answers.ask([ONE])
     await answers.ask([OTHER])
     with pytest.raises(UnansweredError):
@@ -73,10 +82,10 @@ async def test_an_answer_to_what_was_does_not_count_even_if_it_is_so_again():
 async def test_it_is_asked_again_about_what_is_found_and_three_times_at_most():
     point = Point()
     states = [question("mail.send", task_calls=number) for number in range(10)]
-    assert await asked_first(deciding(Answers(DecisionPoint(point)), states[:3])) == Permit()
+    assert await asked_first(deciding(Answers(DecisionPoint(point), holder="a", task="t"), states[:3])) == Permit()
     assert point.asked == states[:3]
     point.asked.clear()
-    assert await asked_first(deciding(Answers(DecisionPoint(point)), states)) == Denial((), MOVED)
+    assert await asked_first(deciding(Answers(DecisionPoint(point), holder="a", task="t"), states)) == Denial((), MOVED)
     assert point.asked == states[:TIMES]
 
 
@@ -91,8 +100,8 @@ async def test_who_had_to_wait_asks_about_what_is_found_then():
     point = Point()
     shared = DecisionPoint(point)
     point.go.clear()
-    first = asyncio.create_task(asked_first(deciding(Answers(shared, ["task"]), [ONE])))
-    second = asyncio.create_task(asked_first(deciding(Answers(shared, ["task"]), [ONE, OTHER])))
+    first = asyncio.create_task(asked_first(deciding(Answers(shared, holder="a", task="task"), [ONE])))
+    second = asyncio.create_task(asked_first(deciding(Answers(shared, holder="a", task="task"), [ONE, OTHER])))
     await point.has_come.wait()
     point.go.set()
     assert await first == await second == Permit()
@@ -101,23 +110,82 @@ async def test_who_had_to_wait_asks_about_what_is_found_then():
 
 async def test_who_goes_away_gives_back_turn_and_place():
     point = Point()
-    shared = DecisionPoint(point, under_way=1, waiting=0)
+    shared = DecisionPoint(point, under_way=1, places=1)
     point.go.clear()
-    gone = asyncio.create_task(asked_first(deciding(Answers(shared, ["task"]), [ONE])))
+    gone = asyncio.create_task(asked_first(deciding(Answers(shared, holder="a", task="task"), [ONE])))
     await point.has_come.wait()
     with pytest.raises(Overloaded):
-        await asked_first(deciding(Answers(shared, ["task"]), [ONE]))
+        await asked_first(deciding(Answers(shared, holder="a", task="task"), [ONE]))
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
     point.go.set()
-    assert await asked_first(deciding(Answers(shared, ["task"]), [ONE])) == Permit()
-    assert shared.calls._locks == {}
+    assert await asked_first(deciding(Answers(shared, holder="a", task="task"), [ONE])) == Permit()
+    assert shared.calls._in_use == shared.room._taken == {}
+
+
+def waiting(shared, **of):
+    return asyncio.create_task(asked_first(deciding(Answers(shared, **of), [ONE])))
+
+
+async def settled():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_calls_of_one_task_do_not_take_the_room_of_others():
+    point = Point()
+    shared = DecisionPoint(point)
+    point.go.clear()
+    calls = [waiting(shared, holder="a", task="one") for _ in range(OF_ONE_TASK)]
+    await settled()
+    with pytest.raises(Overloaded, match="of this task or agent"):
+        await waiting(shared, holder="a", task="one")
+    other = waiting(shared, holder="a", task="other")
+    await settled()
+    assert len(point.asked) == 2  # one of each task
+    point.go.set()
+    assert await asyncio.gather(*calls, other) == [Permit()] * (OF_ONE_TASK + 1)
+    assert shared.calls._in_use == shared.room._taken == {}
+
+
+async def test_calls_of_one_agent_in_many_tasks_wait_for_one_another_and_not_too_many():
+    point = Point()
+    shared = DecisionPoint(point)
+    point.go.clear()
+    calls = [waiting(shared, holder="a", task=f"t{number}", agent="x") for number in range(OF_ONE_AGENT)]
+    await settled()
+    with pytest.raises(Overloaded):
+        await waiting(shared, holder="a", task="another", agent="x")
+    other = waiting(shared, holder="a", task="another", agent="y")
+    await settled()
+    assert len(point.asked) == 2
+    point.go.set()
+    await asyncio.gather(*calls, other)
+
+
+async def test_a_quarter_of_the_room_is_the_most_that_one_holder_has():
+    point = Point()
+    shared = DecisionPoint(point, places=8)
+    point.go.clear()
+    calls = [waiting(shared, holder="a", task=f"t{number}") for number in range(2)]
+    await settled()
+    with pytest.raises(Overloaded, match="for the decision point"):
+        await waiting(shared, holder="a", task="t3")
+    calls += [waiting(shared, holder=name, task=f"{name}{number}") for name in "bcd" for number in range(2)]
+    await settled()
+    with pytest.raises(Overloaded):
+        await waiting(shared, holder="e", task="e")
+    with pytest.raises(Overloaded):
+        await shared.refusals([ONE])
+    point.go.set()
+    await asyncio.gather(*calls)
+    assert await shared.refusals([ONE]) == []
 
 
 async def test_so_many_questions_are_under_way_and_no_more():
     point = Point()
-    shared = DecisionPoint(point, under_way=3, waiting=20)
+    shared = DecisionPoint(point, under_way=3)
     await asyncio.gather(*(shared.ask(ONE) for _ in range(20)))
     assert point.most == 3
 
