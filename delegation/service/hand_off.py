@@ -30,7 +30,7 @@ from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.signing.port import ServiceKeys
 from delegation.storage.port import Storage
 from delegation.storage.preconditions import Fence, Idempotency, IdempotencyKey
-from delegation.storage.records import LinkRecord
+from delegation.storage.records import LinkRecord, OfferRecord
 from delegation.storage.refused_writes import OfferedError, RevokedMeanwhileError
 
 ANSWERS_KEPT_MS: Final = 24 * 60 * 60 * 1000
@@ -125,15 +125,21 @@ class HandOff:
                 await asyncio.sleep(0)  # a batch of long chains takes a while: others get their turn
         new = await self._new_links(caller, chains, now_ms)
         not_offered = [] if ask_others else self._offers.not_made_here(chain.leaf.holder_key for chain in chains)
-        bindings = [await self._binding(caller, chain, now_ms, ask_others=ask_others) for chain in chains]
+        taken = [await self._offer(caller, chain, now_ms, ask_others=ask_others) for chain in chains]
         asked = Asked()
-        for chain, binding in zip(chains, bindings, strict=True):
-            if binding:
+        for chain, offer in zip(chains, taken, strict=True):
+            is_known = offer is not None and await self._owners.somebody_answers(chain.leaf.holder_agent)
+            if is_known:
                 record, receipt = new[chain.digest]
                 new[chain.digest] = replace(record, vouched=True), receipt
             links = [index for index, link in enumerate(chain.links) if link.link_id in new]
-            vouched = {len(chain.links) - 1} if binding else ()
+            vouched = {len(chain.links) - 1} if is_known else ()
             await self._given.require_handed_on(chain, links, now_ms, vouched=vouched, asked=asked)
+        # An offer is used up by what nothing refuses any more.
+        bindings = [
+            await self._binding(chain, offer, now_ms, is_known=new[chain.digest][0].vouched)
+            for chain, offer in zip(chains, taken, strict=True)
+        ]
         handoffs = [
             RecordedHandOff(chain.digest, new[chain.digest][1], binding)
             for chain, binding in zip(chains, bindings, strict=True)
@@ -187,18 +193,26 @@ class HandOff:
     async def _is_recorded(self, link_id: bytes, new: _NewLinks) -> bool:
         return link_id in new or await self._recorded.find(link_id) is not None
 
-    async def _binding(
+    async def _offer(
         self, caller: Caller, chain: VerifiedChain, now_ms: int, *, ask_others: bool
-    ) -> SignedStatement | None:
-        leaf = chain.leaf
+    ) -> OfferRecord | None:
+        """Find the offer that a handoff takes; None if it takes none."""
         delegator = chain.links[-2].link.holder_agent
         # An offer is for somebody the service knows: whoever merely calls itself so does not take it.
         if delegator != caller.id and not chain.bound(len(chain.links) - 2, now_ms):
             delegator = ""
-        if not await self._offers.take(chain.digest, leaf, delegator=delegator, ask_others=ask_others):
+        return await self._offers.fitting(chain.digest, chain.leaf, delegator=delegator, ask_others=ask_others)
+
+    async def _binding(
+        self, chain: VerifiedChain, offer: OfferRecord | None, now_ms: int, *, is_known: bool
+    ) -> SignedStatement | None:
+        """Use the offer up, and say whose key it is."""
+        if offer is None:
             return None
-        if not await self._owners.somebody_answers(leaf.holder_agent):
+        await self._offers.take(offer, chain.digest)
+        if not is_known:
             return None  # the handoff stands; the service vouches for nobody whom nobody answers for
+        leaf = chain.leaf
         binding = Binding(leaf.holder_key, leaf.holder_agent, now_ms, leaf.expires_at_ms)
         return sign_binding(binding, self._keys.statement)
 

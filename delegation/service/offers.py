@@ -221,39 +221,48 @@ class Offers:
             return []
         return [digest for digest in map(offer_digest, holder_keys) if digest not in self._kept]
 
-    async def take(self, link_id: bytes, link: Link, *, delegator: str, ask_others: bool = True) -> bool:
-        """Use up the offer of a link's holder key, if its key was offered.
+    async def fitting(
+        self, link_id: bytes, link: Link, *, delegator: str, ask_others: bool = True
+    ) -> OfferRecord | None:
+        """Give the offer of a link's holder key, if its key was offered. It is not used up by that; `take` does it.
 
         Args:
-            link_id: the link that takes it; taking again for the same link changes nothing.
+            link_id: the link that takes it.
             link: what the link says.
             delegator: the agent that handed off.
             ask_others: whether to look for an offer that this process has not seen being made.
 
         Returns:
-            True if the key was offered, so that the service knows whose key it is; False if it is a key
-            that the delegator made or heard of elsewhere.
+            The offer, so that the service knows whose key it is; None if it is a key that the delegator made or heard
+            of elsewhere.
 
         Raises:
-            BadStatement: OFFER_INVALID if the offer is used, void, or for somebody else.
+            BadStatement: OFFER_INVALID if the offer is void, or for somebody else.
         """
         digest = offer_digest(link.holder_key)
         kept = self._kept.get(digest)
         offer = kept.record if kept else await self._find_elsewhere(digest) if ask_others else None
-        if offer is None:
-            return False
+        if offer is not None and (offer if kept is None else kept).taken_by != link_id.hex():
+            _check_fits(offer, link, delegator)
+        return offer
+
+    async def take(self, offer: OfferRecord, link_id: bytes) -> None:
+        """Use up an offer for a link; again for the same link changes nothing.
+
+        Raises:
+            BadStatement: OFFER_INVALID if it is used for another, or has expired.
+        """
+        kept = self._kept.get(offer.offer_digest)
         if (offer if kept is None else kept).taken_by == link_id.hex():
-            return True
-        _check_fits(offer, link, delegator)
+            return
         try:
-            await self._storage.take_offer(digest, taken_by=link_id.hex(), now_ms=self._now_ms())
+            await self._storage.take_offer(offer.offer_digest, taken_by=link_id.hex(), now_ms=self._now_ms())
         except NotRecordedError:
             raise refusal(Reason.OFFER_INVALID, detail="it has expired") from None
         except Conflict:
             raise refusal(Reason.OFFER_INVALID, detail="it was used for another handoff") from None
         if kept is not None:
             kept.taken_by = link_id.hex()
-        return True
 
     async def _find_elsewhere(self, digest: bytes) -> OfferRecord | None:
         """Find an offer that this process has not seen being made. With one process there is none."""
