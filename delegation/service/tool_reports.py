@@ -21,6 +21,7 @@ from delegation.errors import InvalidRequest
 from delegation.identity.port import Caller, Role
 from delegation.service.ids import Clock
 from delegation.service.packing import pack
+from delegation.service.report_rate import ReportRate
 from delegation.storage.listing import Page
 from delegation.storage.port import Storage
 from delegation.storage.refused_writes import TooManyToolsError
@@ -64,10 +65,11 @@ def differences(catalogue: Catalogue, audience: str, tool: str, declared: Declar
 
 
 def declared_in(record: ToolReportRecord) -> Declaration:
-    """Give what a report says. Raises `ValueError` for an effect that this program does not know."""
-    return Declaration(
-        frozenset(map(Effect, _words(record.effects))), frozenset(_words(record.labels)), record.manifest_digest
-    )
+    """Give what a report says. An effect that only a later program knows may be any."""
+    said = frozenset(_words(record.effects))
+    known = frozenset(effect for effect in Effect if str(effect) in said)
+    effects = known if len(known) == len(said) else frozenset(Effect)
+    return Declaration(effects, frozenset(_words(record.labels)), record.manifest_digest)
 
 
 class ToolReports:
@@ -94,6 +96,7 @@ class ToolReports:
         self._catalogue = catalogue
         self._now_ms = now_ms
         self._heard = heard
+        self._rate = ReportRate(now_ms)
         self._expects_unlisted = expects_unlisted
 
     async def take(self, caller: Caller, audience: str, tools: Mapping[str, Declaration]) -> None:
@@ -102,8 +105,10 @@ class ToolReports:
         Raises:
             PermissionDenied, PolicyDenied: the caller does not speak for the audience.
             InvalidRequest: it has told of more tools than are kept of one caller.
+            Overloaded: it tells too often.
         """
         caller.require_audience(audience)
+        self._rate.take(caller.id)
         catalogue, now_ms = self._catalogue(), self._now_ms()
         records = [
             _record(catalogue, caller.id, (audience, tool), declared, now_ms=now_ms) for tool, declared in tools.items()

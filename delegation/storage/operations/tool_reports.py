@@ -17,7 +17,8 @@ from delegation.storage.tool_reports import TOOLS_OF_A_CALLER
 if TYPE_CHECKING:
     from delegation.storage.tool_reports import JudgedReport, ToolReportRecord
 
-_OF_CALLER = Statement(TOOL_REPORTS.select().where(tool_reports.c.caller == sa.bindparam("caller")))
+_COUNT = Statement(sa.select(sa.func.count()).where(tool_reports.c.caller == sa.bindparam("caller")))
+_KNOWN = Statement(TOOL_REPORTS.select().where(tool_reports.c.report_id == sa.bindparam("report_id")))
 _PUT = insert_or_replace(tool_reports)
 _JUDGE = Statement(
     sa.update(tool_reports)
@@ -35,11 +36,12 @@ class PutToolReports(Operation["dict[bytes, ToolReportRecord]"]):
 
     def apply(self, transaction: Transaction) -> dict[bytes, ToolReportRecord]:
         """Insert or replace; since when something holds stays as it was."""
-        rows = transaction.all(_OF_CALLER, caller=self.caller)
-        known = {record.report_id: record for record in map(TOOL_REPORTS.from_row, rows)}
-        if len(known.keys() | {report.report_id for report in self.reports}) > TOOLS_OF_A_CALLER:
-            raise TooManyToolsError(f"of one caller {TOOLS_OF_A_CALLER} tools are kept")
-        former = {report.report_id: known[report.report_id] for report in self.reports if report.report_id in known}
+        rows = transaction.each(_KNOWN, [{"report_id": report.report_id} for report in self.reports])
+        former = {record.report_id: record for record in map(TOOL_REPORTS.from_row, rows)}
+        if len(former) < len(self.reports):
+            (kept,) = transaction.one(_COUNT, caller=self.caller) or (0,)
+            if kept + len(self.reports) - len(former) > TOOLS_OF_A_CALLER:
+                raise TooManyToolsError(f"of one caller {TOOLS_OF_A_CALLER} tools are kept")
         put = [_after(former.get(report.report_id), report) for report in self.reports]
         transaction.insert(_PUT, map(TOOL_REPORTS.to_row, put))
         return former

@@ -44,6 +44,20 @@ def test_what_a_tool_says_of_its_results_stays_with_the_task(start, declared, ex
 
 
 @pytest.mark.spec("T-43")
+def test_labels_that_a_tool_makes_up_fill_neither_task_nor_agents(start):
+    """Each counts as the most sensitive one: no rule could name it."""
+    ruled = start()
+    planner = ruled.as_("agent/planner")
+    task = planner.grant(DOCS, READ, SEND)
+    for call in range(6):
+        made_up = Declaration(labels=frozenset(f"label-{call}-{n}" for n in range(16)))
+        assert reason(ruled, task, "docs", "read", made_up) is None
+    assert reason(ruled, task, "crm", "read") is None
+    assert reason(ruled, planner.grant(READ), "crm", "read") is None
+    assert reason(ruled, task, "mail", "send") is Reason.APPROVAL_REQUIRED
+
+
+@pytest.mark.spec("T-43")
 def test_no_declaration_is_a_way_to_what_a_rule_permits_of_others(start):
     ruled = start(
         '@id("read-only") permit (principal, action, resource) when { context.effects.contains("read") };\n'

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from structlog.testing import capture_logs
 
 from delegation.core.declaration import Declaration
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
-from delegation.errors import InvalidRequest, PermissionDenied, Refused
+from delegation.errors import InvalidRequest, Overloaded, PermissionDenied, Refused
 from delegation.identity.port import Caller, Role
-from delegation.service.tool_reports import NAMED_TOOLS, Difference, ToolReports, differences
+from delegation.service.report_rate import AT_ONCE, EVERY_MS
+from delegation.service.tool_reports import NAMED_TOOLS, Difference, ToolReports, declared_in, differences
 from delegation.storage.sqlite import SqliteStorage
 from delegation.storage.tool_reports import TOOLS_OF_A_CALLER
 
@@ -132,6 +135,27 @@ async def test_nobody_fills_the_database_with_names(world, storage):
     with pytest.raises(InvalidRequest):
         await world.take(one_more=SAME)
     assert len((await storage.tool_reports(limit=10_000)).items) == TOOLS_OF_A_CALLER
+
+
+@pytest.mark.spec("T-44")
+async def test_nobody_keeps_the_database_busy_with_reports(world):
+    for n in range(AT_ONCE):
+        await world.reports.take(TOOL, "docs", {"read": Declaration(manifest_digest=bytes([n]) * 32)})
+    with pytest.raises(Overloaded):
+        await world.take(read=SAME)
+    other = Caller("spiffe://test.example/tool/docs-2", frozenset({Role.TOOL}), frozenset({"docs"}))
+    await world.reports.take(other, "docs", {"read": SAME})
+    world.now_ms += EVERY_MS
+    await world.take(read=SAME)
+    with pytest.raises(Overloaded):
+        await world.take(read=SAME)
+
+
+async def test_an_effect_of_a_later_program_may_be_any(world, storage):
+    await world.take(search=Declaration(READS))
+    (record,) = (await storage.tool_reports()).items
+    assert declared_in(record).effects == READS
+    assert declared_in(replace(record, effects="read,teleport")).effects == frozenset(Effect)
 
 
 async def test_what_all_say_of_a_tool_is_united_for_whoever_asks_before_it(world):
