@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 from delegation.core.tool_id import tool_id
@@ -16,7 +16,17 @@ from delegation.core.trust import CatalogueTool
 from delegation.policy.answers import Answers, Asked
 from delegation.policy.arguments import UnfitError
 from delegation.policy.engine import is_failure
-from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, Reads, StepUp, Verdict
+from delegation.policy.port import (
+    Action,
+    Concern,
+    Denial,
+    Permit,
+    PolicyQuestion,
+    Reads,
+    SignIn,
+    StepUp,
+    Verdict,
+)
 from delegation.policy.rule import Rule
 from delegation.policy.sign_in import together
 from delegation.policy.subset import NOT_PERMITTED, Evaluated, Kind, Subset, obligations_of
@@ -86,6 +96,12 @@ class CedarPolicy:
         return not any(rule.forbids for rule in about) and any(
             rule.always and rule.reach.tool_type is None and rule.reach.tool is None for rule in about
         )
+
+    def sign_in(self, rules: Collection[str]) -> SignIn | None:
+        """Give the one sign-in that these rules demand; as `Policy.sign_in`."""
+        demands = [rule.says.sign_in for rule in self.rules if rule.id in rules and rule.says.sign_in is not None]
+        verdict = together(demands) if demands and len(demands) == len(set(rules)) else None
+        return verdict if isinstance(verdict, SignIn) else None
 
     def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:
         """Tell what the rules have to do with a tool."""

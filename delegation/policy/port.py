@@ -5,7 +5,7 @@ A policy never widens: it is asked about what the chain permits already.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
@@ -227,6 +227,10 @@ class Policy(Protocol):
 
     def permits_all(self, action: Action) -> bool:
         """Tell whether it permits an action for every tool, whatever else holds: then it need not be asked."""
+        ...
+
+    def sign_in(self, rules: Collection[str]) -> SignIn | None:
+        """Give the one sign-in that these rules demand, by their ids; None if one demands none, or is not known."""
         ...
 
     def concern(self, action: Action, tool: CatalogueTool, *, listed: bool) -> Concern:

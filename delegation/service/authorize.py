@@ -57,6 +57,7 @@ KEPT_CHARACTERS: Final = 512
 
 _NO_ARGUMENTS: Final[Mapping[str, Value]] = MappingProxyType({})
 _NO_TRACE: Final = TraceIds(b"", b"")
+_RULES_CHANGED: Final = "the rules have changed since: make the call anew, and it is told how"
 _BY_RULES: Final = frozenset({Reason.POLICY_DENIED, Reason.AUTHENTICATION_REQUIRED})
 
 
@@ -200,6 +201,8 @@ class Authorize:
             if observed and step is not None and chain is not None:
                 step = await self._sessions.running_anyway(step, chain, rules.entry(*tool, question.declared).tool)
             standing, refused = await self._enter(call, judged, step, digest, position, observed=observed)
+            if standing.call_id != call.call_id:  # the same question was answered before
+                refused = _same_refusal(standing, refused, rules)
             if span.recording:
                 describe(span, question.audience, question.tool, judged.chain, refused, observed=observed)
         telemetry.count_decision(
@@ -391,8 +394,6 @@ class Authorize:
         except RevokedMeanwhileError as error:
             refused = refusal_of(error)
             standing = await self._refuse_late(_denied(call, refused, observed=observed), refused, step, proof=use)
-        if standing.call_id != call.call_id:  # the same question was answered before
-            refused = _same_refusal(standing, refused)
         return standing, refused
 
     async def _refuse_late(
@@ -417,7 +418,9 @@ class Authorize:
 def _bare(refused: Refused) -> Refused:
     """Give a refusal that can be kept: one that was raised holds its frames, and they the whole question."""
     words = {name: getattr(refused, name)[:KEPT_CHARACTERS] for name in ("field", "parent", "child", "detail")}
-    return refusal(refused.reason, link_index=refused.link_index, **words)
+    bare = refusal(refused.reason, link_index=refused.link_index, **words)
+    bare.acr_values, bare.max_age_s = refused.acr_values, refused.max_age_s
+    return bare
 
 
 def _parts(declared: Declaration) -> tuple[bytes, ...]:
@@ -431,10 +434,16 @@ def _denied(call: CallRecord, refused: Refused, *, observed: bool) -> CallRecord
     return call.denied(refused.reason, refused.layer, refused.link_index, observed=by)
 
 
-def _same_refusal(standing: CallRecord, refused: Refused | None) -> Refused | None:
-    """Give the refusal of the decision that stands; the words of this time's, if it is the same."""
+def _same_refusal(standing: CallRecord, refused: Refused | None, rules: PolicyRules) -> Refused | None:
+    """Give the refusal of the decision that stands; the words of this time's, if it is the same.
+
+    How the principal has to sign in is not in the record. The rules that demanded it say it again, if they still do.
+    """
     if standing.allowed:
         return None
     if refused is not None and (refused.reason, refused.link_index) == (standing.reason, standing.link_index):
         return refused
+    if standing.reason == Reason.AUTHENTICATION_REQUIRED:
+        again = rules.sign_in_refusal((standing.rules or "").split(","))
+        return again or refusal(Reason.AUTHENTICATION_REQUIRED, detail=_RULES_CHANGED)
     return refusal(Reason(standing.reason), link_index=standing.link_index)
