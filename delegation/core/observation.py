@@ -31,6 +31,9 @@ def is_observed(tool: CatalogueTool | None, bundle: TrustBundle, now_ms: int) ->
     """
     if tool is None or not tool.observe_until_ms:
         return False
+    # A clock that was put back makes nothing last: what is told here would be refused for anything else.
+    if now_ms < bundle.issued_at_ms - limits.NOT_BEFORE_LEEWAY_MS:
+        return False
     return now_ms < min(tool.observe_until_ms, bundle.expires_at_ms) and is_within_bounds(tool, bundle)
 
 

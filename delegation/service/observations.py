@@ -21,6 +21,13 @@ BEHIND_MS: Final = 10 * 60 * 1000
 _MOST_NAMED: Final = 5
 
 
+BELIEVED_MS: Final = 24 * 60 * 60 * 1000
+"""A guard is believed when it says when it decided, unless it tells later than that: at the end of a long outage."""
+
+AHEAD_MS: Final = 60_000
+"""So far ahead may its clock be."""
+
+
 class Replaced(NamedTuple):
     """A trust bundle that was in use, and when another took its place."""
 
@@ -49,14 +56,20 @@ class Observations:
         """Tell whether a tool is under observation by the bundle in use."""
         return _observes(self._trust(), audience, tool, now_ms)
 
-    async def of(self, record: DecisionRecord) -> Observation | None:
+    async def of(self, record: DecisionRecord, now_ms: int) -> Observation | None:
         """Tell who says that a guard's call was under observation; None if the guard does not say so.
+
+        Args:
+            record: what the guard says.
+            now_ms: when it tells.
 
         Raises:
             StorageError: the bundles before the one in use cannot be read.
         """
         if not record.observed:
             return None
+        if not now_ms - BELIEVED_MS <= record.decided_at_ms <= now_ms + AHEAD_MS:
+            return Observation.CLAIMED
         at = record.audience, record.tool, record.decided_at_ms
         if self(*at):
             return Observation.LISTED

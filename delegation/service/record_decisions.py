@@ -87,7 +87,7 @@ class RecordDecisions:
         _tell_of_break_glass(caller, records)
         about = await self._late_links.attribute(caller, records, tokens)
         now_ms = self._now_ms()
-        observed = [await self._observations.of(record) for record in records]
+        observed = [await self._observations.of(record, now_ms) for record in records]
         _tell_of_claims(caller, observed)
         calls, proofs = _calls(caller, batch, records, about, now_ms)
         calls = [call._replace(observed=seen) if seen else call for call, seen in zip(calls, observed, strict=True)]

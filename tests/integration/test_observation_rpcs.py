@@ -29,6 +29,7 @@ TOOLS = {
     SEND: {"effects": ["external"]},
     REFUND: {"effects": ["write", "spends"]},
 }
+DAY_MS = 24 * 3_600_000
 IDENTITIES = [identity("tool/all", "tool", audiences=["files", "mail", "billing"]), identity("agent/clerk", "agent")]
 FILES, MAIL = any_call("files", "secret"), any_call("mail", "send")
 
@@ -218,11 +219,13 @@ def test_benign_a_refusal_that_did_not_run_leaves_nothing(tools, operator, plann
 def test_a_guard_that_lets_run_what_no_catalogue_observes_is_shown_to_auditors(tools, operator, guard):
     enforced = decided(None, "mail", "send", {}, reason="chain_missing", observed=True)
     listed = decided(None, "files", "secret", {}, reason="chain_missing", observed=True)
-    over = decided(None, "files", "secret", {}, reason="chain_missing", observed=True)
-    over = over._replace(decided_at_ms=now_ms() + 2 * 3_600_000)
-    tools.record_decisions(guard.batch(enforced, listed, over))
+    dated = [
+        listed._replace(call_id=nonce(), decided_at_ms=now_ms() + away)
+        for away in (-2 * DAY_MS, 5 * 60_000, 2 * 3_600_000)  # long ago, to come, and when it is over
+    ]
+    tools.record_decisions(guard.batch(enforced, listed, *dated))
     seen = {each.call_id: each.observed for each in operator.calls(observed=True)[0]}
-    assert seen[enforced.call_id] is seen[over.call_id] is Observation.CLAIMED
+    assert {seen[each.call_id] for each in (enforced, *dated)} == {Observation.CLAIMED}
     assert seen[listed.call_id] is Observation.LISTED
 
 
@@ -254,8 +257,11 @@ def test_a_guard_that_is_a_moment_behind_is_no_liar(tmp_path):
     """The operator enforces. A guard that has not heard of it yet lets a call run; one an hour later should have."""
     file = tmp_path / "tools.toml"
     file.write_text(catalogue(SECRET, hours=24))
+    clock = {"ahead_ms": 0}
     with (
-        running_server(tmp_path / "state", identities=IDENTITIES, catalogue=file) as server,
+        running_server(
+            tmp_path / "state", identities=IDENTITIES, catalogue=file, now_ms=lambda: now_ms() + clock["ahead_ms"]
+        ) as server,
         Caller.of(server, "tool/all") as tools,
         Caller.of(server, "developer") as operator,
     ):
@@ -267,10 +273,13 @@ def test_a_guard_that_is_a_moment_behind_is_no_liar(tmp_path):
         assert tools.decide(operator.grant(MAIL), "files", "secret", {}).observed is False
         guard = GuardRecords(new_key())
         behind = decided(None, "files", "secret", {}, reason="chain_missing", observed=True)
-        late = behind._replace(call_id=new_key().key_id, decided_at_ms=now_ms() + 3_600_000)
-        tools.record_decisions(guard.batch(behind, late))
+        long_ago = behind._replace(call_id=nonce(), decided_at_ms=now_ms() - 3_600_000)
+        clock["ahead_ms"] = 3_600_000
+        late = behind._replace(call_id=nonce(), decided_at_ms=now_ms() + 3_600_000)
+        tools.record_decisions(guard.batch(behind, late, long_ago))
         seen = {each.call_id: each.observed for each in operator.calls(observed=True)[0]}
         assert (seen[behind.call_id], seen[late.call_id]) == (Observation.LISTED, Observation.CLAIMED)
+        assert seen[long_ago.call_id] is Observation.CLAIMED  # before there was any bundle
 
 
 def test_verifiers_get_the_observation_with_the_signed_catalogue(observing, tools):

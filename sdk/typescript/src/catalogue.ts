@@ -12,6 +12,7 @@ import {
   FEED_AGE_OTHER_MS,
   FEED_AGE_READ_MS,
   NAME_BYTES,
+  NOT_BEFORE_LEEWAY_MS,
   OBSERVE_MS,
 } from "./limits.js";
 import * as messages from "./statement-messages.js";
@@ -53,7 +54,7 @@ export class Catalogue {
   /** T-39: by a bundle of these times, whether calls that would be refused run all the same, and are recorded so. */
   isObserved(audience: string, tool: string, bundle: BundleTimes, nowMs: number): boolean {
     const untilMs = Number(this.#find(audience, tool)?.observeUntilMs ?? 0n);
-    if (untilMs > bundle.issuedAtMs + OBSERVE_MS) return false;
+    if (untilMs > bundle.issuedAtMs + OBSERVE_MS || nowMs < bundle.issuedAtMs - NOT_BEFORE_LEEWAY_MS) return false;
     return nowMs < untilMs && nowMs < bundle.expiresAtMs;
   }
 

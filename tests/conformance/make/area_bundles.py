@@ -339,6 +339,10 @@ def observations() -> Iterator[Vector]:
     yield vector("over", "It is just over.", until(NOW_MS))
     yield vector("long-over", "It is long over.", until(T0_MS))
     yield vector("bundle-expired", "The bundle has just expired.", hour, expires_at_ms=NOW_MS)
+    early = {"issued_at_ms": NOW_MS + 30_000}
+    yield vector("bundle-just-signed", "By a clock that is a little behind.", hour, True, False, False, **early)
+    early = {"issued_at_ms": NOW_MS + 30_001}
+    yield vector("bundle-of-later", "By a clock from before the bundle was signed.", hour, **early)
     yield vector("longest", "As long as may be.", until(T0_MS + QUARTER_MS), True, False, False)
     yield vector("too-long", "A millisecond longer: none at all, and no error.", until(T0_MS + QUARTER_MS + 1))
     yield vector("for-ever", "As long as a time can say.", until(SAFE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from delegation.core.limits import OBSERVE_MS
+from delegation.core.limits import NOT_BEFORE_LEEWAY_MS, OBSERVE_MS
 from delegation.core.observation import is_observed
 from delegation.core.trust import CatalogueTool, Effect, TrustBundle
 
@@ -41,3 +41,9 @@ def test_nothing_is_observed_by_a_bundle_that_has_expired():
     expired = TrustBundle("example.org", 1, NOW_MS - HOUR_MS, NOW_MS, ())
     assert not is_observed(tool(NOW_MS + HOUR_MS), expired, NOW_MS)
     assert is_observed(tool(NOW_MS + HOUR_MS), expired, NOW_MS - 1)
+
+
+def test_nothing_is_observed_by_a_clock_from_before_the_bundle():
+    back_ms = BUNDLE.issued_at_ms - NOT_BEFORE_LEEWAY_MS
+    assert is_observed(tool(NOW_MS), BUNDLE, back_ms)
+    assert not is_observed(tool(NOW_MS), BUNDLE, back_ms - 1)
