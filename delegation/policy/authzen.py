@@ -103,8 +103,8 @@ class AuthZenPolicy:
             return Denial((DECISION_POINT,), str(error))
         except BadAnswerError as error:
             return _failed(f"gave an answer that {error}")
-        except ConfigError as error:
-            return _failed(f"could not be asked: {error}")
+        except ConfigError as error:  # it names files of this machine: not for those who ask
+            return _failed("could not be asked", str(error))
         except Exception as error:  # noqa: BLE001 - a failure to decide is a denial
             return _failed(f"could not be asked ({type(error).__name__})")
 
@@ -131,8 +131,8 @@ class AuthZenPolicy:
         return answer
 
 
-def _failed(what: str) -> Denial:
-    return Denial((DECISION_POINT,), f"the decision point {what}", failed=True)
+def _failed(what: str, why: str = "") -> Denial:
+    return Denial((DECISION_POINT,), f"the decision point {what}", failed=why or f"it {what}")
 
 
 def _client(ca: Path | None, timeout_s: float) -> Any:

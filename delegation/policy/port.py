@@ -115,12 +115,12 @@ class Denial(NamedTuple):
     Attributes:
         rules: the ids of the rules that forbid it, or that could not be decided; empty: none permits it.
         detail: why, in words; never a value that a caller sent.
-        failed: whether a decision point gave no answer that counts, rather than a denial.
+        failed: why a decision point gave no answer that counts, in words for the operator; empty: it was decided.
     """
 
     rules: tuple[str, ...]
     detail: str
-    failed: bool = False
+    failed: str = ""
 
     def refused(self) -> Refused:
         """Give the refusal to raise: `PolicyDenied`, POLICY_DENIED."""

@@ -25,8 +25,8 @@ UNDER_WAY: Final = 64
 """Questions that the decision point has at one time."""
 
 PLACES: Final = 512
-"""For calls and scopes that are asked about, or wait for their turn. So a dead decision point holds up a part of what the
-service can do at one time, and no more. A quarter is the most that one holder of grants has."""
+"""For calls and scopes that are asked about, or wait for their turn. So a dead decision point holds up a part of what
+the service can do at one time, and no more. A quarter is the most that one holder of grants has."""
 
 OF_ONE_TASK: Final = 16
 OF_ONE_AGENT: Final = 64
@@ -92,12 +92,12 @@ class DecisionPoint:
 
     def _tell(self, verdict: Verdict) -> None:
         """Say once that it does not decide, and once that it does again."""
-        failed = isinstance(verdict, Denial) and verdict.failed
-        if isinstance(verdict, Denial) and failed and not self._failing:
-            _LOG.warning("the decision point does not decide: what it is asked about is denied", why=verdict.detail)
+        failed = verdict.failed if isinstance(verdict, Denial) else ""
+        if failed and not self._failing:
+            _LOG.warning("the decision point does not decide: what it is asked about is denied", why=failed)
         if self._failing and not failed:
             _LOG.info("the decision point decides again")
-        self._failing = failed
+        self._failing = bool(failed)
 
 
 class Answers:

@@ -181,8 +181,8 @@ class GivenScopes:
 def _refusal(question: PolicyQuestion, verdict: Verdict) -> Refused:
     tool = tool_id(question.tool.audience, question.tool.tool)
     rules, why = (verdict.rules, verdict.detail) if isinstance(verdict, Denial) else ((), "people approve calls alone")
-    failed = isinstance(verdict, Denial) and verdict.failed
-    reason = Reason.SERVICE_UNAVAILABLE if failed else Reason.POLICY_DENIED
+    undecided = isinstance(verdict, Denial) and verdict.failed
+    reason = Reason.SERVICE_UNAVAILABLE if undecided else Reason.POLICY_DENIED
     return refusal(reason, field=",".join(rules[:RECORDED_RULES]), detail=f"{tool}: {why}")
 
 

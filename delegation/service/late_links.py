@@ -12,7 +12,7 @@ from delegation.core.chain import VerifiedChain
 from delegation.core.records import DecisionRecord
 from delegation.core.revocation import RevocationKind, RevocationState
 from delegation.core.verify import Verifier
-from delegation.errors import Refused, Undecided
+from delegation.errors import Overloaded, Refused, Undecided
 from delegation.identity.port import Caller
 from delegation.service.attribution import NOBODY, Attribution, attributed, leaf_of
 from delegation.service.feed import RevocationFeed
@@ -26,6 +26,9 @@ from delegation.storage.port import Storage
 from delegation.storage.records import LinkRecord, RevocationRecord
 
 _LOG: Final = structlog.get_logger("delegation")
+JUDGING_SECONDS: Final = 2.0
+"""So long, at most, one request of a guard's waits for the policy."""
+
 BY_POLICY: Final = "policy"
 """Who has revoked a handoff that was told late, as it is recorded."""
 
@@ -72,8 +75,9 @@ class LateLinks:
                 shown[chain.digest] = chain
                 self._met.note(caller.id, chain.digest)
             await asyncio.sleep(0)  # many tokens take a while: others get their turn
+        until = asyncio.get_running_loop().time() + JUDGING_SECONDS
         for digest in about.keys() & shown.keys():
-            await self._record(caller, shown[digest])
+            await self._record(caller, shown[digest], until)
         return {digest: await self._attribution(caller, digest, about[digest], shown) for digest in about}
 
     def _verified(self, token: bytes, at_ms: int) -> VerifiedChain | None:
@@ -98,13 +102,13 @@ class LateLinks:
             return NOBODY._replace(leaf_link_id=digest)
         return Attribution(known.task_id, digest, known.agent, known.principal_subject)
 
-    async def _record(self, caller: Caller, chain: VerifiedChain) -> None:
+    async def _record(self, caller: Caller, chain: VerifiedChain, until: float) -> None:
         first = len(chain.links)
         while first > 0 and await self._recorded.find(chain.links[first - 1].link_id) is None:
             first -= 1
         if first == 0 or not chain.grant.unrecorded_handoffs:
             return
-        if not await self._judge(chain, range(first, len(chain.links))):
+        if not await self._judge(chain, range(first, len(chain.links)), until):
             return
         late: list[LinkRecord] = []
         for index in range(first, len(chain.links)):
@@ -122,19 +126,22 @@ class LateLinks:
             for record in await self._storage.add_handoffs(late):
                 self._recorded.note(record, chain.principal.subject)
 
-    async def _judge(self, chain: VerifiedChain, late: Sequence[int]) -> bool:
+    async def _judge(self, chain: VerifiedChain, late: Sequence[int], until: float) -> bool:
         """Ask the policy about handoffs that are told late. What it refuses is recorded all the same, and revoked.
 
         That comes first: were the service to end in between, nothing of it would be recorded yet.
 
-        Returns whether they are to be recorded. Not if nobody could decide: that would either permit them, or end for
-        good what nobody has refused. Calls by them are judged with them meanwhile, as if they had not been told.
+        Returns whether they are to be recorded. Not if nobody decides in time: that would either permit them, or end
+        for good what nobody has refused. Calls by them are judged with them meanwhile, as if they had not been told;
+        and what the guard records does not wait for somebody who is slow.
         """
         now_ms = self._now_ms()
         try:
-            await self._given.require_handed_on(chain, late, now_ms)
-        except Undecided as undecided:
-            _LOG.warning("a handoff that is told late could not be judged, and is not recorded", why=str(undecided))
+            async with asyncio.timeout_at(until):
+                await self._given.require_handed_on(chain, late, now_ms)
+        except (Undecided, Overloaded, TimeoutError) as undecided:
+            why = str(undecided) or f"not within {JUDGING_SECONDS:g} s"
+            _LOG.warning("a handoff that is told late could not be judged, and is not recorded", why=why)
             return False
         except Refused as refused:
             place = late[0] if refused.link_index is None else refused.link_index

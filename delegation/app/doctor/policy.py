@@ -112,7 +112,7 @@ def _decision_point(config: ServerConfig) -> Finding:
         return warning("policy", found, "look at its rules: is it the right decision point?")
     if isinstance(verdict, Denial) and verdict.failed:
         advice = "start it, or correct policy.decision_point; until then calls are refused"
-        return problem("policy", f"{url} cannot be asked: {verdict.detail}", advice)
+        return problem("policy", f"{url} does not decide: {verdict.failed}", advice)
     return ok("policy", f"the decision point {url} answers")
 
 

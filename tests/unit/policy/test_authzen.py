@@ -37,6 +37,10 @@ async def ask(point, files, asked=None, *, timeout_ms=10_000, **options):
         return await policy.ask(asked or question("mail.send"))
 
 
+def failure(what):
+    return Denial(("authzen",), f"the decision point {what}", failed=f"it {what}")
+
+
 async def test_it_permits_and_forbids(point, files):
     async with AuthZenPolicy(point.url, ca=files.ca, timeout_ms=10_000) as policy:
         assert await policy.ask(call("billing.refund", {"amount": Decimal("49.5")})) == Permit()
@@ -121,7 +125,7 @@ async def test_obligations_that_are_known_come_back(point, files):
 )
 async def test_what_is_no_clear_answer_is_a_denial(point, files, content, words):
     point.answer = 200, {}, content
-    failed = not words.startswith("demands")
+    failed = "" if words.startswith("demands") else f"it {words}"
     assert await ask(point, files) == Denial(("authzen",), f"the decision point {words}", failed)
 
 
@@ -142,9 +146,7 @@ async def test_a_cookie_is_not_kept(point, files):
 async def test_another_status_is_a_denial_and_no_redirect_is_followed(point, files, status):
     content = b"" if status == 204 else b'{"decision": true}'
     point.answer = status, {"location": point.url}, content
-    assert await ask(point, files) == Denial(
-        ("authzen",), f"the decision point gave an answer that has status {status}", failed=True
-    )
+    assert await ask(point, files) == failure(f"gave an answer that has status {status}")
     assert len(point.asked) == 1
 
 
@@ -155,17 +157,13 @@ async def test_a_compressed_answer_is_not_unpacked(point, files):
 
 async def test_an_answer_that_does_not_come_in_time_is_a_denial(point, files):
     with point.holding():
-        assert await ask(point, files, timeout_ms=50) == Denial(
-            ("authzen",), "the decision point did not answer within 0.05 s", failed=True
-        )
+        assert await ask(point, files, timeout_ms=50) == failure("did not answer within 0.05 s")
 
 
 async def test_an_answer_that_comes_in_drips_is_a_denial(point, files):
     point.drips = True
     point.answer = 200, {"content-length": "60000"}, b'{"decision": true}'
-    assert await ask(point, files, timeout_ms=300) == Denial(
-        ("authzen",), "the decision point did not answer within 0.3 s", failed=True
-    )
+    assert await ask(point, files, timeout_ms=300) == failure("did not answer within 0.3 s")
 
 
 async def test_a_kept_connection_that_has_ended_is_replaced(files):
@@ -231,12 +229,12 @@ async def test_the_token_that_counts_now_is_shown(point, files):
     assert shown == ["Bearer first", "Bearer second", None]
 
 
-async def test_a_token_that_cannot_be_had_is_a_denial(point, files):
+async def test_a_token_that_cannot_be_had_is_a_denial_and_why_is_for_the_operator(point, files):
     def token() -> str:
-        raise ConfigError("no token")
+        raise ConfigError("cannot read /etc/token")
 
     verdict = await ask(point, files, token=token)
-    assert verdict == Denial(("authzen",), "the decision point could not be asked: no token", failed=True)
+    assert verdict == Denial(("authzen",), "the decision point could not be asked", failed="cannot read /etc/token")
     assert point.asked == []
 
 

@@ -134,4 +134,4 @@ def test_a_decision_point_is_asked(look, tmp_path):
         point.decide = lambda _: True
         assert look(None, policy=settings)["policy"].level is Level.WARNING
     found = look(None, policy=settings)["policy"]
-    assert (found.level, "cannot be asked" in found.found) == (Level.PROBLEM, True)
+    assert (found.level, "does not decide" in found.found) == (Level.PROBLEM, True)
