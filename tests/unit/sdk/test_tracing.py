@@ -88,6 +88,7 @@ def test_a_reference_to_nothing_is_counted_by_itself_and_is_no_decision(traced):
     assert counts == {
         ("delegation.decisions", None): 1,
         ("delegation.decisions", "argument_refused"): 1,
+        ("delegation.decisions", "chain_missing"): 1,
         ("delegation.chains.unknown", None): 1,
     }
 
@@ -125,3 +126,16 @@ def test_without_telemetry(program):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.spec("A-29")
+def test_a_refused_call_that_ran_says_so_and_is_no_failure(traced):
+    (ran,) = spans(traced, "authorize list")
+    attributes = ran["attributes"]
+    assert (attributes["delegation.decision"], attributes["delegation.reason"]) == ("refused", "chain_missing")
+    assert attributes["delegation.observed"] is True
+    assert ran["ok"]
+    assert all("delegation.observed" not in each["attributes"] for each in spans(traced, "authorize read"))
+    decisions = [each for name, each, _ in traced["counts"] if name == "delegation.decisions"]
+    (counted,) = [each for each in decisions if "delegation.observed" in each]
+    assert (counted["delegation.observed"], counted["delegation.reason"]) == (True, "chain_missing")

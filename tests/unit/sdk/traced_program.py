@@ -12,9 +12,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import Refused
 from delegation_sdk import Scope, tool, under
 from delegation_sdk.carriage import Carriage
+from delegation_sdk.sources import Sources
 from delegation_sdk.testing import Authority
 
 kept = InMemorySpanExporter()
@@ -24,8 +26,12 @@ trace.set_tracer_provider(provider)
 counted = InMemoryMetricReader()
 metrics.set_meter_provider(MeterProvider([counted]))
 
-with Authority(local={("files", "read")}) as authority:
+observed = CatalogueTool(
+    "files", "list", frozenset({Effect.READ}), observe_until_ms=Sources.system().now_ms() + 3_600_000
+)
+with Authority(local={("files", "read")}, tools=[observed]) as authority:
     guard = authority.guard_for("files")
+    guard.authorize(Carriage(b"", b""), "list", {"path": "/srv/hush"})
     client = authority.client("spiffe://test.example/agent/planner")
     with client.task("Read", scope=Scope(tool("files", "read", path=under("/srv")))) as task:
         helper = task.hand_off("spiffe://test.example/agent/helper")
