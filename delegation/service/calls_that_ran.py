@@ -6,6 +6,7 @@ refused, under observation. What they read and did is known afterwards all the s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -24,6 +25,8 @@ from delegation.storage.sessions import ActingAgent, CallsThatRan
 
 _UNKNOWN_KEPT_MS: Final = 24 * 60 * 60 * 1000
 """Of a task whose grant is not recorded here: whoever calls in it again says how long it lives."""
+_CHECKED_AT_A_TIME: Final = 64
+"""Proofs whose signatures are checked in one go: those of a whole batch would make others wait."""
 _Ran = tuple[CallRecord, CatalogueTool]
 SaidOf = Callable[[str, str], Awaitable[Declaration]]
 
@@ -80,14 +83,19 @@ class WhatRan:
 
     async def _of_chain(self, task_id: bytes, leaf: bytes, ran: list[_Ran], now_ms: int) -> CallsThatRan:
         chain = await self._storage.chain(leaf)
-        tools = [tool for call, tool in ran if call.allowed or _is_shown_its_own(call, chain)]
+        acting = self._acting(chain, now_ms)
+        own = await _own(ran, chain, allowed_too=acting is not None)
+        own_ids = {call.call_id for call, _ in own}
+        # A proof is for one call.
+        acts = {call.proof_nonce: tool.effects for call, tool in own if acting and _is_of_its_period(call, acting)}
         return CallsThatRan(
             task_id=task_id,
             expires_ms=chain[0].expires_ms if chain else now_ms + _UNKNOWN_KEPT_MS,
             agents=tuple(dict.fromkeys(link.holder_agent for link in chain if is_vouched(link))),
-            tools=tuple(tools),
+            tools=tuple(tool for call, tool in ran if call.allowed or call.call_id in own_ids),
             labels_until_ms=self._sessions.labels_until_ms(now_ms),
-            acting=self._acting(chain, now_ms),
+            acting=acting if acts else None,
+            acts=tuple(acts.values()),
         )
 
     def _acting(self, chain: Sequence[LinkRecord], now_ms: int) -> ActingAgent | None:
@@ -98,10 +106,26 @@ class WhatRan:
         return self._sessions.remembering(known, now_ms)
 
 
-def _is_shown_its_own(call: CallRecord, chain: Sequence[LinkRecord]) -> bool:
-    """Tell whether a refused call's proof is that of its chain's holder: a token alone makes it nobody's (A-30).
+async def _own(ran: Sequence[_Ran], chain: Sequence[LinkRecord], *, allowed_too: bool) -> list[_Ran]:
+    """Give the calls that are shown to be the holder's, of the refused ones, and of the others if that matters."""
+    own: list[_Ran] = []
+    for number, (call, tool) in enumerate(ran):
+        if (allowed_too or not call.allowed) and _is_shown_its_own(call, chain):
+            own.append((call, tool))
+        if number % _CHECKED_AT_A_TIME == 0:
+            await asyncio.sleep(0)
+    return own
 
-    Who has seen a token could else fill its task with labels.
+
+def _is_of_its_period(call: CallRecord, acting: ActingAgent) -> bool:
+    """Tell whether a call that is recorded now would still be remembered: no old proof makes it new."""
+    return acting.now_ms - call.decided_ms < acting.until_ms - acting.now_ms
+
+
+def _is_shown_its_own(call: CallRecord, chain: Sequence[LinkRecord]) -> bool:
+    """Tell whether a recorded call's proof is that of its chain's holder: a token alone makes it nobody's (A-30, A-37).
+
+    Who has seen a token could else fill its task with labels, and its agent's history with calls.
     """
     if not chain or call.record is None or call.leaf_link_id is None:
         return False

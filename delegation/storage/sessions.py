@@ -142,7 +142,8 @@ class CallsThatRan:
         agents: of the chain, known to the service; labels of what was read stick to them.
         tools: what was called, as the catalogue has it, in the order of the calls.
         labels_until_ms: how long labels stick to the agents.
-        acting: in whose history they count; None where nobody asks.
+        acting: in whose history some of them count; None where nobody asks.
+        acts: the effects of each of those, which are shown to be that agent's.
     """
 
     task_id: bytes
@@ -151,6 +152,7 @@ class CallsThatRan:
     tools: tuple[CatalogueTool, ...]
     labels_until_ms: int
     acting: ActingAgent | None = None
+    acts: tuple[frozenset[Effect], ...] = ()
 
 
 class Decided(NamedTuple):

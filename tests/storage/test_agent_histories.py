@@ -125,7 +125,7 @@ async def test_the_sweeper_takes_what_is_forgotten_and_nothing_before(storage):
 async def test_what_guards_decided_counts_once_they_have_recorded_it(storage):
     batch, calls = a_batch(RecorderState(digest("guard")), 3)
     task = a_task()
-    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL, MAIL), 0, acting())]
+    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL, MAIL, MAIL), 0, acting(), (MAIL.effects,) * 2)]
     for _ in range(2):  # sent again
         await storage.record_decisions(batch, calls, ran=ran)
     assert await storage.recent_acts(PLANNER, NOW_MS) == RecentActs(2, 0, MAIL.effects)
@@ -140,7 +140,7 @@ async def test_a_history_that_cannot_be_read_refuses_its_own_agent_alone_and_kee
     assert sane.call.allowed
     task = a_task()
     batch, calls = a_batch(RecorderState(digest("guard")), 1)
-    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting())]
+    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting(), (MAIL.effects,))]
     assert (await storage.record_decisions(batch, calls, ran=ran)).next_sequence == 2
     assert (await storage.session(task.task_id)).calls == 1
 
@@ -178,7 +178,8 @@ async def test_replicas_that_take_the_same_agents_and_tasks_crosswise_end_withou
         ]
         batch, calls = a_batch(RecorderState(digest(number)), 1)
         ran = [
-            CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting(name)) for task, name in reversed(pairs)
+            CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting(name), (MAIL.effects,))
+            for task, name in reversed(pairs)
         ]
         deciding.append(replicas[0].record_decisions(batch, calls, ran=ran))
         *decided, _ = await within(deciding)

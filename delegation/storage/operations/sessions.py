@@ -149,8 +149,8 @@ class Sessions:
             state.change(session)
         if ran.acting is not None:
             with contextlib.suppress(StorageError):
-                for tool in ran.tools:
-                    self.histories.permitted(ran.acting, tool.effects)
+                for effects in ran.acts:
+                    self.histories.permitted(ran.acting, effects)
 
     def give_back(self, call_id: bytes) -> None:
         """Give back what a call has taken from budgets, if that was not given back and its task still has a state."""

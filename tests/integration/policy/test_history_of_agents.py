@@ -13,7 +13,7 @@ from delegation.errors import ConfigError, PolicyDenied, Reason
 from delegation.service.risk_inputs import RiskInputs
 from integration.policy.conftest import PERMIT
 from integration.policy.test_labels_of_agents import WORKER, bound_handoff
-from support.caller import GuardRecords, decided, new_key, nonce
+from support.caller import GuardRecords, decided, new_key, nonce, now_ms
 
 READ, SEND, DOCS = any_call("crm", "read"), any_call("mail", "send"), any_call("docs", "read")
 THREE_CALLS = (
@@ -120,13 +120,32 @@ def test_what_effects_an_agent_had_is_known_in_its_next_task(start):
     assert ask(ruled, other.grant(deploy), "ci.deploy") is None
 
 
+def record(ruled, task, *records):
+    batch = GuardRecords(new_key()).batch(*records)
+    assert ruled.as_("tool/all").record_decisions(batch, [task.token]) == len(records) + 1
+
+
+@pytest.mark.spec("A-37")
 def test_what_guards_decided_counts_once_it_is_recorded(start):
     ruled = start(THREE_CALLS)
-    planner, guard = ruled.as_("agent/planner"), GuardRecords(new_key())
-    task = planner.grant(DOCS, SEND)
-    batch = guard.batch(*(decided(task, "docs", "read", {}) for _ in range(3)))
-    assert ruled.as_("tool/all").record_decisions(batch, [task.token]) == 4
+    task = ruled.as_("agent/planner").grant(DOCS, SEND)
+    record(ruled, task, *(decided(task, "docs", "read", {}) for _ in range(3)))
     assert mails_of(ruled, "agent/planner") == ["three"]
+
+
+@pytest.mark.spec("A-37")
+def test_a_guard_counts_no_call_that_the_agent_has_not_signed_for(start):
+    """A token that it was shown, somebody else's proof, one proof for many calls, and one from a time long ago."""
+    ruled = start(THREE_CALLS)
+    planner = ruled.as_("agent/planner")
+    task, other = planner.grant(DOCS, SEND), planner.grant(DOCS)
+    ago = now_ms() - 4_000_000
+    once = task.proof("docs", "read", {})
+    proofs = [b"", other.proof("docs", "read", {}), task.proof("docs", "write", {}), once, once, once]
+    records = [decided(task, "docs", "read", {}, proof=proof) for proof in proofs]
+    old = task.proof("docs", "read", {}, now_ms=ago)
+    record(ruled, task, *records, decided(task, "docs", "read", {}, proof=old, decided_at_ms=ago))
+    assert mails_of(ruled, "agent/planner", 3) == [None, None, "three"]
 
 
 @pytest.mark.spec("A-38")
