@@ -9,6 +9,9 @@ from delegation.core.trust import Catalogue, CatalogueTool, Effect
 MOST_SENSITIVE: Final = "secret"
 """The label of what an unlisted tool returns."""
 
+LABELS: Final = frozenset({"public", "internal", "personal", MOST_SENSITIVE})
+"""The labels that exist without a catalogue; its own come beside them."""
+
 
 def entry_of(catalogue: Catalogue, audience: str, tool: str) -> CatalogueTool:
     """Give what the catalogue says about a tool; of one that it does not list, that it may do and return anything."""

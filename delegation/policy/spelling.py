@@ -12,10 +12,8 @@ from typing import Any, Final
 from delegation.core.chain import PrincipalBasis
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, Effect
+from delegation.core.unlisted import LABELS
 from delegation.policy.rule import Rule
-
-LABELS: Final = frozenset({"public", "internal", "personal", "secret"})
-"""The labels that exist without a catalogue; its own come beside them."""
 
 _HARMLESS: Final = frozenset({"public", "internal"})
 _OF_LABELS: Final = frozenset({"labels", "taskLabels"})

@@ -17,11 +17,10 @@ from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
-from delegation.core.unlisted import MOST_SENSITIVE, entry_of
+from delegation.core.unlisted import LABELS, MOST_SENSITIVE, entry_of
 from delegation.errors import Reason, Refused, refusal
 from delegation.policy.port import Action, Consent, Denial, Permit, Policy, PolicyQuestion, SignIn, StepUp, Verdict
 from delegation.policy.sign_in import together
-from delegation.policy.spelling import LABELS
 from delegation.service.call_in_session import CallInSession, Ruling
 from delegation.service.decision_point import Answers
 from delegation.service.policy_questions import question_of_call
@@ -106,6 +105,9 @@ class PolicyRules:
 
     scope_questions = 16_384
     """Asked in one request at most; a question takes some ten microseconds."""
+
+    chains_at_a_time = 1
+    """Of one request that hands several on, so many are asked about side by side."""
 
     def __init__(
         self,

@@ -21,7 +21,17 @@ CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "monotonic_n
 OPEN_TO_OTHERS = {
     "delegation.identity": {"port", "profile", "spiffe", "token_rules"},
     "delegation.signing": {"port"},
-    "delegation.storage": {"approvals", "port", "records", "sessions"},
+    "delegation.storage": {
+        "approvals",
+        "listing",
+        "port",
+        "preconditions",
+        "records",
+        "refused_writes",
+        "relay",
+        "sessions",
+        "tool_reports",
+    },
 }
 
 
