@@ -6,8 +6,9 @@ It is asked about every tool of the scope. No call is decided by it: what is giv
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from delegation.core.agent_history import RecentActs
 from delegation.core.chain import VerifiedChain
@@ -30,6 +31,14 @@ class Asked:
 
     links: set[bytes] = field(default_factory=set)
     questions: int = 0
+
+
+class HandedOn(NamedTuple):
+    """Handoffs of a chain, by their places; and those of them whose holders somebody vouches for beyond the chain."""
+
+    chain: VerifiedChain
+    links: Collection[int]
+    vouched: Collection[int] = ()
 
 
 class GivenScopes:
@@ -103,6 +112,23 @@ class GivenScopes:
                 raise refused.at(index) from None
             asked.links.add(link_id)
             await asyncio.sleep(0)  # a long chain of large scopes takes a while: others get their turn
+
+    async def require_all_handed_on(self, handed_on: Sequence[HandedOn], now_ms: int) -> None:
+        """Require that the policy permits the handoffs of several chains; as `require_handed_on`.
+
+        Some chains at a time, where that is done elsewhere. What is refused first in their order is raised.
+        """
+        rules, asked = self._policy(), Asked()
+        if Action.HAND_OFF in rules.gives_freely:
+            return
+        for start in range(0, len(handed_on), rules.chains_at_a_time):
+            some = [
+                self.require_handed_on(each.chain, each.links, now_ms, vouched=each.vouched, asked=asked)
+                for each in handed_on[start : start + rules.chains_at_a_time]
+            ]
+            for outcome in await asyncio.gather(*some, return_exceptions=True):
+                if outcome is not None:
+                    raise outcome
 
     async def require_unrecorded(
         self, chain: VerifiedChain, audience: str, tool: str, now_ms: int, rules: PolicyRules

@@ -21,7 +21,7 @@ from delegation.errors import InvalidRequest, Overloaded, Reason, Refused, refus
 from delegation.identity.port import Caller, Role
 from delegation.service.feed import RevocationFeed
 from delegation.service.fencing import fence_of_all, refusal_of
-from delegation.service.given_scopes import Asked, GivenScopes
+from delegation.service.given_scopes import GivenScopes, HandedOn
 from delegation.service.ids import Clock
 from delegation.service.offers import Offers
 from delegation.service.owners import Owners
@@ -126,15 +126,15 @@ class HandOff:
         new = await self._new_links(caller, chains, now_ms)
         not_offered = [] if ask_others else self._offers.not_made_here(chain.leaf.holder_key for chain in chains)
         taken = [await self._offer(caller, chain, now_ms, ask_others=ask_others) for chain in chains]
-        asked = Asked()
+        handed_on: list[HandedOn] = []
         for chain, offer in zip(chains, taken, strict=True):
             is_known = offer is not None and await self._owners.somebody_answers(chain.leaf.holder_agent)
             if is_known:
                 record, receipt = new[chain.digest]
                 new[chain.digest] = replace(record, vouched=True), receipt
             links = [index for index, link in enumerate(chain.links) if link.link_id in new]
-            vouched = {len(chain.links) - 1} if is_known else ()
-            await self._given.require_handed_on(chain, links, now_ms, vouched=vouched, asked=asked)
+            handed_on.append(HandedOn(chain, links, {len(chain.links) - 1} if is_known else ()))
+        await self._given.require_all_handed_on(handed_on, now_ms)
         # An offer is used up by what nothing refuses any more.
         bindings = [
             await self._binding(chain, offer, now_ms, is_known=new[chain.digest][0].vouched)

@@ -27,6 +27,7 @@ class RulesElsewhere(PolicyRules):
     """
 
     scope_questions = 1024  # each takes a journey, and about a millisecond here
+    chains_at_a_time = 4
 
     def __init__(
         self,

@@ -188,6 +188,17 @@ def test_the_tools_of_one_scope_are_asked_about_side_by_side(start):
     assert granting.result(30)
 
 
+def test_the_handoffs_of_one_request_are_asked_about_side_by_side(start):
+    asking = start()
+    task = asking.planner.grant(SEND)
+    children = [task.child(f"agent/worker-{number}") for number in range(4)]
+    with asking.point.holding() as questions:
+        handing_on = asking.workers.submit(asking.planner.record, *children)
+        for _ in children:
+            questions.next()  # all of them, though none was answered yet
+    assert len(handing_on.result(30)) == 4
+
+
 def test_more_questions_than_a_request_may_cause_are_a_refusal(start, monkeypatch):
     asking = start()
     monkeypatch.setattr(RulesElsewhere, "scope_questions", 2)
