@@ -86,15 +86,16 @@ class TaskSession:
         after = self._counted(tool)
         return after if tool.labels <= self.labels else after.labelled(tool.labels)
 
-    def after_running(self, tool: CatalogueTool) -> TaskSession:
+    def after_running(self, tool: CatalogueTool, *, permitted: bool = True) -> TaskSession:
         """Give what this is once a call has run that nobody here was asked about: no bound keeps its labels out.
 
         They are the catalogue's, so there is an end to them; a task that has too many is let call nothing more. Of
-        tools past `SESSION_TOOLS` no name is kept, since a guard may record what names it likes.
+        tools past `SESSION_TOOLS` no name is kept, since a guard may record what names it likes; nor of one that ran
+        though it was refused: rules that want a tool called before want it permitted.
         """
         known = tool_id(tool.audience, tool.tool) in self.tools or len(self.tools) < limits.SESSION_TOOLS
-        after = self._counted(tool)
-        return replace(after, labels=self.labels | (tool.labels - {PUBLIC}), tools=after.tools if known else self.tools)
+        after, named = self._counted(tool), known and permitted
+        return replace(after, labels=self.labels | (tool.labels - {PUBLIC}), tools=after.tools if named else self.tools)
 
     def _counted(self, tool: CatalogueTool) -> TaskSession:
         call, name = self.calls + 1, tool_id(tool.audience, tool.tool)

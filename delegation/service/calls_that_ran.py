@@ -57,7 +57,7 @@ class WhatRan:
             await self._of_chain(task_id, leaf, ran, now_ms)
             for (task_id, leaf), ran in (await self._by_chain(calls)).items()
         ]
-        return [each for each in found if each.tools]
+        return [each for each in found if each.tools or each.observed]
 
     async def _by_chain(self, calls: Sequence[CallRecord]) -> dict[tuple[bytes, bytes], list[_Ran]]:
         rules = self._policy()
@@ -85,17 +85,17 @@ class WhatRan:
         chain = await self._storage.chain(leaf)
         acting = self._acting(chain, now_ms)
         own = await _own(ran, chain, allowed_too=acting is not None)
-        own_ids = {call.call_id for call, _ in own}
         # A proof is for one call.
         acts = {call.proof_nonce: tool.effects for call, tool in own if acting and _is_of_its_period(call, acting)}
         return CallsThatRan(
             task_id=task_id,
             expires_ms=chain[0].expires_ms if chain else now_ms + _UNKNOWN_KEPT_MS,
             agents=tuple(dict.fromkeys(link.holder_agent for link in chain if is_vouched(link))),
-            tools=tuple(tool for call, tool in ran if call.allowed or call.call_id in own_ids),
+            tools=tuple(tool for call, tool in ran if call.allowed),
             labels_until_ms=self._sessions.labels_until_ms(now_ms),
             acting=acting if acts else None,
             acts=tuple(acts.values()),
+            observed=tuple(tool for call, tool in own if not call.allowed),
         )
 
     def _acting(self, chain: Sequence[LinkRecord], now_ms: int) -> ActingAgent | None:

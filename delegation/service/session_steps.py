@@ -137,8 +137,16 @@ class SessionSteps:
             StorageError: it cannot be read whom the service vouched for.
         """
         agents = step.agents or await self._known.of(chain, step.now_ms)
-        acts = (tool.effects,)
-        ran = CallsThatRan(step.task_id, step.expires_ms, agents, (tool,), step.labels_until_ms, step.acting, acts)
+        ran = CallsThatRan(
+            step.task_id,
+            step.expires_ms,
+            agents,
+            tools=(),
+            labels_until_ms=step.labels_until_ms,
+            acting=step.acting,
+            acts=(tool.effects,),
+            observed=(tool,),
+        )
         return replace(step, agents=agents, anyway=ran)
 
     async def _acting(self, chain: VerifiedChain, now_ms: int, rules: PolicyRules) -> ActingAgent | None:

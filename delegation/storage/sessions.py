@@ -140,10 +140,11 @@ class CallsThatRan:
         task_id: the task, 16 bytes.
         expires_ms: when its grant expires.
         agents: of the chain, known to the service; labels of what was read stick to them.
-        tools: what was called, as the catalogue has it, in the order of the calls.
+        tools: what was called and permitted, as the catalogue has it, in the order of the calls.
         labels_until_ms: how long labels stick to the agents.
         acting: in whose history some of them count; None where nobody asks.
         acts: the effects of each of those, which are shown to be that agent's.
+        observed: what was called and refused, and ran all the same.
     """
 
     task_id: bytes
@@ -153,6 +154,7 @@ class CallsThatRan:
     labels_until_ms: int
     acting: ActingAgent | None = None
     acts: tuple[frozenset[Effect], ...] = ()
+    observed: tuple[CatalogueTool, ...] = ()
 
 
 class Decided(NamedTuple):

@@ -401,13 +401,14 @@ async def test_a_refused_call_labels_nobody(storage):
 @pytest.mark.spec("A-30")
 async def test_a_refused_call_that_runs_all_the_same_leaves_what_it_read_and_uses_nothing(storage):
     task = a_task()
-    call, anyway = a_call(task), that_ran(task, READ)
+    call, anyway = a_call(task), that_ran(task, observed=(READ,))
     decided = await storage.decide_in_session(call, a_step(task, spends(task, 101), anyway=anyway))
     assert decided.refusal is not None
     denied = call.denied("budget_exceeded", "condition", 0, observed="listed")
     assert decided.call == await storage.call(call.call_id) == denied
     session = await storage.session(task.task_id)
     assert (session.labels, session.calls, session.denials) == ({"personal"}, 1, 1)
+    assert (set(session.effects), dict(session.tools)) == ({Effect.READ}, {})  # a rule may want it permitted before
     assert await used(storage, task) == {}
     seen = []
     await storage.decide_in_session(a_call(), a_step(a_task(), seen=seen, agents=(READER,)))
@@ -417,7 +418,7 @@ async def test_a_refused_call_that_runs_all_the_same_leaves_what_it_read_and_use
 @pytest.mark.spec("A-30")
 async def test_benign_what_a_permitted_call_of_a_tool_under_observation_leaves_is_noted_once(storage):
     task = a_task()
-    call, anyway = a_call(task), that_ran(task, READ)
+    call, anyway = a_call(task), that_ran(task, observed=(READ,))
     step = a_step(task, spends(task, 40), tool=READ, anyway=anyway)
     assert await storage.decide_in_session(call, step) == (call, None)
     session = await storage.session(task.task_id)

@@ -140,12 +140,14 @@ class Sessions:
         What cannot be read refuses every further call that rests on it, and must not keep a guard from recording.
         """
         state = self.states[ran.task_id]
-        labels = frozenset[str]().union(*(tool.labels for tool in ran.tools)) - {PUBLIC}
+        labels = frozenset[str]().union(*(tool.labels for tool in (*ran.tools, *ran.observed))) - {PUBLIC}
         self.labels.stick(ran.agents, labels, ran.labels_until_ms)
         with contextlib.suppress(StorageError):
             session = state.session
             for tool in ran.tools:
                 session = session.after_running(tool)
+            for tool in ran.observed:
+                session = session.after_running(tool, permitted=False)
             state.change(session)
         if ran.acting is not None:
             with contextlib.suppress(StorageError):
