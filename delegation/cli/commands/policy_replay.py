@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from delegation.core.lineage import RecordedCall
     from delegation.core.trust import Catalogue
     from delegation.policy.port import Policy
-    from delegation.service.policy_replay import Report
+    from delegation.service.policy_replay import Report, ScopesReport
     from delegation_sdk.lineage import Lineage
 
 
+_TASKS: Final = 10_000
+"""Tasks whose grants and handoffs are asked about at most, newest first."""
 _OLDER: Final = 10_000
 """So many records of guards in a row that are older: there is nothing newer behind them."""
 
@@ -36,6 +38,9 @@ def replay(
     task: Annotated[str, typer.Option(metavar="ID", help="Only calls of this task.", show_default=False)] = "",
     audience: Annotated[str, typer.Option(help="Only calls at this audience.", show_default=False)] = "",
     tool: Annotated[str, typer.Option(help="Only calls of this tool.", show_default=False)] = "",
+    grants: Annotated[
+        bool, typer.Option("--grants", help="Also ask about grants and handoffs of tasks that began since then.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="At most so many, newest first.")] = 100_000,
     json: Json = False,
     profile: ProfileFile = None,
@@ -60,11 +65,16 @@ def replay(
     task_id = parse_id(task, TASK_ID_BYTES, "task") if task else None
     tools = load_catalogue(catalogue) if catalogue is not None else catalogue_in_use(profile)
     policy = load_policy_files(files or [], tools)
+    if grants and (audience or tool):
+        raise typer.BadParameter("scopes are asked about whole: --grants goes without --audience and --tool")
+    given = None
     with connected(profile) as client:
         calls = client.lineage.each_call(task_id=task_id, audience=audience or None, tool=tool or None)
         found = _replay(policy, tools, client.lineage, calls, since_ms=since_ms, now_ms=now_ms, limit=limit)
-    _print(found, policy.digest, since_ms, json=json)
-    if found.differs:
+        if grants:
+            given = _replay_scopes(policy, tools, client.lineage, task_id, since_ms=since_ms, limit=limit)
+    _print(found, given, policy.digest, since_ms, json=json)
+    if found.differs or (given is not None and given.differs):
         raise typer.Exit(REFUSED)
 
 
@@ -93,6 +103,30 @@ def _replay(
     return found
 
 
+def _replay_scopes(
+    policy: Policy, catalogue: Catalogue, lineage: Lineage, task_id: bytes | None, *, since_ms: int, limit: int
+) -> ScopesReport:
+    from delegation.errors import InvalidRequest
+    from delegation.service.policy_replay import ScopeReplay, ScopesReport, given_in
+
+    ask, found = ScopeReplay(policy, catalogue), ScopesReport()
+    if task_id is not None:
+        tasks = [task_id]
+    else:
+        listed = lineage.list_tasks(limit=min(limit, _TASKS))
+        tasks = [task.task_id for task in listed.items if task.created_at_ms >= since_ms]
+        found.more = listed.more and len(tasks) == len(listed.items)
+    for task in tasks:
+        try:
+            _, links = lineage.get_task(task)
+        except InvalidRequest:
+            found.cannot_tell("", "its task has more links than one answer holds")
+            continue
+        for then in given_in(links):
+            found.take(then, ask(then))
+    return found
+
+
 def _since(calls: Iterable[RecordedCall], since_ms: int) -> Iterator[RecordedCall]:
     """Give the calls since a time, of calls newest first.
 
@@ -111,11 +145,15 @@ def _since(calls: Iterable[RecordedCall], since_ms: int) -> Iterator[RecordedCal
             return
 
 
-def _print(found: Report, digest: bytes, since_ms: int, *, json: bool) -> None:
+def _print(found: Report, given: ScopesReport | None, digest: bytes, since_ms: int, *, json: bool) -> None:
     from delegation.cli.terminal import console, print_json
     from delegation.cli.views.policy_replay import plain_report, print_report
+    from delegation.cli.views.replayed_scopes import plain_scopes, print_scopes
 
     if json:
-        print_json(plain_report(found, digest, since_ms))
-    else:
-        print_report(console(), found, since_ms)
+        scopes = {} if given is None else {"scopes": plain_scopes(given)}
+        print_json({**plain_report(found, digest, since_ms), **scopes})
+        return
+    print_report(console(), found, since_ms)
+    if given is not None:
+        print_scopes(console(), given)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from delegation.core.declaration import Declaration
+from delegation.core.hearsay import noted_of
 from delegation.core.lineage import RecordedCall
 from delegation.core.session import PUBLIC
 from delegation.core.tool_id import tool_id
@@ -71,7 +72,7 @@ class TaskPast:
         tool = entry_of(self._catalogue, call.audience, call.tool)
         inputs = RiskInputs.of_text(call.inputs) if call.inputs else None
         if inputs is not None and inputs.declares:
-            tool = Declaration(inputs.effects, inputs.labels).united(tool)
+            tool = noted_of(tool, Declaration(inputs.effects, inputs.labels).united(tool))
         self._labels.update(dict.fromkeys(tool.labels - {PUBLIC}, index))
         self._effects.update(dict.fromkeys(tool.effects, index))
         self._tools[tool_id(call.audience, call.tool)] = index

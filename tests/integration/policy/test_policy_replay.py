@@ -232,6 +232,59 @@ def test_a_task_and_a_tool_alone_are_replayed_and_no_more_than_so_many(start, re
     assert (code, told["calls"]) == (exit_codes.OK, 0)
 
 
+APART = """
+@id("apart") forbid (principal, action in [Action::"grant", Action::"handOff"], resource == Tool::"mail.send")
+when { context.scope.contains("crm.read") };
+
+@id("no-worker")
+forbid (principal == Agent::"spiffe://test.example/agent/worker", action == Action::"handOff", resource);
+"""
+
+
+def test_grants_and_handoffs_are_asked_about_as_they_were_given(start, replay):
+    ruled = started(start)
+    planner = ruled.as_("agent/planner")
+    task = planner.grant(any_call("crm", "read"), any_call("mail", "send"))
+    planner.hand_off(task, "agent/worker", scope=Scope(any_call("crm", "read")))
+    planner.hand_off(task, "agent/sender", scope=Scope(any_call("mail", "send")))
+    planner.complete(task)
+    planner.grant(any_call("docs", "read"))
+    code, told = replay(ruled, POLICY, "--grants")
+    assert (code, told["scopes"]["given"], told["scopes"]["same"]) == (exit_codes.OK, 4, 4)
+    code, told = replay(ruled, POLICY + APART, "--grants")
+    assert (code, told["different"], told["scopes"]["different"]) == (exit_codes.REFUSED, 0, 2)
+    found = {(each["action"], each["tool"], each["now"], *each["rules"]) for each in told["scopes"]["changes"]}
+    assert found == {("grant", "mail.send", "refused", "apart"), ("handOff", "crm.read", "refused", "no-worker")}
+    assert {each["agent"] for each in told["scopes"]["differing"]} == {
+        "spiffe://test.example/agent/planner",
+        "spiffe://test.example/agent/worker",
+    }
+    _, told = replay(ruled, POLICY + APART, "--grants", "--task", planner.grant(any_call("docs", "read")).task_id.hex())
+    assert told["scopes"]["given"] == 1
+
+
+def test_what_is_not_known_of_a_handoff_is_not_guessed(start, replay):
+    ruled = started(start)
+    planner = ruled.as_("agent/planner")
+    task = planner.grant(any_call("mail", "send"), unrecorded_handoffs=True)
+    planner.hand_off(task, "agent/worker")
+    planner.complete(task)
+    no_handoff = '@id("no") forbid (principal, action == Action::"handOff", resource);\n'
+    code, told = replay(ruled, POLICY + no_handoff, "--grants")
+    assert (code, told["scopes"]["untold"]) == (
+        exit_codes.OK,
+        [{"tool": "mail.send", "why": "it may have been told late, and refused then", "scopes": 1}],
+    )
+    labels = '@id("no") forbid (principal, action == Action::"grant", resource)'
+    labels += ' when { context.taskLabels.contains("personal") };\n'
+    _, told = replay(ruled, POLICY + labels, "--grants")
+    assert [each["why"] for each in told["scopes"]["untold"]] == ["taskLabels was not recorded"]
+    asserted = '@id("no") forbid (principal, action in [Action::"grant", Action::"handOff"], resource)'
+    asserted += " unless { context.assertedAgents.isEmpty() };\n"
+    _, told = replay(ruled, POLICY + asserted, "--grants")
+    assert (told["scopes"]["same"], told["scopes"]["cannot_be_told"]) == (1, 1)
+
+
 def test_no_guard_hides_what_came_before_its_records(start, replay):
     ruled = started(start)
     work(ruled)

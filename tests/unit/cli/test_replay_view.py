@@ -10,8 +10,13 @@ from rich.console import Console
 
 from delegation.cli.terminal import THEME
 from delegation.cli.views.policy_replay import plain_report, print_report
-from delegation.core.lineage import RecordedCall
-from delegation.service.policy_replay import Kind, Replayed, Report
+from delegation.cli.views.replayed_scopes import plain_scopes, print_scopes
+from delegation.core.lineage import RecordedCall, RecordedLink
+from delegation.core.scope import Scope, any_call
+from delegation.errors import Refused
+from delegation.service.policy_replay import Kind, Replayed, Report, ScopeReplay, ScopesReport, given_in
+from support.chains import agent, chain
+from support.policies import CATALOGUE, PERMIT, policy_of
 
 NOW_MS = 1_795_000_000_000
 
@@ -91,3 +96,35 @@ def test_plain_data_says_the_same(printed):
         {"tool": "mail.send", "then": "needs approval", "now": "needs a sign-in", "rules": ["in"], "calls": 1}
     ]
     assert (plain["different"], plain["same"], plain["differing"][0]["agent"]) == (1, 0, "spiffe://acme.example/worker")
+
+
+def test_scopes_are_told_with_whom_they_were_given_to():
+    report = ScopesReport()
+    made = chain("planner -> worker", scopes=(Scope(any_call("mail", "send")),))
+    rows = list(enumerate(made.signed))
+    links = [RecordedLink(i, rows[n - 1][1][2] if n else None, n, p, s, NOW_MS, False) for n, (p, s, i) in rows]
+    ask = ScopeReplay(
+        policy_of(PERMIT + '@id("no") forbid (principal, action == Action::"handOff", resource);'), CATALOGUE
+    )
+    for then in given_in(links):
+        report.take(then, ask(then))
+    report.cannot_tell("", "its task has more links than one answer holds")
+    out = Console(file=io.StringIO(), theme=THEME, width=100, highlight=False, markup=False, emoji=False)
+    print_scopes(out, report)
+    worker = links[1].link_id.hex()
+    assert out.file.getvalue().splitlines() == [
+        "",
+        "2 grants and handoffs: 1 permitted as before, 1 not, 1 cannot be told",
+        "      1  mail.send handed on, now refused by no",
+        "      1  some cannot be told: its task has more links than one answer holds",
+        f"2026-11-18 11:06:40 UTC  {worker}  mail.send handed on to {agent('worker')} by no",
+    ]
+    plain = plain_scopes(report)
+    assert (plain["given"], plain["differing"][0]["agent"], plain["untold"][0]["tool"]) == (2, agent("worker"), None)
+
+
+def test_a_link_of_no_chain_is_refused():
+    made = chain("planner -> worker")
+    payload, signature, identity = made.signed[1]
+    with pytest.raises(Refused):
+        list(given_in([RecordedLink(identity, b"x" * 32, 1, payload, signature, NOW_MS, False)]))
