@@ -12,10 +12,12 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from delegation.core import limits
+from delegation.core.hearsay import bounded, told_by_catalogue
 from delegation.core.named_tuple import NamedTuple
 from delegation.core.names import is_name
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool, Effect
+from delegation.core.unlisted import MOST_SENSITIVE
 from delegation.errors import Reason, refusal
 
 PUBLIC: Final = "public"
@@ -49,7 +51,8 @@ class TaskSession:
     """The state of one task.
 
     Attributes:
-        labels: of everything that its calls were permitted to read.
+        labels: of everything that its calls were permitted to read; what only the tools have said is among them, under
+            names of its own (`hearsay`).
         effects: which effects its calls may have had.
         tools: which tools were called, by their `tool_id`.
         calls: how many calls were permitted.
@@ -70,8 +73,8 @@ class TaskSession:
         Raises:
             ConditionUnmet: SESSION_FULL past `SESSION_LABELS`.
         """
-        united = self.labels.union(labels) - {PUBLIC}
-        if len(united) > limits.SESSION_LABELS:
+        united = bounded(self.labels.union(labels) - {PUBLIC}, limits.SESSION_LABELS, MOST_SENSITIVE)
+        if len(united) > limits.SESSION_LABELS and told_by_catalogue(united) > limits.SESSION_LABELS:
             raise refusal(Reason.SESSION_FULL, detail=f"a task has at most {limits.SESSION_LABELS} labels")
         return self if united == self.labels else replace(self, labels=united)
 
@@ -89,13 +92,15 @@ class TaskSession:
     def after_running(self, tool: CatalogueTool, *, permitted: bool = True) -> TaskSession:
         """Give what this is once a call has run that nobody here was asked about: no bound keeps its labels out.
 
-        They are the catalogue's, so there is an end to them; a task that has too many is let call nothing more. Of
-        tools past `SESSION_TOOLS` no name is kept, since a guard may record what names it likes; nor of one that ran
-        though it was refused: rules that want a tool called before want it permitted.
+        They are the catalogue's, and what tools say besides is bounded, so there is an end to them; a task that has too
+        many is let call nothing more. Of tools past `SESSION_TOOLS` no name is kept, since a guard may record what
+        names it likes; nor of one that ran though it was refused: rules that want a tool called before want it
+        permitted.
         """
         known = tool_id(tool.audience, tool.tool) in self.tools or len(self.tools) < limits.SESSION_TOOLS
         after, named = self._counted(tool), known and permitted
-        return replace(after, labels=self.labels | (tool.labels - {PUBLIC}), tools=after.tools if named else self.tools)
+        labels = bounded(self.labels | (tool.labels - {PUBLIC}), limits.SESSION_LABELS, MOST_SENSITIVE)
+        return replace(after, labels=labels, tools=after.tools if named else self.tools)
 
     def _counted(self, tool: CatalogueTool) -> TaskSession:
         call, name = self.calls + 1, tool_id(tool.audience, tool.tool)

@@ -199,7 +199,7 @@ class Authorize:
                 call = call._replace(observed=Observation.LISTED)
             step = await self._step(question, judged, now_ms, rules)
             if observed and step is not None and chain is not None:
-                step = await self._sessions.running_anyway(step, chain, rules.entry(*tool, question.declared).tool)
+                step = await self._sessions.running_anyway(step, chain, rules.entry(*tool, question.declared).noted)
             standing, refused = await self._enter(call, judged, step, digest, position, observed=observed)
             if standing.call_id != call.call_id:  # the same question was answered before
                 refused = _same_refusal(standing, refused, rules)

@@ -75,10 +75,10 @@ class WhatRan:
 
     async def _noted(self, rules: PolicyRules, audience: str, tool: str, allowed: bool) -> CatalogueTool | None:  # noqa: FBT001 - a part of a key
         """Give what the catalogue says of a tool, and the tool itself, if its calls leave what somebody asks about."""
-        entry = rules.entry(audience, tool).tool
+        entry = rules.entry(audience, tool).noted
         # What a guard permits of a local tool by itself says nothing more than the catalogue (T-43).
         if not (allowed and entry.local):
-            entry = rules.entry(audience, tool, await self._said_of(audience, tool)).tool
+            entry = rules.entry(audience, tool, await self._said_of(audience, tool)).noted
         return entry if rules.notes_every_call or entry.labels - {PUBLIC} else None
 
     async def _of_chain(self, task_id: bytes, leaf: bytes, ran: list[_Ran], now_ms: int) -> CallsThatRan:

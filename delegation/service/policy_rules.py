@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import reduce
 from typing import Final, NamedTuple
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from delegation.core.approval import ApprovalLevel
 from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
+from delegation.core.hearsay import heard_in, noted_of
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.core.unlisted import LABELS, MOST_SENSITIVE, entry_of
@@ -47,6 +49,7 @@ class Entry(NamedTuple):
         reads_owner: whether it depends on who answers for the agent.
         undeclared: what the catalogue says alone, where the tool declares more; else None.
         known: which fields of a question about it are known, of those that `risk_inputs` keeps.
+        apart: what is noted of its calls, where the tool declares more; else None.
     """
 
     tool: CatalogueTool
@@ -55,6 +58,12 @@ class Entry(NamedTuple):
     reads_owner: bool
     undeclared: CatalogueTool | None = None
     known: tuple[str, ...] = ()
+    apart: CatalogueTool | None = None
+
+    @property
+    def noted(self) -> CatalogueTool:
+        """What is noted of its calls: what only the tool says, under names of its own."""
+        return self.apart or self.tool
 
 
 def nobody_consented(
@@ -82,13 +91,27 @@ def verdict_on(
 ) -> Verdict:
     """Ask a policy about a call; once more where people have consented, or the tool declares more than is listed.
 
-    A rule may well permit what has an effect or a label. No declaration shall be a way to that: it is asked about
-    what the catalogue says alone (`undeclared`), too, and the stricter answer counts (T-43).
+    A rule may well permit what has an effect or a label, or what comes after it. No declaration shall be a way to that:
+    it is asked about what the catalogue says alone, too, and the stricter answer counts (T-43).
+
+    Args:
+        policy: the rules.
+        question: about the call, with what the tool declares.
+        consented: tells whether everything is there that is demanded.
+        undeclared: what the catalogue says of the tool alone, where the tool declares more.
     """
-    verdict = ask(policy, question, consented)
-    if undeclared is None or isinstance(verdict, Denial):
-        return verdict
-    return stricter(verdict, ask(policy, question._replace(tool=undeclared), consented))
+    return reduce(stricter, (ask(policy, each, consented) for each in both_ways(question, undeclared)))
+
+
+def both_ways(question: PolicyQuestion, undeclared: CatalogueTool | None = None) -> tuple[PolicyQuestion, ...]:
+    """Give a question with everything that tools have said, and without; just one where they have said nothing."""
+    heard = heard_in(question.task_labels)
+    if heard is None:
+        return (question,) if undeclared is None else (question, question._replace(tool=undeclared))
+    said = question._replace(
+        task_labels=heard.labels | heard.declared_labels, task_effects=question.task_effects | heard.declared_effects
+    )
+    return said, question._replace(task_labels=heard.labels, tool=undeclared or question.tool)
 
 
 class PolicyRules:
@@ -214,7 +237,7 @@ class PolicyRules:
         """Ask about a scope; give what is no permission, with its question. Ends where no sign-in would help."""
         found: list[tuple[PolicyQuestion, Verdict]] = []
         for question in questions:
-            verdict = self.policy.decide(question)
+            verdict = reduce(stricter, map(self.policy.decide, both_ways(question)))
             if not isinstance(verdict, Permit):
                 found.append((question, verdict))
                 if not isinstance(verdict, SignIn):
@@ -256,6 +279,7 @@ class PolicyRules:
                 judged=judged,
                 reads_owner=found.reads_owner or entry.reads_owner,
                 undeclared=entry.tool,
+                apart=noted_of(entry.tool, found.tool),
                 known=tuple(dict.fromkeys((*found.known, *entry.known))),
             )
             if len(self._declared) >= _MOST_DECLARED:  # a tool may well declare something else each time

@@ -12,7 +12,7 @@ from delegation.policy.port import Action, Concern, Consent, Denial, PolicyQuest
 from delegation.service.call_in_session import CallInSession
 from delegation.service.decision_point import Answers, DecisionPoint
 from delegation.service.ids import Clock
-from delegation.service.policy_rules import PolicyRules, stricter
+from delegation.service.policy_rules import PolicyRules, both_ways, stricter
 
 
 class RulesElsewhere(PolicyRules):
@@ -58,8 +58,7 @@ class RulesElsewhere(PolicyRules):
         del consented
         if call.answers is None:
             return self.policy.decide(question)
-        tools = [call.tool] if call.undeclared is None else [call.tool, call.undeclared]
-        verdict = reduce(stricter, call.answers.to([question._replace(tool=tool) for tool in tools]))
+        verdict = reduce(stricter, call.answers.to(both_ways(question, call.undeclared)))
         if self._now_ms() >= call.chain.expires_at_ms:
             raise refusal(Reason.EXPIRED, link_index=len(call.chain.links) - 1)
         return verdict
@@ -70,7 +69,7 @@ class RulesElsewhere(PolicyRules):
         Raises:
             Overloaded: too many wait for the decision point.
         """
-        return await self._point.refusals(questions)
+        return await self._point.refusals([each for question in questions for each in both_ways(question)])
 
 
 class _Unknown:

@@ -13,6 +13,7 @@ from delegation.core.approval import approval_demands_of
 from delegation.core.arguments import Value
 from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
+from delegation.core.hearsay import sticking
 from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool
 from delegation.core.usage import Demand, charged, has_conditions
@@ -20,7 +21,7 @@ from delegation.errors import Reason, Refused, refusal
 from delegation.service.call_in_session import CallInSession, Ruling
 from delegation.service.consents import Consents, demands_of_rules
 from delegation.service.known_agents import KnownAgents
-from delegation.service.policy_rules import PolicyRules
+from delegation.service.policy_rules import Entry, PolicyRules
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.approvals import ApprovalNeeds, CallKey
@@ -103,13 +104,13 @@ class SessionSteps:
             manifest_changed=declared.is_another(entry.tool),
             answers=rules.answers(chain, acting.agent if acting else ""),
         )
-        step = self._step(chain, demands, now_ms, lambda view: self._judge(call, view, rules, judged=entry.judged))
+        step = self._step(chain, demands, now_ms, lambda view: self._judge(call, view, rules, entry))
         return replace(
             step,
             agents=await self._known.of(chain, now_ms),
             call=CallKey(chain.digest, audience, tool, arguments_digest),
             acting=acting,
-            effects=entry.tool.effects,
+            effects=entry.noted.effects,
         )
 
     async def refused(
@@ -167,10 +168,10 @@ class SessionSteps:
             labels_until_ms=self.labels_until_ms(now_ms),
         )
 
-    def _judge(self, call: CallInSession, view: SessionView, rules: PolicyRules, *, judged: bool) -> Verdict:
+    def _judge(self, call: CallInSession, view: SessionView, rules: PolicyRules, entry: Entry) -> Verdict:
         try:
             used = {demand.key: charged(view.used[demand.key], demand) for demand in call.demands}
-            ruling = rules(call, view) if judged else _NOTHING_TO_SAY
+            ruling = rules(call, view) if entry.judged else _NOTHING_TO_SAY
             decided_by = ",".join(ruling.rules) or None
             if ruling.refusal is not None and not ruling.demands:
                 return Verdict(ruling.refusal, rules=decided_by, inputs=ruling.inputs)
@@ -181,9 +182,9 @@ class SessionSteps:
                 return Verdict(lacking, rules=decided_by, inputs=ruling.inputs, needs=needs)
             return Verdict(
                 None,
-                view.session.after(call.tool),
+                view.session.after(entry.noted),
                 used,
-                _sensitive(call.tool),
+                sticking(_sensitive(entry.noted)),
                 rules=decided_by,
                 obligations=",".join(ruling.obligations) or None,
                 inputs=ruling.inputs,

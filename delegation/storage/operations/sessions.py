@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from delegation.core.hearsay import sticking
 from delegation.core.session import PUBLIC
 from delegation.core.usage import Demand
 from delegation.errors import Reason, Refused, StorageError, refusal
@@ -141,7 +142,7 @@ class Sessions:
         """
         state = self.states[ran.task_id]
         labels = frozenset[str]().union(*(tool.labels for tool in (*ran.tools, *ran.observed))) - {PUBLIC}
-        self.labels.stick(ran.agents, labels, ran.labels_until_ms)
+        self.labels.stick(ran.agents, sticking(labels), ran.labels_until_ms)
         with contextlib.suppress(StorageError):
             session = state.session
             for tool in ran.tools:

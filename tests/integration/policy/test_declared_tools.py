@@ -72,6 +72,51 @@ def test_no_declaration_is_a_way_to_what_a_rule_permits_of_others(start):
     assert reason(ruled, task, "crm", "read", reads) is None
 
 
+BEFORE = """
+@id("first") forbid (principal, action == Action::"call", resource == Tool::"ci.deploy")
+unless { context.taskLabels.contains("personal") || context.taskEffects.contains("privilege") };
+@id("never-after") forbid (principal, action == Action::"call", resource == Tool::"ci.test")
+when { context.taskLabels.contains("secret") || context.taskEffects.contains("spends") };
+"""
+
+
+@pytest.mark.spec("T-43")
+def test_what_a_tool_has_declared_is_no_way_to_what_is_permitted_only_after_it(start):
+    ruled = start(PERMIT + BEFORE)
+    ci, iam = (any_call("ci", name) for name in ("deploy", "test")), any_call("iam", "add_role")
+    task = ruled.as_("agent/planner").grant(*ci, DOCS, READ, iam)
+    privilege = PERSONAL._replace(effects=frozenset({Effect.PRIVILEGE}))
+    assert reason(ruled, task, "docs", "read", privilege) is None
+    assert reason(ruled, task, "ci", "deploy") is Reason.POLICY_DENIED
+    assert (
+        reason(ruled, ruled.as_("agent/planner").grant(any_call("ci", "deploy")), "ci", "deploy")
+        is Reason.POLICY_DENIED
+    )
+    assert reason(ruled, task, "iam", "add_role") is None  # the catalogue says so of it
+    assert reason(ruled, task, "ci", "deploy") is None
+
+
+@pytest.mark.spec("T-43")
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        (Declaration(labels=frozenset({"secret"})), Reason.POLICY_DENIED),
+        (Declaration(frozenset({Effect.SPENDS})), Reason.POLICY_DENIED),
+        (PERSONAL, None),
+    ],
+    ids=["label", "effect", "benign"],
+)
+def test_what_a_tool_has_declared_counts_where_a_rule_forbids_what_comes_after_it(start, declared, expected):
+    ruled = start(PERMIT + BEFORE)
+    planner, test = ruled.as_("agent/planner"), any_call("ci", "test")
+    task = planner.grant(test, DOCS)
+    assert reason(ruled, task, "ci", "test") is None
+    assert reason(ruled, task, "docs", "read", declared) is None
+    assert reason(ruled, task, "ci", "test") is expected
+    other = planner.grant(test)  # labels stick to the agent; what a task did is its own
+    assert reason(ruled, other, "ci", "test") is (expected if declared.labels else None)
+
+
 @pytest.mark.parametrize(("served", "expected"), [(b"\1" * 32, None), (b"\2" * 32, True), (b"", True)])
 def test_a_rule_reads_whether_the_tool_is_the_pinned_one(start, served, expected):
     rule = '@id("looked-at") forbid (principal, action == Action::"call", resource) when { context.manifestChanged };'
