@@ -51,6 +51,13 @@ def test_what_the_operator_wrote_stays_and_the_manifest_is_pinned():
     assert (same, again.pinned) == (after, [])
 
 
+def test_a_tool_stays_under_observation():
+    line = "observe_until = 2026-12-24T00:00:00Z  # until we know\n"
+    _, after = taken(FILE.replace("[[tool]]\n", f"[[tool]]\n{line}", 1), LiveTool("read", Hints(destructive=True), PIN))
+    assert line in after
+    assert entry(after).observe_until_ms == 1_798_070_400_000
+
+
 @pytest.mark.parametrize(
     ("hints", "effects"),
     [
