@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from delegation.errors import NotPermitted
 from delegation.wire.errors import status_of
-from delegation_sdk import Client, Delegation, Guard, Peer, Refused, Scope, tool
+from delegation_sdk import Client, Delegation, Guard, Peer, Refused, Scope, observed_answer, tool
 from delegation_sdk.context import from_metadata
 from delegation_sdk.integrations.grpc_client import call_method
 from local_service import local_service
@@ -36,6 +36,8 @@ def serving(guard: Guard) -> Iterator[int]:
         except Refused as refused:
             context.abort_with_status(rpc_status.to_status(status_of(refused)))
         call.report()
+        # Empty, unless the operator has this tool under observation and the call would be refused.
+        context.set_trailing_metadata(observed_answer.to_metadata(call))
         return StringValue(value=f"clear in {request.value}")
 
     method = grpc.unary_unary_rpc_method_handler(forecast, StringValue.FromString, StringValue.SerializeToString)

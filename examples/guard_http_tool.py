@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from delegation_sdk import Client, Delegation, Guard, Peer, Refused, Scope, tool
+from delegation_sdk import Client, Delegation, Guard, Peer, Refused, Scope, observed_answer, tool
 from delegation_sdk.context import Carriage, from_headers, to_headers
 from delegation_sdk.refusal_json import PROBLEM_MEDIA_TYPE, from_json, problem_headers, to_problem
 from local_service import local_service
@@ -32,7 +32,9 @@ def handler(guard: Guard) -> type[BaseHTTPRequestHandler]:
                 problem = to_problem(refused)
                 self.reply(problem["status"], PROBLEM_MEDIA_TYPE, problem, problem_headers(refused))
             else:
-                self.reply(HTTPStatus.OK, "application/json", {"city": call.arguments["city"], "sky": "clear"})
+                answer = {"city": call.arguments["city"], "sky": "clear"}
+                # Empty, unless the operator has this tool under observation and the call would be refused.
+                self.reply(HTTPStatus.OK, "application/json", answer, observed_answer.to_headers(call))
                 call.report()
 
         def reply(
