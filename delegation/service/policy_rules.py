@@ -26,7 +26,8 @@ from delegation.policy.sign_in import together
 from delegation.service.call_in_session import CallInSession, Ruling
 from delegation.service.decision_point import Answers
 from delegation.service.policy_questions import question_of_call
-from delegation.service.risk_inputs import inputs_text, known_fields
+from delegation.service.question_fields import known_fields
+from delegation.service.risk_inputs import inputs_text
 from delegation.storage.sessions import SessionView
 
 RECORDED_RULES: Final = 16

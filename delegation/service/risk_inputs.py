@@ -7,137 +7,24 @@ time and tool are recorded anyway, arguments as the catalogue says. No value of 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
-from enum import Enum, auto
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple, Self
 
 from delegation.core.approval import ApprovalLevel
 from delegation.core.trust import Effect
 from delegation.errors import Reason, Refused, refusal
 from delegation.policy.port import Consent, PolicyQuestion
+from delegation.service.question_fields import RECORDED, When, in_order, read_count, read_effects, read_text, read_texts
 
 INPUTS_BYTES: Final = 8 * 1024
 """Of one call, as what is kept of its arguments. What is longer is kept without the tools that the task has called, or
 not at all: then it is rebuilt from other records, as far as that goes."""
 
-HAD_ELSEWHERE: Final = frozenset(
-    {"action", "tool", "listed", "principal", "agents", "now_s", "purpose", "scope", "arguments", "approved"}
-)
-"""The fields of a `PolicyQuestion` that other records say: the call's, its chain's, the catalogue; for `approved`, the
-consent that is kept beside the fields."""
-
-
 _ENCODE: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
-
-
-class _When(Enum):
-    """Of which questions a field is known."""
-
-    ALWAYS = auto()
-    """Of every one; left out where it says nothing."""
-    NOTED = auto()
-    """Where the calls of tasks are kept in mind; what is left out was not known."""
-    NOTED_OF_AGENTS = auto()
-    """Where the calls of agents are; the same."""
-    READ = auto()
-    """Where a rule about the tool reads it; the same."""
-
-
-class _Field(NamedTuple):
-    """One field of a `PolicyQuestion` that is kept.
-
-    Attributes:
-        word: its name in policies.
-        write, read: to plain data and back; `read` raises `ValueError`, `TypeError` or what a lookup does.
-        when: of which questions it is known.
-    """
-
-    word: str
-    write: Callable[[Any], Any]
-    read: Callable[[Any], Any]
-    when: _When
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError("no count")
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if type(value) is not bool:
-        raise ValueError("neither true nor false")
-    return value
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise ValueError("no text")
-    return value
-
-
-def _texts(value: Any) -> frozenset[str]:
-    if type(value) is not list:
-        raise ValueError("no list")
-    return frozenset(map(_text, value))
-
-
-def _effects(value: Any) -> frozenset[Effect]:
-    return frozenset(map(Effect, _texts(value)))
-
-
-def _amounts(value: Any) -> dict[str, str]:
-    return {_text(name): _text(amount) for name, amount in value.items()}
-
-
-def _sorted(values: Collection[str]) -> list[str]:
-    return sorted(map(str, values))
-
-
-def _if_kept(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else of(value)
-
-
-RECORDED: Final[Mapping[str, _Field]] = {
-    "asserted": _Field("assertedAgents", _sorted, _texts, _When.ALWAYS),
-    "owner": _Field("agentOwner", _same, _text, _When.READ),
-    "task_labels": _Field("taskLabels", _sorted, _texts, _When.ALWAYS),
-    "task_effects": _Field("taskEffects", _sorted, _effects, _When.NOTED),
-    "task_tools": _Field("taskTools", _sorted, _texts, _When.NOTED),
-    "task_calls": _Field("taskCalls", _same, _count, _When.NOTED),
-    "task_denials": _Field("taskDenials", _same, _count, _When.NOTED),
-    "agent_calls": _Field("agentCalls", _same, _if_kept(_count), _When.NOTED_OF_AGENTS),
-    "agent_denials": _Field("agentDenials", _same, _if_kept(_count), _When.NOTED_OF_AGENTS),
-    "agent_effects": _Field("agentEffects", _if_kept(_sorted), _if_kept(_effects), _When.NOTED_OF_AGENTS),
-    "calls_left": _Field("callsLeft", _same, _count, _When.ALWAYS),
-    "budgets_left": _Field("budgetsLeft", dict, _amounts, _When.ALWAYS),
-    "manifest_changed": _Field("manifestChanged", _same, _truth, _When.ALWAYS),
-}
-"""The others. With `HAD_ELSEWHERE` these are all fields of a question, each of them once."""
 
 _NOTHING: Final = PolicyQuestion._field_defaults
 _LONG: Final = "task_tools"
 _CONSENTED, _FULFILS, _EFFECTS, _LABELS = "consented", "fulfils", "tool_effects", "tool_labels"
-
-
-def known_fields(words: Collection[str], *, noted: bool, agents_noted: bool) -> tuple[str, ...]:
-    """Give the fields that are known of a question.
-
-    Args:
-        words: what rules about its tool read, by the names in policies.
-        noted: whether the calls of tasks are kept in mind.
-        agents_noted: whether the calls of agents are.
-    """
-    whens = {_When.ALWAYS}
-    if noted:
-        whens.add(_When.NOTED)
-    if agents_noted:
-        whens.add(_When.NOTED_OF_AGENTS)
-    return tuple(name for name, field in RECORDED.items() if field.when in whens or field.word in words)
 
 
 class RiskInputs(NamedTuple):
@@ -178,20 +65,20 @@ class RiskInputs(NamedTuple):
         fields = {
             name: field.read(said[name]) if name in said else _NOTHING[name]
             for name, field in RECORDED.items()
-            if name in said or field.when is _When.ALWAYS
+            if name in said or field.when is When.ALWAYS
         }
         consented = tuple(
             Consent(
-                _text(rule),
-                tuple(map(_text, approvers)),
-                _count(threshold),
+                read_text(rule),
+                tuple(map(read_text, approvers)),
+                read_count(threshold),
                 bool(principal),
                 *map(ApprovalLevel, level),
             )
             for rule, approvers, threshold, principal, *level in said.get(_CONSENTED, ())
         )
-        effects, labels = _effects(said.get(_EFFECTS, [])), _texts(said.get(_LABELS, []))
-        return cls(fields, consented, _texts(said.get(_FULFILS, [])), effects, labels)
+        effects, labels = read_effects(said.get(_EFFECTS, [])), read_texts(said.get(_LABELS, []))
+        return cls(fields, consented, read_texts(said.get(_FULFILS, [])), effects, labels)
 
 
 def inputs_text(
@@ -214,14 +101,14 @@ def inputs_text(
     said: dict[str, Any] = {}
     for name in known:
         value, field = getattr(question, name), RECORDED[name]
-        if field.when is not _When.ALWAYS or value != _NOTHING[name]:
+        if field.when is not When.ALWAYS or value != _NOTHING[name]:
             said[name] = field.write(value)
     if consented:
         said[_CONSENTED] = [list(each) for each in consented]
     if fulfils:
         said[_FULFILS] = sorted(fulfils)
     if declared:
-        said[_EFFECTS], said[_LABELS] = _sorted(question.tool.effects), _sorted(question.tool.labels)
+        said[_EFFECTS], said[_LABELS] = in_order(question.tool.effects), in_order(question.tool.labels)
     if sum(map(len, said.get(_LONG, ()))) > INPUTS_BYTES:
         del said[_LONG]
     return _within(said) or _within({name: value for name, value in said.items() if name != _LONG})

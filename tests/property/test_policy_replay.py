@@ -17,7 +17,8 @@ from delegation.policy.port import Action, Permit
 from delegation.service.policy_replay import ChainThen, Kind, Replay
 from delegation.service.policy_replay.outcome import _KINDS
 from delegation.service.policy_rules import ruling_of, verdict_on
-from delegation.service.risk_inputs import inputs_text, known_fields
+from delegation.service.question_fields import known_fields
+from delegation.service.risk_inputs import inputs_text
 from property.test_policy_subsets import policies, questions
 from support.policies import CATALOGUE
 

@@ -14,7 +14,8 @@ from delegation.cli.untrusted_text import visible
 from delegation.cli.views.call_lines import mark, refused_words, tool_name
 from delegation.core.lineage import RecordedCall
 from delegation.errors import Reason
-from delegation.service.risk_inputs import RECORDED, RiskInputs
+from delegation.service.question_fields import RECORDED
+from delegation.service.risk_inputs import RiskInputs
 
 
 def print_rules(console: Console, call: RecordedCall, rules: Mapping[str, Written]) -> None:

@@ -19,7 +19,8 @@ from delegation.core.trust import Catalogue, CatalogueTool
 from delegation.core.unlisted import entry_of
 from delegation.errors import Reason, refusal
 from delegation.policy.port import Action, Consent, PolicyQuestion
-from delegation.service.risk_inputs import RECORDED, RiskInputs
+from delegation.service.question_fields import RECORDED
+from delegation.service.risk_inputs import RiskInputs
 
 _OF_THE_CHAIN: Final = frozenset(
     {"agents", "depth", "purpose", "principalIssuer", "principalBasis", "principalAcr", "principalAuthTime"}

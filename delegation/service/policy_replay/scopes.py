@@ -21,7 +21,7 @@ from delegation.policy.port import Action, Permit, Policy, SignIn
 from delegation.service.policy_questions import GivenScope, questions_of_scope
 from delegation.service.policy_replay.outcome import Kind, Replayed
 from delegation.service.policy_replay.task_past import OF_THE_PAST
-from delegation.service.risk_inputs import RECORDED
+from delegation.service.question_fields import RECORDED
 
 _UNKNOWN: Final = OF_THE_PAST | {RECORDED[name].word for name in ("agent_calls", "agent_denials", "agent_effects")}
 _ASSERTED: Final = RECORDED["asserted"].word

@@ -15,7 +15,8 @@ from delegation.core.scope import Scope, any_call
 from delegation.errors import Reason, refusal
 from delegation.policy.port import Consent
 from delegation.service.policy_replay import ChainThen, Kind, Replay, Report, TaskPast
-from delegation.service.risk_inputs import inputs_text, known_fields
+from delegation.service.question_fields import known_fields
+from delegation.service.risk_inputs import inputs_text
 from support.chains import chain
 from support.policies import CATALOGUE, PERMIT, policy_of, question
 

@@ -10,14 +10,8 @@ from delegation.core.trust import Effect
 from delegation.errors import Refused
 from delegation.policy.port import Consent, PolicyQuestion
 from delegation.policy.vocabulary import BUDGETS_LEFT, FIELDS
-from delegation.service.risk_inputs import (
-    HAD_ELSEWHERE,
-    INPUTS_BYTES,
-    RECORDED,
-    RiskInputs,
-    inputs_text,
-    known_fields,
-)
+from delegation.service.question_fields import HAD_ELSEWHERE, RECORDED, known_fields
+from delegation.service.risk_inputs import INPUTS_BYTES, RiskInputs, inputs_text
 from support.policies import PLANNER, question
 
 TOLD = {
