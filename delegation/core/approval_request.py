@@ -93,6 +93,7 @@ class ApprovalRequest:
         answers: in their order.
         withdrawn_by: who has withdrawn it; may be empty.
         call_id: the call that has used it up, 16 bytes; empty if none has.
+        token: the chain, whose last link has the link id; as long as the arguments are there.
     """
 
     request_id: bytes
@@ -114,3 +115,4 @@ class ApprovalRequest:
     answers: tuple[ApprovalAnswer, ...] = ()
     withdrawn_by: str = ""
     call_id: bytes = b""
+    token: bytes = field(default=b"", repr=False)

@@ -93,6 +93,7 @@ def told(
         answers=tuple(map(_answer, answers)),
         withdrawn_by=record.withdrawn_by,
         call_id=record.call_id or b"",
+        token=(record.token or b"") if with_arguments and not over else b"",
     )
 
 

@@ -7,12 +7,13 @@ from typing import Final
 
 from delegation.core import limits
 from delegation.core.approval import Approval
+from delegation.core.approval_chain import require_shown
 from delegation.core.approval_request import ApprovalRequest, level_of
 from delegation.core.attest import sign_approval
 from delegation.core.keys import Signer
 from delegation.core.revocation import RevocationKind, revocation_key
 from delegation.core.statement import SignedStatement
-from delegation.errors import Conflict, NotFound, PermissionDenied
+from delegation.errors import Conflict, NotFound, PermissionDenied, Refused
 from delegation.identity.port import Caller, Role
 from delegation.service.approval_records import (
     SEES_ALL,
@@ -28,7 +29,7 @@ from delegation.service.approval_records import (
 from delegation.service.feed import RevocationFeed
 from delegation.service.ids import Clock, Random
 from delegation.service.signed_answers import require_signed_answer
-from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalFilter, ApprovalRequestRecord
+from delegation.storage.approvals import PENDING, ApprovalAnswerRecord, ApprovalFilter, ApprovalRequestRecord
 from delegation.storage.port import Storage
 
 _AT_A_TIME: Final = 100
@@ -137,7 +138,8 @@ class Approvals:
             Refused: what was signed is no approval, or not by a key of theirs.
             Revoked: the caller is revoked as an agent, or the key is.
             NotFound: there is no such request, or not for this caller.
-            Conflict: it cannot be answered any more, the caller has answered otherwise, or has seen other arguments.
+            Conflict: it cannot be answered any more, the caller has answered otherwise, or has seen other arguments; or
+                it shows another chain than it is about.
             ServiceUnavailable: there is no key to sign with.
         """
         caller.require_role(Role.APPROVER)
@@ -148,6 +150,8 @@ class Approvals:
             raise PermissionDenied(_NO_KEY if takes_a_key(caller, record) else _NOT_ONES_OWN)
         if arguments_digest != record.arguments_digest:
             raise Conflict("the request is about other arguments than those that were seen")
+        if approve and record.state == PENDING:
+            _require_shown(record)
         self._feed.state.check(frozenset({revocation_key(RevocationKind.AGENT, caller.id.encode())}))
         now_ms = self._now_ms()
         if now_ms >= record.expires_ms:
@@ -240,3 +244,11 @@ def _answer(
         signature=statement.signature if statement else b"",
         level=str(level_of(statement.kind)) if statement else None,
     )
+
+
+def _require_shown(record: ApprovalRequestRecord) -> None:
+    """Require that what approvers are shown of a chain is what its links say, which hash to the link id (A-25)."""
+    try:
+        require_shown(told(record, (), now_ms=record.requested_ms))
+    except Refused:
+        raise Conflict("what this request shows of its chain is not what the chain says: ask anew") from None

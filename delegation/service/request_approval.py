@@ -108,6 +108,7 @@ class RequestApproval:
                 call,
                 needs,
                 arguments_json=question.arguments_json,
+                token=question.token,
                 now_ms=now_ms,
             )
 
@@ -134,6 +135,7 @@ class RequestApproval:
         needs: ApprovalNeeds,
         *,
         arguments_json: bytes,
+        token: bytes,
         now_ms: int,
     ) -> ApprovalRequestRecord:
         principal = chain.principal
@@ -157,4 +159,5 @@ class RequestApproval:
             expires_ms=min(now_ms + limits.APPROVAL_LIFETIME_MS, chain.expires_at_ms),
             task_expires_ms=chain.links[0].link.expires_at_ms,
             holder=chain.agents[0],
+            token=token,
         )

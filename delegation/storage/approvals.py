@@ -94,6 +94,8 @@ class ApprovalRequestRecord:
     """The call that has used it up."""
     holder: str | None = None
     """Of the chain's grant, whom the service has authenticated; None: not noted by a program of the version before."""
+    token: bytes | None = field(default=None, repr=False)
+    """The chain; None once nobody can answer any more, and of a program of the version before."""
 
 
 @dataclass(frozen=True, slots=True)

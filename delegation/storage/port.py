@@ -229,7 +229,7 @@ class Storage(Protocol):
     async def approval_requests(
         self, which: ApprovalFilter, *, cursor: bytes | None = None, limit: int = 100
     ) -> Page[ApprovalRequestRecord]:
-        """List requests for approval, newest first."""
+        """List requests for approval, newest first, without their arguments and tokens."""
 
     # -- revocation feed -------------------------------------------------------------------
 

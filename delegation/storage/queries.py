@@ -194,9 +194,15 @@ def calls_page(which: CallFilter, *, cursor: bytes | None, at_most: int) -> sa.S
     return statement.order_by(calls.c.call_id.desc()).limit(at_most)
 
 
+_LARGE: Final = (approval_requests.c.arguments_json, approval_requests.c.token)
+_SHOWN_IN_LISTS: Final = sa.select(
+    *(sa.null().label(each.name) if each in _LARGE else each for each in APPROVAL_REQUESTS.columns)
+)
+
+
 def approvals_page(which: ApprovalFilter, *, cursor: bytes | None, at_most: int) -> sa.Select[Any]:
-    """Select a page of requests for approval."""
-    statement = APPROVAL_REQUESTS.select()
+    """Select a page of requests for approval, without what they are called with."""
+    statement = _SHOWN_IN_LISTS
     if which.task_id is not None:
         statement = statement.where(approval_requests.c.task_id == which.task_id)
     if which.requester is not None:
@@ -237,11 +243,7 @@ def open_approvals() -> sa.Select[Any]:
 
 def approvals_of(request_ids: tuple[bytes, ...]) -> sa.Select[Any]:
     """Select some requests for approval, without what they are called with."""
-    columns = [
-        sa.null().label(column.name) if column is approval_requests.c.arguments_json else column
-        for column in APPROVAL_REQUESTS.columns
-    ]
-    return sa.select(*columns).where(approval_requests.c.request_id.in_(request_ids))
+    return _SHOWN_IN_LISTS.where(approval_requests.c.request_id.in_(request_ids))
 
 
 def _any_of(column: sa.Column[Any], values: tuple[str, ...]) -> sa.ColumnElement[bool]:

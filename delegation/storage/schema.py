@@ -75,6 +75,7 @@ links: Final = sa.Table(
     _column("trace_id", sa.LargeBinary, null=True),
     _column("span_id", sa.LargeBinary, null=True),
     _column("vouched", sa.Boolean, null=True),
+    _column("unjudged", sa.Boolean, null=True),
     sa.Index(None, "task_id", "index"),
     sa.Index(None, "holder_agent", "task_id"),
 )
@@ -284,6 +285,7 @@ approval_requests: Final = sa.Table(
     _column("withdrawn_by", sa.Text),
     _column("call_id", sa.LargeBinary, null=True),
     _column("holder", sa.Text, null=True),
+    _column("token", sa.LargeBinary, null=True),
     sa.Index(None, "task_id", "request_id"),
     sa.Index(None, "requester", "request_id"),
 )

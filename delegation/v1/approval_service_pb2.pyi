@@ -419,6 +419,7 @@ class ApprovalRequest(_message.Message):
     ANSWERS_FIELD_NUMBER: _builtins.int
     WITHDRAWN_BY_FIELD_NUMBER: _builtins.int
     CALL_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.bytes
     """Its id (16 bytes)."""
     state: Global___ApprovalState.ValueType
@@ -449,6 +450,10 @@ class ApprovalRequest(_message.Message):
     """Who has withdrawn it; empty if nobody has."""
     call_id: _builtins.bytes
     """The call that has used it up (16 bytes); empty if none has."""
+    token: _builtins.bytes
+    """The token of the chain, with which link_id can be told to be of these agents, this principal and this purpose; as
+    long as the arguments are there.
+    """
     @_builtins.property
     def principal(self) -> _chain_pb2.Principal:
         """On whose behalf."""
@@ -487,10 +492,11 @@ class ApprovalRequest(_message.Message):
         answers: _abc.Iterable[Global___ApprovalAnswer] | None = ...,
         withdrawn_by: _builtins.str = ...,
         call_id: _builtins.bytes = ...,
+        token: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["principal", b"principal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "answers", b"answers", "arguments_digest", b"arguments_digest", "arguments_json", b"arguments_json", "audience", b"audience", "call_id", b"call_id", "demands", b"demands", "expires_at_ms", b"expires_at_ms", "link_id", b"link_id", "policy_digest", b"policy_digest", "principal", b"principal", "purpose", b"purpose", "request_id", b"request_id", "requested_at_ms", b"requested_at_ms", "requester", b"requester", "state", b"state", "task_id", b"task_id", "tool", b"tool", "withdrawn_by", b"withdrawn_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "answers", b"answers", "arguments_digest", b"arguments_digest", "arguments_json", b"arguments_json", "audience", b"audience", "call_id", b"call_id", "demands", b"demands", "expires_at_ms", b"expires_at_ms", "link_id", b"link_id", "policy_digest", b"policy_digest", "principal", b"principal", "purpose", b"purpose", "request_id", b"request_id", "requested_at_ms", b"requested_at_ms", "requester", b"requester", "state", b"state", "task_id", b"task_id", "token", b"token", "tool", b"tool", "withdrawn_by", b"withdrawn_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -214,6 +214,7 @@ def request_message(request: ApprovalRequest) -> pb.ApprovalRequest:
         answers=map(_answer_message, request.answers),
         withdrawn_by=request.withdrawn_by,
         call_id=request.call_id,
+        token=request.token,
     )
 
 
@@ -270,6 +271,7 @@ def _read_request(message: pb.ApprovalRequest) -> ApprovalRequest:
         answers=tuple(map(_read_answer, message.answers)),
         withdrawn_by=message.withdrawn_by,
         call_id=message.call_id,
+        token=at_most(message.token, limits.TOKEN_BYTES, "token"),
     )
 
 

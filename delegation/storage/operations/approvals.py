@@ -85,7 +85,9 @@ _REFUSED: Final = Statement(
 _SET_STATE: Final = Statement(
     sa.update(approval_requests)
     .where(approval_requests.c.request_id == sa.bindparam("of_request"))
-    .values(state=sa.bindparam("to_state"), withdrawn_by=sa.bindparam("by_whom"), arguments_json=sa.null())
+    .values(
+        state=sa.bindparam("to_state"), withdrawn_by=sa.bindparam("by_whom"), arguments_json=sa.null(), token=sa.null()
+    )
 )
 
 
@@ -198,7 +200,7 @@ class AnswerApproval(Operation["ApprovalRequestRecord"]):
         if state == PENDING:
             return request
         _set_state(transaction, request, state)
-        return replace(request, state=state, arguments_json=None)
+        return replace(request, state=state, arguments_json=None, token=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ class WithdrawApproval(Operation["ApprovalRequestRecord"]):
             return request
         _require(request, LIVE, self.now_ms)
         _set_state(transaction, request, WITHDRAWN, self.withdrawn_by)
-        return replace(request, state=WITHDRAWN, withdrawn_by=self.withdrawn_by, arguments_json=None)
+        return replace(request, state=WITHDRAWN, withdrawn_by=self.withdrawn_by, arguments_json=None, token=None)
 
 
 def _read(transaction: Transaction, request_id: bytes) -> ApprovalRequestRecord:

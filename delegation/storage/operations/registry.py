@@ -180,7 +180,7 @@ _EXPIRED_WITH_ARGUMENTS: Final = (
 _FORGET_ARGUMENTS: Final = Statement(
     sa.update(approval_requests)
     .where(approval_requests.c.request_id.in_(_EXPIRED_WITH_ARGUMENTS))
-    .values(arguments_json=sa.null())
+    .values(arguments_json=sa.null(), token=sa.null())
 )
 
 

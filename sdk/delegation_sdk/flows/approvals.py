@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from delegation.core import limits
 from delegation.core.approval import Approval
+from delegation.core.approval_chain import require_shown
 from delegation.core.approval_request import ApprovalRequest, ApprovalState
 from delegation.core.arguments import Arguments
 from delegation.core.attest import sign_own_approval
 from delegation.core.keys import Signer
 from delegation.core.named_tuple import NamedTuple
 from delegation.core.statement import SignedStatement
-from delegation.errors import InvalidRequest, Malformed, Reason, Refused, refusal
+from delegation.errors import InvalidRequest, Reason, Refused, RequestFailed, refusal
 from delegation.v1 import approval_service_pb2 as pb
 from delegation.wire import approvals as wire
 from delegation.wire.paging import MAX_PAGE_SIZE, PageRequest
@@ -45,11 +46,17 @@ def get_approval(request_id: bytes) -> Flow[ApprovalRequest]:
 
     Raises:
         NotFound: There is none, or not for this caller to see.
-        RequestFailed: The service did not do it.
+        RequestFailed: The service did not do it; or it shows another chain than the request is about.
     """
     message = pb.GetApprovalRequest(request_id=request_id)
     answer: pb.GetApprovalResponse = yield Rpc(f"{_SERVICE}/GetApproval", message, pb.GetApprovalResponse)
-    return wire.read_request(answer.request)
+    request = wire.read_request(answer.request)
+    if request.token:
+        try:
+            require_shown(request)
+        except Refused as refused:
+            raise RequestFailed(f"request for approval {request_id.hex()}: {refused}") from None
+    return request
 
 
 def list_approvals(
@@ -86,10 +93,11 @@ class Signing(NamedTuple):
         """Sign consent to a request as it was seen, for as long as that says (T-47).
 
         Raises:
-            InvalidRequest: The request says something that no approval says.
+            InvalidRequest: The request says something that no approval says, or shows another chain than it is about.
         """
         now_ms = self.sources.now_ms()
         try:
+            require_shown(request)
             return sign_own_approval(
                 Approval(
                     link_id=request.link_id,
@@ -106,7 +114,7 @@ class Signing(NamedTuple):
                 ),
                 self.key,
             )
-        except Malformed as error:
+        except Refused as error:
             raise InvalidRequest(f"this request cannot be signed: {error}") from None
 
 

@@ -19,7 +19,16 @@ from delegation.core.codec import decode_signed_approval, encode_approval
 from delegation.core.keys import SigningKey
 from delegation.core.revocation import RevocationKind
 from delegation.core.statement import StatementKind, sign_statement
-from delegation.errors import BadStatement, Conflict, InvalidRequest, Malformed, PermissionDenied, Reason, Revoked
+from delegation.errors import (
+    BadStatement,
+    Conflict,
+    InvalidRequest,
+    Malformed,
+    PermissionDenied,
+    Reason,
+    RequestFailed,
+    Revoked,
+)
 from delegation.v1 import approval_service_pb2 as pb
 from delegation.wire import approvals as wire
 from delegation_sdk.flows.approvals import Signing
@@ -307,6 +316,63 @@ def test_a_used_signature_in_another_request_of_the_call_permits_nothing(world):
     set_answer(world, request, key_id=used.key_id, payload=used.payload, signature=used.signature)
     assert not world.permits(task)
     set_answer(world, request, key_id=fresh.key_id, payload=fresh.payload, signature=fresh.signature)
+    assert world.permits(task)
+
+
+OTHER_CHAINS = {
+    "agents": '[["spiffe://test.example/agent/trusted", true]]',
+    "principal_subject": "ceo",
+    "principal_issuer": "https://login.example.org",
+    "purpose": "water the plants",
+    "task_id": bytes(16),
+    "token": None,
+}
+
+
+@pytest.mark.spec("A-25", "T-47")
+@pytest.mark.parametrize("column", OTHER_CHAINS)
+@pytest.mark.parametrize("person", [ANN, "person/cy"], ids=["signed", "attested"])
+def test_what_is_shown_of_a_chain_is_what_its_links_say(world, column, person):
+    task = world.task(world.needs(ANN, "person/cy"))
+    request, key = world.ask(task), ANNS if person == ANN else None
+    ((kept,),) = rewrite(world, f"SELECT {column} FROM approval_requests WHERE request_id = ?", request.request_id)
+    change = f"UPDATE approval_requests SET {column} = ? WHERE request_id = ?"
+    rewrite(world, change, OTHER_CHAINS[column], request.request_id)
+    try:
+        if OTHER_CHAINS[column] is not None and column != "task_id":
+            with pytest.raises(RequestFailed, match="something else than its chain says"):
+                world.client(person).approvals.get(request.request_id)
+        with pytest.raises(Conflict):
+            world.client(person).approvals.answer(request, approve=True, key=key)
+    finally:
+        rewrite(world, change, kept, request.request_id)
+    assert not world.permits(task)
+    shown = world.client(person).approvals.get(request.request_id)
+    assert world.client(person).approvals.answer(shown, approve=True, key=key).state is ApprovalState.APPROVED
+    assert world.permits(task)
+
+
+@pytest.mark.spec("T-47")
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda request, other: {"token": other.token},
+        lambda request, other: {"token": b""},
+        lambda request, other: {"link_id": other.link_id},
+        lambda request, other: {"purpose": "water the plants"},
+        lambda request, other: {"principal": request.principal._replace(subject="ceo")},
+        lambda request, other: {"agents": request.agents[:-1]},
+        lambda request, other: {"agents": (*request.agents, *request.agents)},
+    ],
+    ids=["another token", "no token", "another link", "purpose", "principal", "agents", "more agents"],
+)
+def test_nobody_signs_a_request_that_shows_another_chain_than_it_is_about(world, lie):
+    task = world.task(world.needs(ANN))
+    request, other = world.ask(task), world.ask(world.task(world.needs(ANN)))
+    with pytest.raises(InvalidRequest, match="cannot be signed"):
+        by_ann(world, replace(request, **lie(request, other)))
+    assert world.state(request).answers == ()
+    by_ann(world, request)
     assert world.permits(task)
 
 

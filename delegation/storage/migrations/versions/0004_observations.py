@@ -17,6 +17,7 @@ def upgrade() -> None:
     _create_agent_history()
     op.add_column("calls", sa.Column("inputs", _TEXT, nullable=True))
     op.add_column("calls", sa.Column("observed", _TEXT, nullable=True))
+    op.add_column("links", sa.Column("unjudged", sa.Boolean, nullable=True))
     _approvals()
     _create_tool_reports()
 
@@ -35,6 +36,7 @@ def _create_agent_history() -> None:
 def _approvals() -> None:
     op.add_column("approval_answers", sa.Column("level", _TEXT, nullable=True))
     op.add_column("approval_requests", sa.Column("holder", _TEXT, nullable=True))
+    op.add_column("approval_requests", sa.Column("token", sa.LargeBinary, nullable=True))
     kept = sa.text("arguments_json IS NOT NULL")
     for name, columns in (("holder", ["holder"]), ("principal", ["principal_subject", "principal_issuer"])):
         op.create_index(
