@@ -138,12 +138,16 @@ class GivenScopes:
             return
         for index in range(len(chain.links) - 1, 0, -1):
             link_id = chain.links[index].link_id
-            if self._recorded.remembered(link_id):
+            known = self._recorded.remembered(link_id)
+            if known is None and rules.chains_at_a_time > 1:
+                known = await self._recorded.find(link_id)  # sooner than a decision point has answered
+            if known is not None and known.judged:
                 return  # with all links before it; it was asked about then
             given = await self._handed_on(chain, index, now_ms, ())
             refused = await self._refused(rules, given, [(audience, tool)], now_ms, Asked())
             if refused is not None:
-                if await self._recorded.find(link_id) is None:
+                known = known or await self._recorded.find(link_id)
+                if known is None or not known.judged:
                     raise _of_call(refused).at(index)
                 return
 

@@ -188,7 +188,17 @@ class HandOff:
                     caller_id=caller.id,
                     statement_key=self._keys.statement,
                 )
+            await self._note_unjudged(chain, first, new)
         return new
+
+    async def _note_unjudged(self, chain: VerifiedChain, first: int, new: _NewLinks) -> None:
+        """Note of new links that one before them was recorded without being judged: their calls are judged with all."""
+        before = chain.links[first - 1].link_id
+        known = await self._recorded.find(before)
+        judged = known.judged if known is not None else not new[before][0].unjudged
+        for signed in () if judged else chain.links[first:]:
+            record, receipt = new[signed.link_id]
+            new[signed.link_id] = replace(record, unjudged=True), receipt
 
     async def _is_recorded(self, link_id: bytes, new: _NewLinks) -> bool:
         return link_id in new or await self._recorded.find(link_id) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -108,8 +109,9 @@ class LateLinks:
             first -= 1
         if first == 0 or not chain.grant.unrecorded_handoffs:
             return
-        if not await self._judge(chain, range(first, len(chain.links)), until):
-            return
+        before = await self._recorded.find(chain.links[first - 1].link_id)
+        judged = before is not None and before.judged
+        judged &= await self._judge(chain, range(first, len(chain.links)), until)
         late: list[LinkRecord] = []
         for index in range(first, len(chain.links)):
             record, _ = link_record(
@@ -121,7 +123,7 @@ class LateLinks:
                 caller_id=caller.id,
                 statement_key=self._keys.statement,
             )
-            late.append(record)
+            late.append(replace(record, unjudged=not judged))
         if late:
             for record in await self._storage.add_handoffs(late):
                 self._recorded.note(record, chain.principal.subject)
@@ -131,9 +133,8 @@ class LateLinks:
 
         That comes first: were the service to end in between, nothing of it would be recorded yet.
 
-        Returns whether they are to be recorded. Not if nobody decides in time: that would either permit them, or end
-        for good what nobody has refused. Calls by them are judged with them meanwhile, as if they had not been told;
-        and what the guard records does not wait for somebody who is slow.
+        Returns whether that was decided. If nobody does in time, they are neither permitted nor ended for good, which
+        nobody has said: calls by them are judged with them. What a guard records does not wait for somebody slow.
         """
         now_ms = self._now_ms()
         try:
@@ -141,7 +142,7 @@ class LateLinks:
                 await self._given.require_handed_on(chain, late, now_ms)
         except (Undecided, Overloaded, TimeoutError) as undecided:
             why = str(undecided) or f"not within {JUDGING_SECONDS:g} s"
-            _LOG.warning("a handoff that is told late could not be judged, and is not recorded", why=why)
+            _LOG.warning("a handoff that is told late could not be judged: its calls will be, with it", why=why)
             return False
         except Refused as refused:
             place = late[0] if refused.link_index is None else refused.link_index

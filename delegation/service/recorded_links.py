@@ -26,6 +26,8 @@ class KnownLink(NamedTuple):
     holder_key: bytes
     vouched: bool
     """Whether the service knows that the holder is who the link says."""
+    judged: bool
+    """Whether the policy was asked about it, and all before it, as they were recorded."""
 
 
 class RecordedLinks:
@@ -73,7 +75,14 @@ def is_vouched(record: LinkRecord) -> bool:
 
 
 def _known(record: LinkRecord, principal_subject: str) -> KnownLink:
-    return KnownLink(record.task_id, record.holder_agent, principal_subject, record.holder_key, is_vouched(record))
+    return KnownLink(
+        record.task_id,
+        record.holder_agent,
+        principal_subject,
+        record.holder_key,
+        is_vouched(record),
+        not record.unjudged,
+    )
 
 
 def link_record(  # one place where a signed link becomes a row

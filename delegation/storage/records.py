@@ -57,6 +57,9 @@ class LinkRecord:
     span_id: bytes | None = None
     vouched: bool = False
     """Of a handoff: whether the service vouched, as it recorded it, that the key is the holder's."""
+    unjudged: bool = False
+    """Of a handoff that was told late: whether nobody could say, as it was recorded, if the policy permits it, or one
+    before it: then calls are judged with it."""
 
 
 class CallRecord(NamedTuple):

@@ -6,13 +6,14 @@ import time
 
 import pytest
 
-from delegation.errors import Overloaded, Reason, Undecided
+from delegation.core.scope import Scope
+from delegation.errors import Overloaded, PolicyDenied, Reason, Undecided
 from delegation.policy.authzen import MAX_ANSWER_BYTES
 from delegation.service import late_links
 from delegation.service.decision_point import DecisionPoint
 from delegation.wire import authorization
-from integration.decision_point.conftest import DOCS, SEND, said_no
-from support.caller import GuardRecords, decided, new_key
+from integration.decision_point.conftest import DOCS, READ, SEND, no_leak, said_no
+from support.caller import GuardRecords, decided, new_key, nonce
 from support.decision_point import point_files, running_point
 from support.load import until
 from support.server import spiffe_id
@@ -110,28 +111,42 @@ def test_a_dead_decision_point_does_not_fill_the_service(start, monkeypatch):
     assert len(asking.records(tasks[4])) == 1  # who was told to come again has used nothing up
 
 
-def test_a_handoff_that_is_told_late_meanwhile_is_neither_permitted_nor_ended(start):
-    asking = start()
-    task = asking.planner.grant(SEND, DOCS, unrecorded_handoffs=True)
+def test_a_handoff_that_is_told_late_meanwhile_is_neither_permitted_nor_ended(start, database):
+    asking = start(**database)
+    task = asking.planner.grant(READ, SEND, DOCS, unrecorded_handoffs=True)
     child = task.child("agent/worker")
-    guard = GuardRecords(new_key())
+    guard, tool = GuardRecords(new_key()), asking.as_("tool/all")
     asking.point.answer = 503, {}, b""
-    tell = guard.batch(decided(child, "docs", "read", {}))
-    assert asking.as_("tool/all").record_decisions(tell, [child.token]) == 2
+    assert tool.record_decisions(guard.batch(decided(child, "docs", "read", {})), [child.token]) == 2
     refused = asking.refusal(child, "docs.read")
-    assert (said_no(refused), refused.link_index) == (
-        "docs.read: the decision point gave an answer that has status 503",
-        1,
-    )
+    words = "docs.read: the decision point gave an answer that has status 503"
+    assert (said_no(refused), refused.link_index) == (words, 1)
     asking.point.answer = None
     assert asking.refusal(child, "docs.read") is None
+    asking.point.decide = lambda asked: (asked["action"]["name"], asked["resource"]["id"]) != ("handOff", "mail.send")
+    assert asking.refusal(child, "docs.read") is None  # each call is asked about with the handoff of its tool
+    assert said_no(asking.refusal(child, "mail.send")) == "mail.send: the decision point forbids it"
+    below = asking.planner.hand_off(child, "agent/below", scope=Scope(READ, DOCS))
+    assert asking.refusal(below, "docs.read") is None
     asking.point.decide = lambda asked: asked["action"]["name"] != "handOff"
-    said_no(asking.refusal(child, "docs.read"))  # it is not recorded, so it is asked about with each call
-    asking.point.decide = lambda _: True
-    again = guard.batch(decided(child, "docs", "read", {}))
-    assert asking.as_("tool/all").record_decisions(again, [child.token]) == 3
-    asking.point.decide = lambda asked: asked["action"]["name"] != "handOff"
-    assert asking.refusal(child, "docs.read") is None
+    said_no(asking.refusal(below, "docs.read"))  # what hangs below it is asked about with it
+
+
+def test_what_is_called_by_such_a_handoff_has_its_task_and_labels_who_is_known(start, database):
+    asking = start(**database)
+    task = asking.planner.grant(READ, SEND, unrecorded_handoffs=True)
+    child = task.child("agent/worker")
+    guard, tool = GuardRecords(new_key()), asking.as_("tool/all")
+    asking.point.answer = 503, {}, b""
+    reads = (decided(child, "crm", "read", {}, break_glass=nonce()) for _ in range(2))
+    assert tool.record_decisions(guard.batch(next(reads)), [child.token]) == 2
+    assert tool.record_decisions(guard.batch(next(reads))) == 3  # a guard shows each token once
+    assert [call.agent for call in asking.records(task)] == [spiffe_id("agent/worker")] * 2
+    asking.point.answer = None
+    asking.point.decide = no_leak
+    with pytest.raises(PolicyDenied):
+        asking.planner.grant(SEND)  # it knows what was read below it
+    assert asking.as_("agent/other").grant(SEND)
 
 
 def test_what_a_guard_records_does_not_wait_for_a_slow_decision_point(start, monkeypatch):
