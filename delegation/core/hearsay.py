@@ -2,6 +2,7 @@
 
 A rule may permit what has happened before. What a tool declares must not make that true; and it must not be forgotten
 where a rule forbids what has happened. So it is noted under names of its own, and rules are asked with it and without.
+So is what has run though it was refused, under observation: nobody gets a permission by it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ _LABEL: Final = "declared:label:"
 _EFFECT: Final = "declared:effect:"
 _EITHER: Final = "declared:"
 """No label of a catalogue begins so."""
+
+_PUBLIC: Final = "public"
 
 
 class Heard(NamedTuple):
@@ -36,6 +39,14 @@ def noted_of(listed: CatalogueTool, united: CatalogueTool) -> CatalogueTool:
     labels = {f"{_LABEL}{label}" for label in united.labels - listed.labels}
     effects = {f"{_EFFECT}{effect}" for effect in united.effects - listed.effects}
     return listed._replace(labels=listed.labels | labels | effects)
+
+
+def noted_unpermitted(tool: CatalogueTool) -> CatalogueTool:
+    """Give what is noted of a call that ran though it was refused: all of it under names of its own."""
+    said = frozenset(label for label in tool.labels if label.startswith(_EITHER))
+    labels = {f"{_LABEL}{label}" for label in tool.labels - said - {_PUBLIC}}
+    effects = {f"{_EFFECT}{effect}" for effect in tool.effects}
+    return tool._replace(labels=said | labels | effects, effects=frozenset())
 
 
 def heard_in(labels: frozenset[str]) -> Heard | None:

@@ -89,18 +89,22 @@ class TaskSession:
         after = self._counted(tool)
         return after if tool.labels <= self.labels else after.labelled(tool.labels)
 
-    def after_running(self, tool: CatalogueTool, *, permitted: bool = True) -> TaskSession:
+    def after_running(self, tool: CatalogueTool) -> TaskSession:
         """Give what this is once a call has run that nobody here was asked about: no bound keeps its labels out.
 
         They are the catalogue's, and what tools say besides is bounded, so there is an end to them; a task that has too
         many is let call nothing more. Of tools past `SESSION_TOOLS` no name is kept, since a guard may record what
-        names it likes; nor of one that ran though it was refused: rules that want a tool called before want it
-        permitted.
+        names it likes.
         """
         known = tool_id(tool.audience, tool.tool) in self.tools or len(self.tools) < limits.SESSION_TOOLS
-        after, named = self._counted(tool), known and permitted
+        after = self._counted(tool)
         labels = bounded(self.labels | (tool.labels - {PUBLIC}), limits.SESSION_LABELS, MOST_SENSITIVE)
-        return replace(after, labels=labels, tools=after.tools if named else self.tools)
+        return replace(after, labels=labels, tools=after.tools if known else self.tools)
+
+    def tainted(self, labels: Iterable[str]) -> TaskSession:
+        """Give what this is once a call has run that was refused: what it left, and no call more (`hearsay`)."""
+        labels = bounded(self.labels.union(labels), limits.SESSION_LABELS, MOST_SENSITIVE)
+        return replace(self, labels=labels, version=self.version + 1)
 
     def _counted(self, tool: CatalogueTool) -> TaskSession:
         call, name = self.calls + 1, tool_id(tool.audience, tool.tool)

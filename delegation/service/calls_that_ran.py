@@ -12,6 +12,7 @@ from typing import Final
 
 from delegation.core.codec import decode_record
 from delegation.core.declaration import Declaration
+from delegation.core.hearsay import noted_unpermitted
 from delegation.core.proof import check_holder_proof
 from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool
@@ -95,7 +96,7 @@ class WhatRan:
             labels_until_ms=self._sessions.labels_until_ms(now_ms),
             acting=acting if acts else None,
             acts=tuple(acts.values()),
-            observed=tuple(tool for call, tool in own if not call.allowed),
+            observed=tuple(noted_unpermitted(tool) for call, tool in own if not call.allowed),
         )
 
     def _acting(self, chain: Sequence[LinkRecord], now_ms: int) -> ActingAgent | None:

@@ -13,7 +13,7 @@ from delegation.core.approval import approval_demands_of
 from delegation.core.arguments import Value
 from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
-from delegation.core.hearsay import sticking
+from delegation.core.hearsay import noted_unpermitted, sticking
 from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool
 from delegation.core.usage import Demand, charged, has_conditions
@@ -146,7 +146,7 @@ class SessionSteps:
             labels_until_ms=step.labels_until_ms,
             acting=step.acting,
             acts=(tool.effects,),
-            observed=(tool,),
+            observed=(noted_unpermitted(tool),),
         )
         return replace(step, agents=agents, anyway=ran)
 

@@ -144,7 +144,7 @@ class CallsThatRan:
         labels_until_ms: how long labels stick to the agents.
         acting: in whose history some of them count; None where nobody asks.
         acts: the effects of each of those, which are shown to be that agent's.
-        observed: what was called and refused, and ran all the same.
+        observed: what was called and refused, and ran all the same; all of it under names of its own (`hearsay`).
     """
 
     task_id: bytes

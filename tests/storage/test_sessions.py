@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from delegation.core.constraints.decimals import format_decimal
+from delegation.core.hearsay import Heard, heard_in, noted_unpermitted
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import CALLS, Demand, charged
@@ -401,24 +402,25 @@ async def test_a_refused_call_labels_nobody(storage):
 @pytest.mark.spec("A-30")
 async def test_a_refused_call_that_runs_all_the_same_leaves_what_it_read_and_uses_nothing(storage):
     task = a_task()
-    call, anyway = a_call(task), that_ran(task, observed=(READ,))
+    call, anyway = a_call(task), that_ran(task, observed=(noted_unpermitted(READ),))
     decided = await storage.decide_in_session(call, a_step(task, spends(task, 101), anyway=anyway))
     assert decided.refusal is not None
     denied = call.denied("budget_exceeded", "condition", 0, observed="listed")
     assert decided.call == await storage.call(call.call_id) == denied
     session = await storage.session(task.task_id)
-    assert (session.labels, session.calls, session.denials) == ({"personal"}, 1, 1)
-    assert (set(session.effects), dict(session.tools)) == ({Effect.READ}, {})  # a rule may want it permitted before
+    heard = Heard(frozenset(), frozenset({"personal"}), frozenset({Effect.READ}))
+    assert (heard_in(session.labels), session.denials) == (heard, 1)
+    assert (session.calls, dict(session.effects), dict(session.tools)) == (0, {}, {})  # no rule is met by it
     assert await used(storage, task) == {}
     seen = []
     await storage.decide_in_session(a_call(), a_step(a_task(), seen=seen, agents=(READER,)))
-    assert seen[0].session.labels == {"personal"}
+    assert heard_in(seen[0].session.labels) == heard._replace(declared_effects=frozenset())
 
 
 @pytest.mark.spec("A-30")
 async def test_benign_what_a_permitted_call_of_a_tool_under_observation_leaves_is_noted_once(storage):
     task = a_task()
-    call, anyway = a_call(task), that_ran(task, observed=(READ,))
+    call, anyway = a_call(task), that_ran(task, observed=(noted_unpermitted(READ),))
     step = a_step(task, spends(task, 40), tool=READ, anyway=anyway)
     assert await storage.decide_in_session(call, step) == (call, None)
     session = await storage.session(task.task_id)

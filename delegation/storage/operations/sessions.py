@@ -148,7 +148,7 @@ class Sessions:
             for tool in ran.tools:
                 session = session.after_running(tool)
             for tool in ran.observed:
-                session = session.after_running(tool, permitted=False)
+                session = session.tainted(tool.labels)
             state.change(session)
         if ran.acting is not None:
             with contextlib.suppress(StorageError):

@@ -6,7 +6,7 @@ import pytest
 
 from delegation.core import limits
 from delegation.core.declaration import Declaration
-from delegation.core.hearsay import Heard, heard_in, noted_of, sticking
+from delegation.core.hearsay import Heard, heard_in, noted_of, noted_unpermitted, sticking
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import ConditionUnmet
@@ -47,3 +47,12 @@ def test_tools_that_say_much_fill_no_task(after):
     if after is TaskSession.after:
         with pytest.raises(ConditionUnmet):
             session.labelled({"one more"})
+
+
+@pytest.mark.spec("A-30")
+def test_of_what_ran_though_it_was_refused_nothing_is_the_catalogues_word():
+    session = TaskSession().tainted(noted_unpermitted(NOTED).labels)
+    assert (session.calls, session.effects, session.tools) == (0, {}, {})
+    said = Heard(frozenset(), frozenset({"personal", "secret"}), frozenset({Effect.READ, Effect.SPENDS}))
+    assert heard_in(session.labels) == said
+    assert TaskSession.of_text(session.text(), session.version) == session
