@@ -105,14 +105,15 @@ def verdict_on(
 
 
 def both_ways(question: PolicyQuestion, undeclared: CatalogueTool | None = None) -> tuple[PolicyQuestion, ...]:
-    """Give a question with everything that tools have said, and without; just one where they have said nothing."""
+    """Give a question with everything that tools have said, and without; just one where that makes no difference."""
     heard = heard_in(question.task_labels)
     if heard is None:
         return (question,) if undeclared is None else (question, question._replace(tool=undeclared))
     said = question._replace(
         task_labels=heard.labels | heard.declared_labels, task_effects=question.task_effects | heard.declared_effects
     )
-    return said, question._replace(task_labels=heard.labels, tool=undeclared or question.tool)
+    alone = question._replace(task_labels=heard.labels, tool=undeclared or question.tool)
+    return (said,) if said == alone else (said, alone)
 
 
 class PolicyRules:
