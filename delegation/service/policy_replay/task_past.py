@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from delegation.core.declaration import Declaration
-from delegation.core.hearsay import noted_of
+from delegation.core.hearsay import noted_of, noted_unpermitted
 from delegation.core.lineage import RecordedCall
 from delegation.core.session import PUBLIC
 from delegation.core.tool_id import tool_id
@@ -73,9 +73,12 @@ class TaskPast:
         inputs = RiskInputs.of_text(call.inputs) if call.inputs else None
         if inputs is not None and inputs.declares:
             tool = noted_of(tool, Declaration(inputs.effects, inputs.labels).united(tool))
+        if call.allowed:
+            self._tools[tool_id(call.audience, call.tool)] = index
+        else:  # it ran all the same: nobody gets a permission by that
+            tool = noted_unpermitted(tool)
         self._labels.update(dict.fromkeys(tool.labels - {PUBLIC}, index))
         self._effects.update(dict.fromkeys(tool.effects, index))
-        self._tools[tool_id(call.audience, call.tool)] = index
 
     def before(self, call_id: bytes) -> dict[str, Any] | None:
         """Give the fields of a `PolicyQuestion` that tell of the task before a call; None: it was not taken."""

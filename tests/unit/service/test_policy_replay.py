@@ -156,6 +156,15 @@ def test_what_counts_as_a_denial_and_what_ran_all_the_same():
     assert replayed(three, send, Records(calls=(counted[0], of_a_guard, not_its_own, send))).now is Kind.PERMITTED
     observed = recorded("crm.read", refused=Reason.POLICY_DENIED, rules=("no",), observed=Observation.LISTED)
     assert replayed(PERSONAL, send, Records(calls=(observed, send))).now is Kind.REFUSED
+    after = '@id("rule") forbid (principal, action == Action::"call", resource == Tool::"mail.send") unless {{ {} }};\n'
+    for happened in (
+        'taskTools.contains("crm.read")',
+        'taskEffects.contains("read")',
+        'taskLabels.contains("personal")',
+    ):
+        rule = after.format(f"context.{happened}")
+        assert replayed(rule, send, Records(calls=(observed, send))).now is Kind.REFUSED  # nobody had permitted it
+        assert replayed(rule, send, Records(calls=(recorded("crm.read"), send))).now is Kind.PERMITTED
     assert replayed("", observed).then is Kind.REFUSED
 
 
