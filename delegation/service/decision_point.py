@@ -124,9 +124,10 @@ class Answers:
         Raises:
             UnansweredError: they were not asked. Once others were asked `TIMES` times, the answer is no.
         """
-        given = [verdict for question in questions for asked, verdict in self._given if asked == question]
-        if len(given) == len(questions):
-            return given
+        given = [next((verdict for asked, verdict in self._given if asked == question), None) for question in questions]
+        answered = [verdict for verdict in given if verdict is not None]
+        if len(answered) == len(questions):
+            return answered
         if self._asked < TIMES:
             raise UnansweredError(self, questions)
         return [Denial((), MOVED)]

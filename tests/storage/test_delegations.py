@@ -36,6 +36,14 @@ async def test_a_grant_is_read_back_as_it_was_recorded(storage):
     assert await storage.chain(grant.link_id) == (grant,)
 
 
+async def test_a_handoff_is_read_back_with_what_was_noted_of_it(storage):
+    task, grant = await granted(storage)
+    judged, unjudged = a_link(task, grant, vouched=True), a_link(task, grant, unjudged=True)
+    await storage.add_handoffs([judged, unjudged])
+    assert await storage.chain(judged.link_id) == (grant, judged)
+    assert await storage.chain(unjudged.link_id) == (grant, unjudged)
+
+
 async def test_what_is_not_recorded_is_not_found(storage):
     assert await storage.task(b"x" * 16) is None
     assert await storage.chain(digest("x")) == ()

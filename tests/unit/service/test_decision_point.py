@@ -71,6 +71,15 @@ async def test_an_answer_is_to_one_question_and_to_no_other():
             answers.to(questions)
 
 
+async def test_two_questions_that_are_the_same_have_the_same_answer():
+    point = Point()
+    answers = Answers(DecisionPoint(point), holder="a", task="t")
+    with pytest.raises(UnansweredError) as unanswered:
+        answers.to([ONE, ONE])
+    await answers.ask(unanswered.value.questions)
+    assert answers.to([ONE, ONE]) == [Permit(), Permit()]
+
+
 async def test_an_answer_to_what_was_does_not_count_even_if_it_is_so_again():
     answers = Answers(DecisionPoint(Point()), holder="a", task="t")
     await answers.ask([ONE])
