@@ -9,7 +9,9 @@ import pytest
 from delegation.cli import exit_codes, main
 from delegation.cli.recorded_calls import ReadRecords
 from delegation.core.conditions import at_most_calls, budget
+from delegation.core.declaration import Declaration
 from delegation.core.scope import Scope, any_call
+from delegation.core.trust import Effect
 from delegation.errors import Reason
 from delegation.server.catalogue_file import load_catalogue
 from delegation.service.risk_inputs import RiskInputs
@@ -178,6 +180,26 @@ when { context.arguments has amount && context.arguments.amount.greaterThan(deci
     by_tool = {each["tool"]: each["rebuilt"] for each in told["differing"]}
     assert by_tool == {"refund": [], "deploy": [], "send": [], "test": ["taskLabels"]}
     assert told["asked"] == told["same"] + 6
+
+
+def test_what_tools_have_said_of_themselves_is_replayed_as_it_counted(start, replay):
+    """It forbids, and permits nothing: as then, in what is told and in what is asked again."""
+    before = """
+@id("reviewed") forbid (principal, action == Action::"call", resource == Tool::"ci.deploy")
+unless { context.taskLabels.contains("personal") };
+"""
+    ruled = started(start, POLICY + before)
+    task, tools = ruled.as_("agent/planner").grant(*EVERYTHING), ruled.as_("tool/all")
+    personal = Declaration(frozenset({Effect.EXTERNAL}), frozenset({"personal"}))
+    assert tools.decide(task, "docs", "read", {}, declared=personal).refusal is None
+    assert tools.decide(task, "ci", "test", {}).refusal is None
+    assert tools.decide(task, "ci", "deploy", {}).refusal.reason is Reason.POLICY_DENIED
+    assert tools.decide(task, "mail", "send", {}).refusal.reason is Reason.APPROVAL_REQUIRED
+    assert tools.decide(task, "docs", "read", {}, declared=personal).refusal.reason is Reason.APPROVAL_REQUIRED
+    code, told = replay(ruled, POLICY + before)
+    assert (code, told["same"], told["cannot_be_told"]) == (exit_codes.OK, 5, 0)
+    code, told = replay(ruled, POLICY)
+    assert changes(told) == {("ci.deploy", "refused", "needs approval", "no-leak"): 1}
 
 
 def test_what_is_rebuilt_of_a_task_is_what_the_policy_was_told(start):
