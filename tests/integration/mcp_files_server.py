@@ -1,7 +1,6 @@
 """A guarded MCP server over stdio or streamable HTTP: `mcp_files_server.py [OPTION…] PROFILE DIRECTORY [PORT]`.
 
-With `--keep=N` its guard has room for so many chains, with `--changed` it tells models something else of `read`, and
-with `--declares=EFFECT` the guard tells the service that `write` has this effect, too.
+With `--keep=N` its guard has room for so many chains, with `--changed` it tells models something else of `read`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ guard = Guard.connect("files", profile)
 for option in options:
     if option.startswith("--keep="):
         guard._chains._entries = int(option.removeprefix("--keep="))
-declared = [option.removeprefix("--declares=") for option in options if option.startswith("--declares=")]
 server = guarded_server(guard, "files", log_level="ERROR")
 
 
@@ -32,7 +30,7 @@ def read(path: str, limit: int = 1_000) -> str:
 
 
 @server.tool()
-@guard.tool("write", effects=["write", *declared])
+@guard.tool("write", effects=["write"])
 def write(path: str, text: str, *, caller: AuthorizedCall) -> str:
     """Write a file."""
     caller.report(bytes_written=Path(path).write_text(text))

@@ -18,10 +18,14 @@ from support.server import running_server, spiffe_id
 
 DEADLINE_SECONDS = 60
 TRANSPORTS = pytest.mark.parametrize("over", [over_stdio, over_http])
+TOOLS = "".join(
+    f'[[tool]]\naudience = "files"\nname = "{name}"\nowner = "files"\neffects = ["{effect}"]\n'
+    for name, effect in (("read", "read"), ("write", "write"), ("what_came", "read"))
+)
 POLICY = """
 @id("all") permit (principal, action, resource);
-@id("no-privilege") @obligation("approve") forbid (principal, action == Action::"call", resource)
-when { context.effects.contains("privilege") };
+@id("after") @obligation("approve") forbid (principal, action == Action::"call", resource == Tool::"files.write")
+when { context.taskTools.contains("files.what_came") };
 @id("signed-in") @obligation("authenticate") @acr("phr phrh") @max_age("300")
 forbid (principal, action == Action::"call", resource) when { context.tool == "read" };
 """
@@ -31,7 +35,9 @@ forbid (principal, action == Action::"call", resource) when { context.tool == "r
 def server(tmp_path_factory):
     directory = tmp_path_factory.mktemp("service")
     (directory / "policy.cedar").write_text(POLICY)
-    with running_server(directory / "state", policy={"file": directory / "policy.cedar"}) as server:
+    (directory / "tools.toml").write_text(TOOLS)
+    files = {"policy": {"file": directory / "policy.cedar"}, "catalogue": directory / "tools.toml"}
+    with running_server(directory / "state", **files) as server:
         yield server
 
 
@@ -187,21 +193,40 @@ async def test_the_clients_of_this_project_wait_by_themselves_and_ask_nobody(ser
         assert person.shown == []
 
 
+class Meanwhile:
+    """A session before whose first call something else happens in the task."""
+
+    def __init__(self, session, happens):
+        self._session = session
+        self._happens = happens
+
+    async def call_tool(self, name, arguments, **options):
+        if self._happens is not None:
+            happens, self._happens = self._happens, None
+            await happens()
+        return await self._session.call_tool(name, arguments, **options)
+
+
 @pytest.mark.spec("H-14")
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_what_only_the_guard_knew_to_need_approval_is_waited_for_too(server, tmp_path, mode):
+async def test_what_came_to_need_approval_after_it_was_asked_about_is_waited_for_too(server, tmp_path, mode):
     note = tmp_path / "note.txt"
-    scope = Scope(tool("files", "write", path=under(str(tmp_path)), text="hello"))
+    scope = Scope(tool("files", "write", path=under(str(tmp_path)), text="hello"), tool("files", "what_came"))
     async with (
         AsyncClient.connect(server.profile("agent/planner")) as client,
         AsyncClient.connect(server.profile()) as approver,
-        over_stdio(server, tmp_path, "--declares=privilege", mode=mode, elicitation_callback=Person()) as session,
+        over_stdio(server, tmp_path, mode=mode, elicitation_callback=Person()) as session,
         client.task("Write a note", scope=scope) as task,
     ):
+
+        async def something_else():
+            assert refusal_in(await call_tool(session, task, "files", "what_came")) is None
+
         arguments = {"path": str(note), "text": "hello"}
         assert await client.approvals.request(task, "files", "write", arguments) is None
         answering = asyncio.create_task(approve_the_next(approver, task))
-        wrote = await call_tool(session, task, "files", "write", arguments, wait_for_approval="2m")
+        meanwhile = Meanwhile(session, something_else)
+        wrote = await call_tool(meanwhile, task, "files", "write", arguments, wait_for_approval="2m")
         assert refusal_in(wrote) is None
         assert (await answering).state is ApprovalState.APPROVED
         assert note.read_text() == "hello"
