@@ -67,7 +67,13 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Iterator[World]:
-    with service_of_listed_callers(tmp_path_factory.mktemp("every_rpc")) as server:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        service_of_listed_callers(tmp_path_factory.mktemp("every_rpc")) as server,
+    ):
+        # Each test tells a story of its own, all by the same orchestrator, and each leaves a request open.
+        for bound in ("OPEN_OF_A_HOLDER", "OPEN_OF_A_PRINCIPAL"):
+            patch.setattr(f"delegation.storage.operations.approvals.{bound}", 10_000)
         world = World(server)
         yield world
         world.close()
