@@ -15,7 +15,7 @@ import structlog
 
 from delegation.policy.port import Denial, Permit, PolicyQuestion, RemotePolicy, Verdict
 from delegation.service.one_at_a_time import Key, OneAtATime
-from delegation.service.waiting_room import WaitingRoom
+from delegation.service.waiting_room import TooManyOfOneError, WaitingRoom
 from delegation.storage.refused_writes import AskFirstError
 
 TIMES: Final = 3
@@ -35,7 +35,16 @@ OF_ONE_AGENT: Final = 64
 OF_ONE_SCOPE: Final = 8
 """Questions about one scope that are under way at one time."""
 
+FOR_SCOPES: Final = 4
+"""A part of the questions under way, one in so many, is about scopes: of them there are many at once."""
+
+DECIDING_SECONDS: Final = 3.0
+"""So long is one call asked about, at most, waiting for its turn included. A guard waits for a decision for five: after
+that it would take a slow decision point for a service that is away, and go by an operator's order."""
+
 MOVED: Final = f"what is known of the task changed {TIMES} times while the decision point was asked"
+
+SLOW: Final = "the decision point has not decided in time"
 
 _LOG: Final = structlog.get_logger("delegation")
 
@@ -56,6 +65,7 @@ class DecisionPoint:
         self.room = WaitingRoom(places, max(1, places // 4))
         self.calls = OneAtATime()
         self._turns = asyncio.Semaphore(under_way)
+        self._turns_of_scopes = asyncio.Semaphore(max(1, under_way // FOR_SCOPES))
         self._failing = False
 
     async def ask(self, question: PolicyQuestion) -> Verdict:
@@ -78,7 +88,8 @@ class DecisionPoint:
 
         async def ask_some() -> None:
             for question in left:
-                verdict = await self.ask(question)
+                async with self._turns_of_scopes:
+                    verdict = await self.ask(question)
                 if not isinstance(verdict, Permit):
                     found.append((question, verdict))
                 if found:
@@ -117,24 +128,35 @@ class Answers:
         self._keys = [Key(task, OF_ONE_TASK), *([Key(agent, OF_ONE_AGENT)] if agent else [])]
         self._given: list[tuple[PolicyQuestion, Verdict]] = []
         self._asked = 0
+        self._given_up = ""
 
     def to(self, questions: Sequence[PolicyQuestion]) -> list[Verdict]:
         """Give the answers to exactly these questions.
 
         Raises:
-            UnansweredError: they were not asked. Once others were asked `TIMES` times, the answer is no.
+            UnansweredError: they were not asked. Once others were asked `TIMES` times, or the asking was given up, the
+                answer is no.
         """
         given = [next((verdict for asked, verdict in self._given if asked == question), None) for question in questions]
         answered = [verdict for verdict in given if verdict is not None]
         if len(answered) == len(questions):
             return answered
-        if self._asked < TIMES:
+        if self._asked < TIMES and not self._given_up:
             raise UnansweredError(self, questions)
-        return [Denial((), MOVED)]
+        return [Denial((), self._given_up or MOVED)]
+
+    def give_up(self, why: str) -> None:
+        """Ask no more: what is not answered by now is denied."""
+        self._given_up = why
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:
-        """Wait for the call's turn; tell whether that took a while. Raises `Overloaded`: too many wait."""
+        """Wait for the call's turn; tell whether that took a while.
+
+        Raises:
+            TooManyOfOneError: too many of this task, agent or holder wait.
+            Overloaded: too many wait.
+        """
         with self._point.room.place(self._holder):
             async with self._point.calls.turn(self._keys) as waited:
                 yield waited
@@ -142,6 +164,7 @@ class Answers:
     async def ask(self, questions: Sequence[PolicyQuestion]) -> None:
         """Ask these; former answers count no more."""
         self._asked += 1
+        self._given = []
         self._given = [(question, await self._point.ask(question)) for question in questions]
 
 
@@ -157,6 +180,9 @@ class UnansweredError(AskFirstError):
 async def asked_first(write: Callable[[], Awaitable[T]]) -> T:
     """Make a write whose judge may need a decision point's word: ask for that, and make it again.
 
+    What one task, agent or holder has too much under way of, and what takes too long, is denied, and not an error: a
+    guard would take that for a service that is away.
+
     Raises:
         Overloaded: too many wait for the decision point; nothing is written.
     """
@@ -164,12 +190,30 @@ async def asked_first(write: Callable[[], Awaitable[T]]) -> T:
         return await write()
     except UnansweredError as unanswered:
         answers, questions = unanswered.answers, unanswered.questions
-    async with answers.turn() as waited:
-        if not waited:  # else much may have changed
-            await answers.ask(questions)
+    until = asyncio.get_running_loop().time() + DECIDING_SECONDS
+    async with contextlib.AsyncExitStack() as held:
+        waited = False
+        try:
+            async with asyncio.timeout_at(until):
+                waited = await held.enter_async_context(answers.turn())
+        except TimeoutError:
+            answers.give_up(SLOW)
+        except TooManyOfOneError as too_many:
+            answers.give_up(str(too_many))
+        else:
+            if not waited:  # else much may have changed
+                await _ask(answers, questions, until)
         while True:
             try:
                 return await write()
             except UnansweredError as again:
                 questions = again.questions
+            await _ask(answers, questions, until)
+
+
+async def _ask(answers: Answers, questions: Sequence[PolicyQuestion], until: float) -> None:
+    try:
+        async with asyncio.timeout_at(until):
             await answers.ask(questions)
+    except TimeoutError:
+        answers.give_up(SLOW)

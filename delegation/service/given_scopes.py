@@ -144,7 +144,10 @@ class GivenScopes:
             if known is not None and known.judged:
                 return  # with all links before it; it was asked about then
             given = await self._handed_on(chain, index, now_ms, ())
-            refused = await self._refused(rules, given, [(audience, tool)], now_ms, Asked())
+            try:
+                refused = await self._refused(rules, given, [(audience, tool)], now_ms, Asked())
+            except Overloaded as error:  # a guard would take it for a service that is away
+                refused = refusal(Reason.POLICY_DENIED, detail=str(error))
             if refused is not None:
                 known = known or await self._recorded.find(link_id)
                 if known is None or not known.judged:

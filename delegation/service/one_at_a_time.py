@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from delegation.errors import Overloaded
-
-_RETRY_AFTER_MS: Final = 500
+from delegation.service.waiting_room import TooManyOfOneError
 
 
 class Key(NamedTuple):
@@ -40,14 +38,14 @@ class OneAtATime:
         before those of another, one of each.
 
         Raises:
-            Overloaded: too many wait for one of them.
+            TooManyOfOneError: too many wait for one of them.
         """
         waited = False
         async with contextlib.AsyncExitStack() as held:
             for key in keys:
                 in_use = self._in_use.setdefault(key.name, _InUse())
                 if in_use.users >= key.users:
-                    raise Overloaded("too many calls of this task or agent wait", retry_after_ms=_RETRY_AFTER_MS)
+                    raise TooManyOfOneError("too many calls of this task or agent wait for the decision point")
                 in_use.users += 1
                 held.callback(self._let_go, key.name)
                 waited = waited or in_use.lock.locked()

@@ -11,6 +11,10 @@ from delegation.errors import Overloaded
 _RETRY_AFTER_MS: Final = 500
 
 
+class TooManyOfOneError(Overloaded):
+    """Somebody has too much under way: there is room, and not for more of this."""
+
+
 class WaitingRoom:
     """Gives places. Used from one event loop.
 
@@ -26,9 +30,11 @@ class WaitingRoom:
 
     @contextlib.contextmanager
     def place(self, holder: str) -> Iterator[None]:
-        """Hold a place. Raises `Overloaded`: none is left, or none for this holder."""
+        """Hold a place. Raises `Overloaded`: none is left; `TooManyOfOneError`: none for this holder."""
         taken = self._taken.get(holder, 0)
-        if not self._left or taken >= self._share:
+        if taken >= self._share:
+            raise TooManyOfOneError("too many below this grant wait for the decision point")
+        if not self._left:
             raise Overloaded("too many wait for the decision point", retry_after_ms=_RETRY_AFTER_MS)
         self._left -= 1
         self._taken[holder] = taken + 1

@@ -13,6 +13,7 @@ import pytest
 
 from delegation.core.scope import any_call
 from delegation.errors import Refused
+from delegation.service import decision_point
 from integration.policy.conftest import TOOLS
 from support.caller import Caller, Holding
 from support.decision_point import DecisionPoint, PointFiles, point_files, running_point, told
@@ -78,8 +79,9 @@ def point(files) -> Iterator[DecisionPoint]:
 
 
 @pytest.fixture
-def start(tmp_path, files, point) -> Iterator[Callable[..., Asking]]:
+def start(tmp_path, files, point, monkeypatch) -> Iterator[Callable[..., Asking]]:
     """`start(timeout_ms=…, like=…)` starts a service; further arguments are those of its configuration."""
+    monkeypatch.setattr(decision_point, "DECIDING_SECONDS", 60)  # a test may take its time
     with ExitStack() as stack:
         workers = stack.enter_context(ThreadPoolExecutor(16))
 

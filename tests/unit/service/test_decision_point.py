@@ -8,10 +8,12 @@ import pytest
 
 from delegation.errors import Overloaded
 from delegation.policy.port import Denial, Permit
+from delegation.service import decision_point
 from delegation.service.decision_point import (
     MOVED,
     OF_ONE_AGENT,
     OF_ONE_TASK,
+    SLOW,
     TIMES,
     Answers,
     DecisionPoint,
@@ -124,7 +126,7 @@ async def test_who_goes_away_gives_back_turn_and_place():
     gone = asyncio.create_task(asked_first(deciding(Answers(shared, holder="a", task="task"), [ONE])))
     await point.has_come.wait()
     with pytest.raises(Overloaded):
-        await asked_first(deciding(Answers(shared, holder="a", task="task"), [ONE]))
+        await asked_first(deciding(Answers(shared, holder="b", task="other"), [ONE]))
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
@@ -148,8 +150,8 @@ async def test_calls_of_one_task_do_not_take_the_room_of_others():
     point.go.clear()
     calls = [waiting(shared, holder="a", task="one") for _ in range(OF_ONE_TASK)]
     await settled()
-    with pytest.raises(Overloaded, match="of this task or agent"):
-        await waiting(shared, holder="a", task="one")
+    refused = await waiting(shared, holder="a", task="one")
+    assert refused == Denial((), "too many calls of this task or agent wait for the decision point")
     other = waiting(shared, holder="a", task="other")
     await settled()
     assert len(point.asked) == 2  # one of each task
@@ -164,8 +166,7 @@ async def test_calls_of_one_agent_in_many_tasks_wait_for_one_another_and_not_too
     point.go.clear()
     calls = [waiting(shared, holder="a", task=f"t{number}", agent="x") for number in range(OF_ONE_AGENT)]
     await settled()
-    with pytest.raises(Overloaded):
-        await waiting(shared, holder="a", task="another", agent="x")
+    assert isinstance(await waiting(shared, holder="a", task="another", agent="x"), Denial)
     other = waiting(shared, holder="a", task="another", agent="y")
     await settled()
     assert len(point.asked) == 2
@@ -179,8 +180,10 @@ async def test_a_quarter_of_the_room_is_the_most_that_one_holder_has():
     point.go.clear()
     calls = [waiting(shared, holder="a", task=f"t{number}") for number in range(2)]
     await settled()
-    with pytest.raises(Overloaded, match="for the decision point"):
-        await waiting(shared, holder="a", task="t3")
+    refused = await waiting(shared, holder="a", task="t3")
+    assert refused == Denial((), "too many below this grant wait for the decision point")
+    with pytest.raises(Overloaded):
+        await shared.refusals([ONE._replace(agents=("a",))])
     calls += [waiting(shared, holder=name, task=f"{name}{number}") for name in "bcd" for number in range(2)]
     await settled()
     with pytest.raises(Overloaded):
@@ -190,6 +193,34 @@ async def test_a_quarter_of_the_room_is_the_most_that_one_holder_has():
     point.go.set()
     await asyncio.gather(*calls)
     assert await shared.refusals([ONE]) == []
+
+
+async def test_who_takes_too_long_is_denied_whether_it_waits_or_asks(monkeypatch):
+    monkeypatch.setattr(decision_point, "DECIDING_SECONDS", 0.1)
+    point = Point()
+    shared = DecisionPoint(point)
+    point.go.clear()
+    asks, waits = (waiting(shared, holder="a", task="one") for _ in range(2))
+    assert await asyncio.gather(asks, waits) == [Denial((), SLOW)] * 2
+    assert len(point.asked) == 1
+    assert shared.calls._in_use == shared.room._taken == {}
+    point.go.set()
+    assert await waiting(shared, holder="a", task="one") == Permit()
+
+
+async def test_scopes_leave_turns_to_calls():
+    point = Point()
+    shared = DecisionPoint(point, under_way=8, places=64)
+    point.go.clear()
+    scopes = [asyncio.create_task(shared.refusals([ONE] * 8)) for _ in range(4)]
+    await settled()
+    assert len(point.asked) == 2
+    call = waiting(shared, holder="a", task="one")
+    await settled()
+    assert len(point.asked) == 3
+    point.go.set()
+    assert await call == Permit()
+    assert await asyncio.gather(*scopes) == [[]] * 4
 
 
 async def test_so_many_questions_are_under_way_and_no_more():
