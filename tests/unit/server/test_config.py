@@ -174,6 +174,16 @@ def test_without_tls_or_identities_it_refuses_and_says_what_is_missing(write, re
             "identities[0].ceiling is refused",
         ),
         ("a = 1\nb = 2\nc = 3", "(and 2 more)"),
+        ('[policy]\nfile = "p.cedar"\ndecision_point = "https://p/e"', "both say who decides: remove one of them"),
+        ('[policy]\ndecision_point_token_file = "t"', "are for a decision_point: set it"),
+        (
+            '[policy]\ndecision_point = "http://p/e"',
+            "policy.decision_point is refused: a decision point has an https://",
+        ),
+        (
+            '[policy]\ndecision_point = "https://p/e"\ndecision_point_timeout_ms = 1',
+            "decision_point_timeout_ms is refused",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line_with_file_key_and_what_to_do(write, text, says):
@@ -287,6 +297,22 @@ def test_what_is_shown_is_complete_plain_and_without_secrets(write, monkeypatch)
     assert config.shown()["identities"][0]["roles"] == ["agent", "orchestrator"]
     assert config.shown()["identities"][0]["ceiling"][0]["tool"] == "read"
     assert config.shown()["database"]["path"].endswith("delegation.sqlite3")
+
+
+@pytest.mark.parametrize("url", ["https://ann:hunter2@p/e", "https://p/e?token=hunter2", "https://p/e#hunter2"])
+def test_an_address_of_a_decision_point_holds_no_secret_and_none_is_shown(write, url):
+    assert "hunter2" not in refusal(write(f'dev = true\n[policy]\ndecision_point = "{url}"\n'))
+
+
+def test_of_a_decision_point_the_address_is_shown_and_where_the_token_is(write, tmp_path):
+    (tmp_path / "token").write_text("hunter2")
+    text = 'dev = true\n[policy]\ndecision_point = "https://p/e"\ndecision_point_token_file = "token"\n'
+    config = load_config(write(text))
+    shown = config.shown()["policy"]
+    assert shown["decision_point"] == "https://p/e"
+    assert shown["decision_point_token_file"] == str(config.policy.decision_point_token_file)
+    assert "hunter2" not in json.dumps(config.shown())
+    assert load_config(None, **config.shown()).shown() == config.shown()
 
 
 def test_what_is_shown_is_a_configuration_that_says_the_same(write):
