@@ -13,7 +13,7 @@ from typing import Final
 from delegation.core.codec import decode_record
 from delegation.core.declaration import Declaration
 from delegation.core.hearsay import noted_unpermitted
-from delegation.core.proof import check_holder_proof
+from delegation.core.proof import check_holder_proof, proof_id
 from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool
 from delegation.errors import Refused
@@ -22,7 +22,7 @@ from delegation.service.recorded_links import is_vouched
 from delegation.service.session_steps import SessionSteps
 from delegation.storage.port import Storage
 from delegation.storage.records import CallRecord, LinkRecord
-from delegation.storage.sessions import ActingAgent, CallsThatRan
+from delegation.storage.sessions import Act, ActingAgent, CallsThatRan
 
 _UNKNOWN_KEPT_MS: Final = 24 * 60 * 60 * 1000
 """Of a task whose grant is not recorded here: whoever calls in it again says how long it lives."""
@@ -48,37 +48,46 @@ class WhatRan:
         self._sessions = sessions
         self._said_of = said_of
 
-    async def __call__(self, calls: Sequence[CallRecord], now_ms: int) -> list[CallsThatRan]:
+    async def __call__(
+        self, calls: Sequence[CallRecord], now_ms: int, *, by_order: frozenset[bytes] = frozenset()
+    ) -> list[CallsThatRan]:
         """Give what those of a guard's calls leave that ran, by chain; nothing of most, which nobody asks about.
+
+        Args:
+            calls: what the guard has recorded.
+            now_ms: the time.
+            by_order: the ids of those that a break-glass statement let pass.
 
         Raises:
             StorageError: a chain cannot be read.
         """
         found = [
             await self._of_chain(task_id, leaf, ran, now_ms)
-            for (task_id, leaf), ran in (await self._by_chain(calls)).items()
+            for (task_id, leaf), ran in (await self._by_chain(calls, by_order)).items()
         ]
         return [each for each in found if each.tools or each.observed]
 
-    async def _by_chain(self, calls: Sequence[CallRecord]) -> dict[tuple[bytes, bytes], list[_Ran]]:
+    async def _by_chain(
+        self, calls: Sequence[CallRecord], by_order: frozenset[bytes]
+    ) -> dict[tuple[bytes, bytes], list[_Ran]]:
         rules = self._policy()
         entries: dict[tuple[str, str, bool], CatalogueTool | None] = {}
         tools: dict[tuple[bytes, bytes], list[_Ran]] = {}
         for call in calls:
             if not (call.allowed or call.observed) or call.task_id is None or call.leaf_link_id is None:
                 continue
-            asked = call.audience, call.tool, call.allowed
+            asked = call.audience, call.tool, call.allowed and call.call_id not in by_order
             if asked not in entries:
                 entries[asked] = await self._noted(rules, *asked)
             if (tool := entries[asked]) is not None:
                 tools.setdefault((call.task_id, call.leaf_link_id), []).append((call, tool))
         return tools
 
-    async def _noted(self, rules: PolicyRules, audience: str, tool: str, allowed: bool) -> CatalogueTool | None:  # noqa: FBT001 - a part of a key
+    async def _noted(self, rules: PolicyRules, audience: str, tool: str, in_process: bool) -> CatalogueTool | None:  # noqa: FBT001 - a part of a key
         """Give what the catalogue says of a tool, and the tool itself, if its calls leave what somebody asks about."""
         entry = rules.entry(audience, tool).noted
         # What a guard permits of a local tool by itself says nothing more than the catalogue (T-43).
-        if not (allowed and entry.local):
+        if not (in_process and entry.local):
             entry = rules.entry(audience, tool, await self._said_of(audience, tool)).noted
         return entry if rules.notes_every_call or entry.labels - {PUBLIC} else None
 
@@ -87,7 +96,7 @@ class WhatRan:
         acting = self._acting(chain, now_ms)
         own = await _own(ran, chain, allowed_too=acting is not None)
         # A proof is for one call.
-        acts = {call.proof_nonce: tool.effects for call, tool in own if acting and _is_of_its_period(call, acting)}
+        acts = {call.proof_nonce: _act(call, tool) for call, tool in own if acting and _is_of_its_period(call, acting)}
         return CallsThatRan(
             task_id=task_id,
             expires_ms=chain[0].expires_ms if chain else now_ms + _UNKNOWN_KEPT_MS,
@@ -116,6 +125,10 @@ async def _own(ran: Sequence[_Ran], chain: Sequence[LinkRecord], *, allowed_too:
         if number % _CHECKED_AT_A_TIME == 0:
             await asyncio.sleep(0)
     return own
+
+
+def _act(call: CallRecord, tool: CatalogueTool) -> Act:
+    return Act(proof_id(call.leaf_link_id or b"", call.audience, call.proof_nonce), tool.effects)
 
 
 def _is_of_its_period(call: CallRecord, acting: ActingAgent) -> bool:

@@ -26,7 +26,7 @@ from delegation.service.recorded_links import RecordedLinks
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.approvals import ApprovalNeeds, CallKey
 from delegation.storage.refused_writes import AskFirstError
-from delegation.storage.sessions import ActingAgent, CallsThatRan, SessionStep, SessionView, Verdict
+from delegation.storage.sessions import Act, ActingAgent, CallsThatRan, SessionStep, SessionView, Verdict
 
 _STEPS: Final = 16
 """What is kept for a period is kept for up to a sixteenth longer: so not every call has to say for how long anew."""
@@ -145,7 +145,7 @@ class SessionSteps:
             tools=(),
             labels_until_ms=step.labels_until_ms,
             acting=step.acting,
-            acts=(tool.effects,),
+            acts=(Act(b"", tool.effects),),
             observed=(noted_unpermitted(tool),),
         )
         return replace(step, agents=agents, anyway=ran)

@@ -259,6 +259,15 @@ agent_history: Final = sa.Table(
     sa.Index(None, "until_ms"),
 )
 
+# Which calls that guards have recorded are counted there, by their proofs: each once.
+agent_acts: Final = sa.Table(
+    "agent_acts",
+    METADATA,
+    _key("proof_id", sa.LargeBinary),
+    _column("until_ms", sa.BigInteger),
+    sa.Index(None, "until_ms"),
+)
+
 # The answers to a request, and whether it was used up, are guarded by the lock of its task's session.
 approval_requests: Final = sa.Table(
     "approval_requests",

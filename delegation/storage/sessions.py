@@ -54,6 +54,18 @@ class ActingAgent(NamedTuple):
     until_ms: int
 
 
+class Act(NamedTuple):
+    """A call that counts in an agent's history, as a guard recorded it.
+
+    Attributes:
+        proof_id: of the agent's proof, as `ProofUse` has it: it counts once. Empty: its decision counts it.
+        effects: those that it may have had.
+    """
+
+    proof_id: bytes
+    effects: frozenset[Effect]
+
+
 class SessionView(NamedTuple):
     """The state that a decision is taken on.
 
@@ -143,7 +155,7 @@ class CallsThatRan:
         tools: what was called and permitted, as the catalogue has it, in the order of the calls.
         labels_until_ms: how long labels stick to the agents.
         acting: in whose history some of them count; None where nobody asks.
-        acts: the effects of each of those, which are shown to be that agent's.
+        acts: those that are shown to be that agent's.
         observed: what was called and refused, and ran all the same; all of it under names of its own (`hearsay`).
     """
 
@@ -153,7 +165,7 @@ class CallsThatRan:
     tools: tuple[CatalogueTool, ...]
     labels_until_ms: int
     acting: ActingAgent | None = None
-    acts: tuple[frozenset[Effect], ...] = ()
+    acts: tuple[Act, ...] = ()
     observed: tuple[CatalogueTool, ...] = ()
 
 

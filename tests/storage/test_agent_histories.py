@@ -12,7 +12,7 @@ from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import Reason, StorageError, refusal
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 from delegation.storage.records import RecorderState
-from delegation.storage.sessions import ActingAgent, CallsThatRan, SessionStep, Verdict
+from delegation.storage.sessions import Act, ActingAgent, CallsThatRan, SessionStep, Verdict
 from storage.made import NOW_MS, PLANNER, READER, a_batch, a_call, a_task, digest, proof_of
 
 DEADLINE_SECONDS = 120
@@ -22,6 +22,10 @@ MAIL = CatalogueTool("mail", "send", frozenset({Effect.EXTERNAL}))
 
 def acting(agent=PLANNER, now_ms=NOW_MS):
     return ActingAgent(agent, now_ms, now_ms + REMEMBERED_MS)
+
+
+def an_act(*names):
+    return Act(digest(names)[:16], MAIL.effects)
 
 
 def a_step(at_most=1000, task=None, seen=None, **fields):
@@ -125,11 +129,37 @@ async def test_the_sweeper_takes_what_is_forgotten_and_nothing_before(storage):
 async def test_what_guards_decided_counts_once_they_have_recorded_it(storage):
     batch, calls = a_batch(RecorderState(digest("guard")), 3)
     task = a_task()
-    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL, MAIL, MAIL), 0, acting(), (MAIL.effects,) * 2)]
+    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL, MAIL, MAIL), 0, acting(), (an_act(1), an_act(2)))]
     for _ in range(2):  # sent again
         await storage.record_decisions(batch, calls, ran=ran)
     assert await storage.recent_acts(PLANNER, NOW_MS) == RecentActs(2, 0, MAIL.effects)
     assert permitted([await storage.decide_in_session(a_call(), a_step(at_most=2))]) == 0
+
+
+async def record_in_a_batch(storage, batch_of, *acts, now_ms=NOW_MS):
+    batch, calls = a_batch(RecorderState(digest(batch_of)), 1)
+    task = a_task()
+    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting(now_ms=now_ms), acts)]
+    await storage.record_decisions(batch, calls, ran=ran)
+
+
+async def test_a_call_that_is_recorded_again_and_again_counts_once(storage):
+    for number in range(5):
+        await record_in_a_batch(storage, f"guard {number}", an_act("same"), an_act("other", number))
+    assert (await storage.recent_acts(PLANNER, NOW_MS)).calls == 6
+    await within(record_in_a_batch(storage, f"at once {number}", an_act("at once")) for number in range(8))
+    assert (await storage.recent_acts(PLANNER, NOW_MS)).calls == 7
+
+
+async def test_a_call_that_was_recorded_is_known_again_until_it_is_too_old_to_be_recorded(storage):
+    await record_in_a_batch(storage, "guard 0", an_act("same"))
+    for number, after_ms in enumerate((REMEMBERED_MS - 1, REMEMBERED_MS, 2 * REMEMBERED_MS - 1), 1):
+        await storage.purge_expired(NOW_MS + after_ms)
+        await record_in_a_batch(storage, f"guard {number}", an_act("same"), now_ms=NOW_MS + after_ms)
+    assert (await storage.recent_acts(PLANNER, NOW_MS + REMEMBERED_MS)).calls == 0
+    await storage.purge_expired(NOW_MS + 2 * REMEMBERED_MS)
+    await record_in_a_batch(storage, "guard", an_act("same"), now_ms=NOW_MS + 2 * REMEMBERED_MS)
+    assert (await storage.recent_acts(PLANNER, NOW_MS + 2 * REMEMBERED_MS)).calls == 1
 
 
 async def test_a_history_that_cannot_be_read_refuses_its_own_agent_alone_and_keeps_no_guard_from_recording(storage):
@@ -140,7 +170,7 @@ async def test_a_history_that_cannot_be_read_refuses_its_own_agent_alone_and_kee
     assert sane.call.allowed
     task = a_task()
     batch, calls = a_batch(RecorderState(digest("guard")), 1)
-    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting(), (MAIL.effects,))]
+    ran = [CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting(), (an_act(1),))]
     assert (await storage.record_decisions(batch, calls, ran=ran)).next_sequence == 2
     assert (await storage.session(task.task_id)).calls == 1
 
@@ -178,7 +208,7 @@ async def test_replicas_that_take_the_same_agents_and_tasks_crosswise_end_withou
         ]
         batch, calls = a_batch(RecorderState(digest(number)), 1)
         ran = [
-            CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting(name), (MAIL.effects,))
+            CallsThatRan(task.task_id, task.expires_ms, (), (MAIL,), 0, acting(name), (an_act(name, number),))
             for task, name in reversed(pairs)
         ]
         deciding.append(replicas[0].record_decisions(batch, calls, ran=ran))

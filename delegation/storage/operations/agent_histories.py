@@ -15,18 +15,20 @@ import sqlalchemy as sa
 from delegation.core.agent_history import AgentHistory, RecentActs
 from delegation.errors import StorageError
 from delegation.storage.rows import stored_history
-from delegation.storage.schema import agent_history
+from delegation.storage.schema import agent_acts, agent_history
 from delegation.storage.statements import insert_or_leave, insert_or_replace, of_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from delegation.core.trust import Effect
     from delegation.storage.operations.operation import Transaction
-    from delegation.storage.sessions import ActingAgent
+    from delegation.storage.sessions import Act, ActingAgent
 
 _BEGIN: Final = insert_or_leave(agent_history)
 _HISTORIES: Final = of_keys(sa.select(agent_history.c.agent, agent_history.c.history), agent_history.c.agent, lock=True)
+_ACTS: Final = of_keys(sa.select(agent_acts.c.proof_id), agent_acts.c.proof_id)
+_ADD_ACT: Final = insert_or_leave(agent_acts)
 _SET_HISTORY: Final = insert_or_replace(agent_history)
 _EMPTY: Final = AgentHistory().text()
 
@@ -83,6 +85,18 @@ class AgentHistories:
         """Count a call that was refused."""
         known = self._of(acting)
         known.change(known.history.after_denial(now_ms=acting.now_ms, until_ms=acting.until_ms))
+
+    def recorded(self, acting: ActingAgent, acts: Sequence[Act]) -> None:
+        """Count calls that a guard has recorded, each once, however often it records them."""
+        proof_ids = [act.proof_id for act in acts if act.proof_id]
+        rows = self._transaction.rows_of(_ACTS, proof_id=proof_ids) if proof_ids else []
+        counted = {bytes(proof_id) for (proof_id,) in rows}
+        new = [act for act in acts if act.proof_id not in counted]
+        for act in new:
+            self.permitted(acting, act.effects)
+        # One that is recorded last thing before it is too old is forgotten a period later.
+        until_ms = acting.until_ms + (acting.until_ms - acting.now_ms)
+        self._transaction.insert(_ADD_ACT, [(act.proof_id, until_ms) for act in new if act.proof_id])
 
     def write(self) -> None:
         """Write what was counted."""

@@ -14,6 +14,7 @@ from delegation.storage.preconditions import PROOF_KEPT_MS, REVOCATION_KEPT_MS
 from delegation.storage.refused_writes import NotRecordedError
 from delegation.storage.rows import AGENTS, DOCUMENTS, OFFERS
 from delegation.storage.schema import (
+    agent_acts,
     agent_history,
     agent_labels,
     agents,
@@ -168,6 +169,7 @@ _FORGET: Final = (
     _forget(usage, usage.c.expires_ms, _HAS_STATE),
     _forget(agent_labels, agent_labels.c.until_ms),
     _forget(agent_history, agent_history.c.until_ms),
+    _forget(agent_acts, agent_acts.c.until_ms),
 )
 
 

@@ -152,8 +152,7 @@ class Sessions:
             state.change(session)
         if ran.acting is not None:
             with contextlib.suppress(StorageError):
-                for effects in ran.acts:
-                    self.histories.permitted(ran.acting, effects)
+                self.histories.recorded(ran.acting, ran.acts)
 
     def give_back(self, call_id: bytes) -> None:
         """Give back what a call has taken from budgets, if that was not given back and its task still has a state."""

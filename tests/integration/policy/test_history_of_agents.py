@@ -145,6 +145,7 @@ def test_a_guard_counts_no_call_that_the_agent_has_not_signed_for(start):
     records = [decided(task, "docs", "read", {}, proof=proof) for proof in proofs]
     old = task.proof("docs", "read", {}, now_ms=ago)
     record(ruled, task, *records, decided(task, "docs", "read", {}, proof=old, decided_at_ms=ago))
+    record(ruled, task, decided(task, "docs", "read", {}, proof=once))
     assert mails_of(ruled, "agent/planner", 3) == [None, None, "three"]
 
 

@@ -31,6 +31,13 @@ def _create_agent_history() -> None:
         sa.PrimaryKeyConstraint("agent", name="pk_agent_history"),
     )
     op.create_index("ix_agent_history__until_ms", "agent_history", ["until_ms"])
+    op.create_table(
+        "agent_acts",
+        sa.Column("proof_id", sa.LargeBinary, autoincrement=False, nullable=False),
+        sa.Column("until_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("proof_id", name="pk_agent_acts"),
+    )
+    op.create_index("ix_agent_acts__until_ms", "agent_acts", ["until_ms"])
 
 
 def _approvals() -> None:
