@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Final, NamedTuple
 
 import structlog
@@ -165,7 +165,7 @@ class PolicyRules:
         """SHA-256 of the policy's text, 32 bytes."""
         return self.policy.digest
 
-    @property
+    @cached_property
     def approval_digest(self) -> bytes:
         """What approvals are bound to, 32 bytes: rules and catalogue as one version.
 
