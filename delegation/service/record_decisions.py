@@ -92,7 +92,8 @@ class RecordDecisions:
         calls, proofs = _calls(caller, batch, records, about, now_ms)
         calls = [call._replace(observed=seen) if seen else call for call, seen in zip(calls, observed, strict=True)]
         kept = _batch_record(caller, batch, statement, now_ms)
-        ran = await self._what_ran(calls, now_ms)
+        by_order = frozenset(record.call_id for record in records if record.break_glass)
+        ran = await self._what_ran(calls, now_ms, by_order=by_order)
         try:
             try:
                 state = await self._storage.record_decisions(kept, calls, proofs, ran)

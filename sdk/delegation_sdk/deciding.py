@@ -23,10 +23,12 @@ from delegation.core.usage import has_conditions
 from delegation.errors import (
     DelegationError,
     Overloaded,
+    PermissionDenied,
     Reason,
     Refused,
     ServiceUnavailable,
     StorageError,
+    Unauthenticated,
     refusal,
 )
 from delegation.telemetry import Span
@@ -107,7 +109,7 @@ class Decider:
         self._served = served
         self._sources = sources
         self._fulfils = fulfils
-        self._observer = Observer(audience, trust=trust, sources=sources)
+        self._observer = Observer(audience, trust=trust, feed=feed, recorder=recorder, sources=sources)
 
     def decide(
         self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any], span: Span
@@ -284,6 +286,7 @@ class Decider:
             order = self._order_for(question, self._sources.now_ms()) if away else None
             # A record for an audience that is not ours would never be taken, and hold up all others.
             question.decided_by_service = refused.reason is Reason.NOT_YOUR_AUDIENCE
+            question.turned_away = isinstance(error, (PermissionDenied, Unauthenticated))
             if order is None:
                 raise refused from None
             question.rely_on(order, refused)

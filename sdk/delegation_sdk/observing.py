@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from delegation.core import limits
 from delegation.errors import Reason, Refused
+from delegation_sdk.feed import FeedWatcher
 from delegation_sdk.log import warn
 from delegation_sdk.question import Question
+from delegation_sdk.recorder import Recorder
 from delegation_sdk.sources import Sources
 from delegation_sdk.trust import TrustKeeper
 
@@ -21,12 +24,18 @@ class Observer:
     Args:
         audience: Whom the tools speak for.
         trust: The trust bundle and the catalogue.
-        sources: The clock.
+        feed: The revocation feed: how long it is silent tells for how long the service was not heard of.
+        recorder: Tells whether the service takes this guard's records.
+        sources: The clocks.
     """
 
-    def __init__(self, audience: str, *, trust: TrustKeeper, sources: Sources) -> None:
+    def __init__(
+        self, audience: str, *, trust: TrustKeeper, feed: FeedWatcher, recorder: Recorder, sources: Sources
+    ) -> None:
         self._audience = audience
         self._trust = trust
+        self._feed = feed
+        self._recorder = recorder
         self._sources = sources
         self._told: dict[str, int] = {}
 
@@ -38,6 +47,8 @@ class Observer:
         """
         if refused.reason in _NEVER or (question.decided_by_service and not question.observed_by_service):
             return False
+        if question.turned_away or self._recorder.is_unwanted or not self._hears_of_the_service():
+            return False
         until_ms = self._trust.observed_until_ms(self._audience, question.tool, self._sources.now_ms())
         if until_ms and self._told.get(question.tool) != until_ms:
             self._told[question.tool] = until_ms
@@ -46,6 +57,15 @@ class Observer:
                 *(self._audience, question.tool, _moment(until_ms)),
             )
         return until_ms > 0
+
+    def _hears_of_the_service(self) -> bool:
+        """Tell whether the operator's word would have come, had observation ended: else it is over here."""
+        now_ms, monotonic_ms = self._sources.now_ms(), self._sources.monotonic_ms()
+        try:
+            self._feed.state.require_fresh(limits.FEED_AGE_MS, now_ms=now_ms, monotonic_ms=monotonic_ms)
+        except Refused:
+            return False
+        return True
 
 
 def _moment(ms: int) -> str:

@@ -35,6 +35,7 @@ class Question:
         chain: The chain, once it is verified.
         decided_by_service: Whether the service has recorded the decision.
         observed_by_service: Whether it has recorded a refusal as one that runs all the same.
+        turned_away: Whether the service does not take this guard for what it is; nor would it take its records.
         permitted_as: The id of the permission that the service has recorded, and that is refused here; or empty.
         order: The break-glass statement that the call rests on, if it does.
         without_order: What would be its refusal without.
@@ -51,6 +52,7 @@ class Question:
         "sent",
         "tool",
         "trace",
+        "turned_away",
         "without_order",
     )
 
@@ -63,6 +65,7 @@ class Question:
         self.chain: VerifiedChain | None = None
         self.decided_by_service = False
         self.observed_by_service = False
+        self.turned_away = False
         self.permitted_as = b""
         self.order: Order | None = None
         self.without_order: Refused | None = None

@@ -19,7 +19,16 @@ from delegation.core.keys import Signer, SigningKey
 from delegation.core.named_tuple import NamedTuple
 from delegation.core.records import DecisionRecord, Outcome
 from delegation.core.statement import SignedStatement
-from delegation.errors import DelegationError, Malformed, Reason, Refused, ServiceUnavailable, refusal
+from delegation.errors import (
+    DelegationError,
+    Malformed,
+    Overloaded,
+    Reason,
+    Refused,
+    ServiceUnavailable,
+    StorageError,
+    refusal,
+)
 from delegation_sdk.backoff import Backoff
 from delegation_sdk.log import defect, warn
 from delegation_sdk.record_queue import MAX_WAITING, RecordQueue
@@ -28,6 +37,8 @@ from delegation_sdk.sources import Sources
 _LINGER_S: Final = 0.02
 _CLOSE_S: Final = 10.0
 _CLOSING_WAIT_S: Final = 0.2
+
+_AWAY: Final = (ServiceUnavailable, Overloaded, StorageError)
 
 MAX_OPEN: Final = 16_384
 """Calls that ran without an outcome of which it is remembered under which key they are recorded."""
@@ -78,6 +89,7 @@ class Recorder:
         self._closing = threading.Event()
         self._abandoned = threading.Event()
         self._said = ""
+        self._unwanted = False
         # A daemon: the interpreter joins other threads before it calls what closes us at exit.
         self._thread = threading.Thread(target=self._run, name="delegation-recorder", daemon=True)
 
@@ -85,6 +97,11 @@ class Recorder:
     def pending(self) -> int:
         """How many records and outcomes are not yet delivered."""
         return self._queue.pending + len(self._outcomes)
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether the service has refused what was delivered last, and was not merely away."""
+        return self._unwanted
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -161,10 +178,13 @@ class Recorder:
         if shipment := self._queue.take():
             try:
                 next_sequence = self._sink.record(shipment.batch, shipment.tokens)
-            except Refused as error:
-                if error.reason is not Reason.RECORDS_INVALID or not self._begin_anew():
+            except DelegationError as error:
+                self._unwanted = not isinstance(error, _AWAY)
+                invalid = isinstance(error, Refused) and error.reason is Reason.RECORDS_INVALID
+                if not invalid or not self._begin_anew():
                     raise
                 return  # what was in flight is signed anew, and sent the next time
+            self._unwanted = False
             self._queue.acknowledge(next_sequence)
         acknowledged = self._queue.acknowledged
         # Up to the first that has to wait: two tools that report at once may not be in the order of their calls.

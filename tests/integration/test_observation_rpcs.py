@@ -25,6 +25,7 @@ from support.server import identity, running_server
 SECRET, PUBLIC, SEND, REFUND = "files.secret", "files.public", "mail.send", "billing.refund"
 TOOLS = {
     PUBLIC: {"effects": ["read"], "labels": ["public"]},
+    "files.local": {"effects": ["read"], "local": True},
     SECRET: {"effects": ["read"], "labels": ["secret"]},
     SEND: {"effects": ["external"]},
     REFUND: {"effects": ["write", "spends"]},
@@ -190,6 +191,17 @@ def test_what_a_guard_has_let_run_is_recorded_counts_in_its_task_and_has_an_outc
     call = operator.explain(ran.call_id).call
     assert (call.observed, call.outcome, call.impacts) == (Observation.LISTED, "ok", (("rows", "1"),))
     assert not sends(tools, task)
+
+
+@pytest.mark.spec("T-43")
+@pytest.mark.parametrize(("order", "noted"), [(nonce(), True), (b"", False)], ids=["by order", "benign: in process"])
+def test_what_a_local_tool_has_said_of_itself_is_noted_where_an_order_let_it_run(tools, planner, guard, order, noted):
+    """What is decided in process says nothing more than the catalogue; what an order lets pass may."""
+    personal = Declaration(frozenset({Effect.READ}), frozenset({"personal"}))
+    tools.ask(tools.trust.ReportTools, report_tools_request_message(ToolsToReport("files", {"local": personal})))
+    task = planner.grant(MAIL, any_call("files", "local"))
+    tools.record_decisions(guard.batch(decided(task, "files", "local", {}, break_glass=order)))
+    assert sends(tools, task) is not noted
 
 
 @pytest.mark.spec("A-30")

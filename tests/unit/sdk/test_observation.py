@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 
 import pytest
 
-from delegation.core.limits import OBSERVE_MS
+from delegation.core.limits import FEED_AGE_MS, OBSERVE_MS
 from delegation.core.records import OutcomeStatus
 from delegation.core.trust import CatalogueTool, Effect
-from delegation.errors import Reason, Refused, refusal
+from delegation.errors import PermissionDenied, Reason, Refused, ServiceUnavailable, refusal
 from delegation_sdk import (
     AuthorizedCall,
     Guard,
@@ -249,6 +251,88 @@ def test_what_the_service_permits_and_the_guard_does_not_runs_as_observed_and_st
         permitted.call_id: OutcomeStatus.UNKNOWN,
         ran.call_id: OutcomeStatus.OK,
     }
+
+
+@pytest.mark.spec("A-28")
+def test_a_guard_that_has_not_heard_of_the_service_for_long_lets_nothing_run(observing, watched, clock):
+    """Nobody who drops its packets keeps a tool open that the operator has enforced meanwhile."""
+    observing.reachable = False
+    clock.pass_ms(FEED_AGE_MS - 60_000)
+    assert isinstance(watched.authorize(NOTHING, "read", PATH), ObservedCall)
+    clock.pass_ms(60_001)
+    assert refused(watched, "read") is Reason.CHAIN_MISSING
+
+
+class Struck:
+    """A service that does not know this guard any more."""
+
+    def authorize(self, call):
+        raise PermissionDenied("this caller is no tool")
+
+    record = report = authorize
+
+
+@pytest.fixture
+def struck(observing):
+    """Open a guard for which the service does less than before."""
+
+    def struck(**ports):
+        service = observing._service
+        usual = {"trust": service, "feed": service, "records": service, "online": service}
+        guard = Guard("files", GuardPorts(**usual | ports), trust_root=observing.trust_root, sources=service.sources)
+        guard.open()
+        return guard
+
+    return struck
+
+
+@pytest.mark.spec("A-28", "A-10")
+def test_what_a_service_does_not_decide_for_this_guard_does_not_run(struck, delegated):
+    with struck(online=Struck()) as guard:
+        call = delegated.call("files", "write", {"path": "/srv/a", "size": 1})
+        assert refused(guard, "write", call.carriage, call.arguments) is Reason.INTERNAL
+
+
+@pytest.mark.spec("A-28", "A-6")
+def test_once_the_service_refuses_its_records_a_guard_lets_nothing_run(struck):
+    class Records(Struck):
+        def record(self, batch, tokens):
+            raise PermissionDenied("this caller is no tool")
+
+    guard = struck(records=Records())
+    guard.authorize(NOTHING, "read", PATH)
+    deadline = time.monotonic() + 30
+    while not guard._recorder.is_unwanted:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+    assert refused(guard, "read") is Reason.CHAIN_MISSING
+    with pytest.raises(ServiceUnavailable):
+        guard.close()
+
+
+@pytest.mark.spec("A-28")
+def test_benign_a_service_that_takes_records_again_lets_them_run_again(struck, observing):
+    class Records:
+        refuses = True
+
+        def record(self, batch, tokens):
+            if self.refuses:
+                raise PermissionDenied("this caller is no tool")
+            return observing._service.record(batch, tokens)
+
+        def report(self, outcomes, guard_key):
+            observing._service.report(outcomes, guard_key)
+
+    records = Records()
+    with struck(records=records) as guard:
+        guard.authorize(NOTHING, "read", PATH)
+        for unwanted in (True, False):
+            deadline = time.monotonic() + 30
+            while guard._recorder.is_unwanted is not unwanted:
+                assert time.monotonic() < deadline
+                threading.Event().wait(0.01)
+            records.refuses = False
+        assert isinstance(guard.authorize(NOTHING, "read", PATH), ObservedCall)
 
 
 # -- what the tool, its caller and the operator see
