@@ -7,7 +7,9 @@ import hashlib
 import pytest
 
 from delegation.core.conditions import approved_by, at_most_calls
+from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.scope import SERVICE_AUDIENCE, Scope, any_call
+from delegation.core.trust import Effect
 from delegation.errors import PolicyDenied, Reason
 from delegation.policy.vocabulary import OF_THE_AGENT
 from delegation.service.rules_elsewhere import RulesElsewhere
@@ -16,6 +18,8 @@ from integration.decision_point.conftest import DOCS, READ, SEND, no_leak, said_
 from support.caller import GuardRecords, decided, new_key
 from support.decision_point import told
 from support.server import spiffe_id
+
+EXTERNAL = Declaration(frozenset({Effect.EXTERNAL}))
 
 
 @pytest.mark.spec("A-39")
@@ -135,9 +139,34 @@ def test_an_approval_that_the_chain_demands_it_does_not_replace(start):
     asking = start()
     ann = spiffe_id("person/ann")
     task = asking.planner.grant(any_call("mail", "send", approved_by(ann)))
-    assert asking.refusal(task, "mail.send").reason is Reason.APPROVAL_REQUIRED
+    refused = asking.refusal(task, "mail.send")
+    assert (refused.reason, bool(refused.approval_request_id)) == (Reason.APPROVAL_REQUIRED, True)  # ann is asked
     asking.point.decide = lambda _: False
     said_no(asking.refusal(task, "mail.send"))
+
+
+@pytest.mark.spec("T-43")
+@pytest.mark.parametrize(("declared", "permitted"), [(EXTERNAL, False), (NOTHING_DECLARED, True)])
+def test_what_a_tool_declares_is_asked_about_too_and_the_stricter_answer_counts(start, declared, permitted):
+    asking = start()
+    task = asking.planner.grant(READ, DOCS)
+    tool = asking.as_("tool/all")
+    assert tool.decide(task, "crm", "read", {}).refusal is None
+    asking.point.decide = no_leak
+    asking.point.asked.clear()
+    assert (tool.decide(task, "docs", "read", {}, declared=declared).refusal is None) == permitted
+    effects = [asked.told["effects"] for asked in asking.point.asked]
+    assert effects == ([["read"]] if permitted else [["external", "read"], ["read"]])
+
+
+def test_a_tool_that_declares_what_is_known_anyway_stops_nothing(start):
+    asking = start()
+    task = asking.planner.grant(READ, DOCS)
+    tool = asking.as_("tool/all")
+    assert tool.decide(task, "crm", "read", {}).refusal is None
+    personal = Declaration(labels=frozenset({"personal"}))
+    for _ in range(2):
+        assert tool.decide(task, "docs", "read", {}, declared=personal).refusal is None
 
 
 # -- scopes
