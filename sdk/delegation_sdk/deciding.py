@@ -109,7 +109,7 @@ class Decider:
         self._served = served
         self._sources = sources
         self._fulfils = fulfils
-        self._observer = Observer(audience, trust=trust, feed=feed, recorder=recorder, sources=sources)
+        self._observer = Observer(audience, trust=trust, feed=feed, recorder=recorder, served=served, sources=sources)
 
     def decide(
         self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any], span: Span
@@ -282,7 +282,8 @@ class Decider:
             )
         except DelegationError as error:
             refused = _undecided(error)
-            away = refused.reason is Reason.SERVICE_UNAVAILABLE
+            # That it has too much to do is an answer: who keeps it busy must not gain a decision without it (B-4).
+            away = isinstance(error, (ServiceUnavailable, StorageError))
             order = self._order_for(question, self._sources.now_ms()) if away else None
             # A record for an audience that is not ours would never be taken, and hold up all others.
             question.decided_by_service = refused.reason is Reason.NOT_YOUR_AUDIENCE

@@ -14,7 +14,7 @@ from delegation.core.keys import SigningKey
 from delegation.core.limits import PROOF_FUTURE_MS
 from delegation.core.revocation import Revocation, RevocationKind
 from delegation.core.trust import Effect
-from delegation.errors import BadProof, BadStatement, NotPermitted, Reason, Refused, Revoked
+from delegation.errors import BadProof, BadStatement, NotPermitted, Overloaded, Reason, Refused, Revoked
 from delegation_sdk import Client, Guard, Scope, any_call, driving
 from delegation_sdk.break_glass import armored
 from delegation_sdk.testing import Authority
@@ -120,6 +120,18 @@ def test_a_call_that_the_service_does_not_answer_is_decided_in_process_and_recor
     guard.close()
     records = {record.call_id: record for record in incident.authority.decisions}
     assert (records[call.call_id].allowed, records[call.call_id].break_glass) == (True, order.nonce)
+
+
+@pytest.mark.spec("B-4")
+def test_a_service_that_has_too_much_to_do_is_not_away(incident, task, monkeypatch):
+    def busy(_call):
+        raise Overloaded("too many wait", retry_after_ms=100)
+
+    guard = incident.guard()
+    incident.give()
+    incident.settle(guard, task)
+    monkeypatch.setattr(guard._ports.online, "authorize", busy)
+    assert refused(guard, task, "write").reason is Reason.SERVICE_UNAVAILABLE
 
 
 @pytest.mark.spec("B-6")
