@@ -146,6 +146,7 @@ class DecisionPoint(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: DecisionPoint
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and content are two small writes
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
