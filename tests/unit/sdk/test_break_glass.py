@@ -17,6 +17,7 @@ from delegation.core.trust import Effect
 from delegation.errors import BadProof, BadStatement, NotPermitted, Overloaded, Reason, Refused, Revoked
 from delegation_sdk import Client, Guard, Scope, any_call, driving
 from delegation_sdk.break_glass import armored
+from delegation_sdk.in_memory import InMemoryService
 from delegation_sdk.testing import Authority
 
 PATH = {"path": "/srv/a"}
@@ -124,13 +125,13 @@ def test_a_call_that_the_service_does_not_answer_is_decided_in_process_and_recor
 
 @pytest.mark.spec("B-4")
 def test_a_service_that_has_too_much_to_do_is_not_away(incident, task, monkeypatch):
-    def busy(_call):
+    def busy(_service, _call):
         raise Overloaded("too many wait", retry_after_ms=100)
 
     guard = incident.guard()
     incident.give()
     incident.settle(guard, task)
-    monkeypatch.setattr(guard._ports.online, "authorize", busy)
+    monkeypatch.setattr(InMemoryService, "authorize", busy)
     assert refused(guard, task, "write").reason is Reason.SERVICE_UNAVAILABLE
 
 
