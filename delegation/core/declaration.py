@@ -46,6 +46,10 @@ class Declaration(NamedTuple):
         """Tell whether the catalogue pins a manifest, and this is not known to be it."""
         return bool(entry.manifest_digest) and self.manifest_digest != entry.manifest_digest
 
+    def may_be_served(self, entry: CatalogueTool) -> bool:
+        """Tell whether the catalogue lets this run as the tool: not where it requires another manifest (T-38, T-45)."""
+        return not (entry.manifest_required and self.is_another(entry))
+
 
 NOTHING_DECLARED: Final = Declaration()
 

@@ -194,7 +194,7 @@ class Authorize:
             about = await attribution(question.token, self._recorded) if chain is None else attributed(chain)
             call = self._call(caller, question, judged, about, now_ms=now_ms, position=position, rules=rules)
             tool = question.audience, question.tool
-            observed = self._observed(*tool, now_ms)
+            observed = self._observed(*tool, now_ms) and question.declared.may_be_served(rules.entry(*tool).tool)
             if observed and not call.allowed:
                 call = call._replace(observed=Observation.LISTED)
             step = await self._step(question, judged, now_ms, rules)

@@ -22,9 +22,15 @@ from support.caller import Caller, GuardRecords, decided, new_key, nonce, now_ms
 from support.office import entry
 from support.server import identity, running_server
 
-SECRET, PUBLIC, SEND, REFUND = "files.secret", "files.public", "mail.send", "billing.refund"
+SECRET, PUBLIC, PINNED, SEND, REFUND = "files.secret", "files.public", "files.pinned", "mail.send", "billing.refund"
 TOOLS = {
     PUBLIC: {"effects": ["read"], "labels": ["public"]},
+    PINNED: {
+        "effects": ["read"],
+        "labels": ["personal"],
+        "manifest_digest": "01" * 32,
+        "manifest_required": True,
+    },
     "files.local": {"effects": ["read"], "local": True},
     SECRET: {"effects": ["read"], "labels": ["secret"]},
     SEND: {"effects": ["external"]},
@@ -46,7 +52,7 @@ def catalogue(*observed, hours=1):
 def observing(tmp_path_factory):
     """A service whose catalogue has reading and refunds under observation, and sending not."""
     directory = tmp_path_factory.mktemp("observing")
-    (directory / "tools.toml").write_text(catalogue(SECRET, PUBLIC, REFUND))
+    (directory / "tools.toml").write_text(catalogue(SECRET, PUBLIC, PINNED, REFUND))
     with running_server(directory / "state", identities=IDENTITIES, catalogue=directory / "tools.toml") as server:
         yield server
 
@@ -98,6 +104,15 @@ def test_a_refusal_of_a_tool_under_observation_says_so_and_is_recorded_so(tools,
     call = operator.explain(decision.call_id).call
     assert (call.allowed, call.refusal.reason, call.observed) == (False, Reason.TOOL_NOT_PERMITTED, Observation.LISTED)
     assert not sends(tools, task)  # it was read
+
+
+@pytest.mark.spec("A-28", "T-45")
+@pytest.mark.parametrize(("served", "observed"), [(b"\1" * 32, True), (b"\2" * 32, False), (b"", False)])
+def test_a_tool_that_is_another_one_is_not_observed(tools, planner, served, observed):
+    task, declared = planner.grant(MAIL), Declaration(manifest_digest=served)
+    decision = tools.decide(task, "files", "pinned", {}, declared=declared)
+    assert (decision.refusal.reason, decision.observed) == (Reason.TOOL_NOT_PERMITTED, observed)
+    assert sends(tools, task) is not observed
 
 
 def test_benign_a_refusal_of_an_enforced_tool_is_one(tools, operator, planner):

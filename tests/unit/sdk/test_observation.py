@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from delegation.core.declaration import Declaration
 from delegation.core.limits import FEED_AGE_MS, OBSERVE_MS
 from delegation.core.records import OutcomeStatus
 from delegation.core.trust import CatalogueTool, Effect
@@ -47,6 +48,9 @@ def observing(clock, until_ms):
         CatalogueTool("files", "read", READ, local=True, observe_until_ms=until_ms),
         CatalogueTool("files", "write", WRITE, observe_until_ms=until_ms),
         CatalogueTool("files", "search", READ, local=True),
+        CatalogueTool(
+            *("files", "pinned", WRITE), manifest_digest=b"\1" * 32, manifest_required=True, observe_until_ms=until_ms
+        ),
         CatalogueTool("files", "forever", WRITE, observe_until_ms=clock.now_ms + 2 * OBSERVE_MS),
     ]
     with Authority(tools=tools, sources=clock.sources()) as authority:
@@ -156,10 +160,16 @@ def test_benign_a_permitted_call_is_as_ever(observing, watched, delegated):
 
 
 @pytest.mark.spec("A-28", "T-39")
-@pytest.mark.parametrize("name", ["search", "unlisted", "forever"])
-def test_a_tool_that_is_enforced_unlisted_or_observed_for_too_long_refuses(observing, watched, name):
+@pytest.mark.parametrize("name", ["search", "unlisted", "forever", "pinned"])
+def test_a_tool_that_is_enforced_unlisted_observed_for_too_long_or_another_one_refuses(observing, watched, name):
     assert refused(watched, name) is Reason.CHAIN_MISSING
     assert recorded(observing, watched) == [(name, False, "chain_missing", False)]
+
+
+@pytest.mark.spec("A-28", "T-38")
+def test_benign_the_tool_that_is_the_required_one_runs(watched):
+    watched._served.list({"pinned": Declaration(manifest_digest=b"\1" * 32)})
+    assert isinstance(watched.authorize(NOTHING, "pinned", PATH), ObservedCall)
 
 
 @pytest.mark.spec("T-39")
@@ -406,3 +416,11 @@ def test_an_outcome_that_waits_is_delivered_after_the_record_of_its_call(observi
     observing.reachable = True
     watched.close()
     assert [each.call_id for each in observing.outcomes] == [each.call_id for each in observing.decisions]
+
+
+@pytest.mark.spec("T-39")
+def test_a_guard_without_a_trust_bundle_observes_nothing(observing):
+    service = observing._service
+    ports = GuardPorts(service, service, service, service)
+    guard = Guard("files", ports, trust_root=observing.trust_root, sources=service.sources)  # not opened
+    assert refused(guard, "read") is Reason.CHAIN_MISSING
