@@ -65,18 +65,21 @@ class World:
             each.close()
 
 
+async def nothing_is_forgotten(*_: object) -> None:
+    """Stand for the sweeper: what is recorded is compared, and nothing shall go because its time has come."""
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Iterator[World]:
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        service_of_listed_callers(tmp_path_factory.mktemp("every_rpc")) as server,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("delegation.app.application.run_sweeper", nothing_is_forgotten)
         # Each test tells a story of its own, all by the same orchestrator, and each leaves a request open.
         for bound in ("OPEN_OF_A_HOLDER", "OPEN_OF_A_PRINCIPAL"):
             patch.setattr(f"delegation.storage.operations.approvals.{bound}", 10_000)
-        world = World(server)
-        yield world
-        world.close()
+        with service_of_listed_callers(tmp_path_factory.mktemp("every_rpc")) as server:
+            world = World(server)
+            yield world
+            world.close()
 
 
 def table_of(name: str) -> dict[Role, Rows]:
