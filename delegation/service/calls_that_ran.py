@@ -15,7 +15,7 @@ from delegation.core.declaration import Declaration
 from delegation.core.hearsay import noted_unpermitted
 from delegation.core.proof import check_holder_proof, proof_id
 from delegation.core.session import PUBLIC
-from delegation.core.trust import CatalogueTool
+from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import Refused
 from delegation.service.policy_rules import PolicyInUse, PolicyRules
 from delegation.service.recorded_links import is_vouched
@@ -128,7 +128,8 @@ async def _own(ran: Sequence[_Ran], chain: Sequence[LinkRecord], *, allowed_too:
 
 
 def _act(call: CallRecord, tool: CatalogueTool) -> Act:
-    return Act(proof_id(call.leaf_link_id or b"", call.audience, call.proof_nonce), tool.effects)
+    effects = tool.effects or frozenset(Effect)  # of one that nobody lists nothing is noted as having happened
+    return Act(proof_id(call.leaf_link_id or b"", call.audience, call.proof_nonce), effects)
 
 
 def _is_of_its_period(call: CallRecord, acting: ActingAgent) -> bool:

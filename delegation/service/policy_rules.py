@@ -16,7 +16,7 @@ import structlog
 from delegation.core.approval import ApprovalLevel
 from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
-from delegation.core.hearsay import heard_in, noted_of
+from delegation.core.hearsay import heard_in, noted_of, noted_unpermitted
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.core.unlisted import LABELS, MOST_SENSITIVE, entry_of
@@ -63,8 +63,17 @@ class Entry(NamedTuple):
 
     @property
     def noted(self) -> CatalogueTool:
-        """What is noted of its calls: what only the tool says, under names of its own."""
-        return self.apart or self.tool
+        """What is noted of its calls: what is no more than said or supposed of it, under names of its own.
+
+        That a tool which nobody lists may do anything is a supposition: it forbids, and is no evidence (T-43).
+        """
+        noted = self.apart or self.tool
+        return noted if self.listed else noted_unpermitted(noted)
+
+    @property
+    def acts(self) -> frozenset[Effect]:
+        """What its calls may do, by the catalogue: with the agent's own history."""
+        return (self.undeclared or self.tool).effects
 
 
 def nobody_consented(

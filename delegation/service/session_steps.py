@@ -110,7 +110,7 @@ class SessionSteps:
             agents=await self._known.of(chain, now_ms),
             call=CallKey(chain.digest, audience, tool, arguments_digest),
             acting=acting,
-            effects=entry.noted.effects,
+            effects=entry.acts,
         )
 
     async def refused(

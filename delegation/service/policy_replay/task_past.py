@@ -75,7 +75,9 @@ class TaskPast:
             tool = noted_of(tool, Declaration(inputs.effects, inputs.labels).united(tool))
         if call.allowed:
             self._tools[tool_id(call.audience, call.tool)] = index
-        else:  # it ran all the same: nobody gets a permission by that
+        if (
+            not call.allowed or self._catalogue.find(call.audience, call.tool) is None
+        ):  # nobody is permitted more by that
             tool = noted_unpermitted(tool)
         self._labels.update(dict.fromkeys(tool.labels - {PUBLIC}, index))
         self._effects.update(dict.fromkeys(tool.effects, index))

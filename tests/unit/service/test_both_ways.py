@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from delegation.core.declaration import NOTHING_DECLARED, Declaration
+from delegation.core.hearsay import Heard, heard_in
+from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
-from delegation.service.policy_rules import both_ways
-from support.policies import CATALOGUE, question
+from delegation.service.policy_rules import PolicyRules, both_ways
+from support.policies import CATALOGUE, PERMIT, policy_of, question
 
 LISTED = CATALOGUE.find("docs", "read")
 UNITED: CatalogueTool = LISTED._replace(labels=LISTED.labels | {"personal"})
@@ -29,3 +32,17 @@ def test_what_only_tools_say_is_asked_about_with_it_and_without():
     )
     assert both_ways(said._replace(tool=UNITED), LISTED) == (heard, ASKED)
     assert both_ways(ASKED._replace(tool=UNITED), LISTED) == (ASKED._replace(tool=UNITED), ASKED)
+
+
+@pytest.mark.spec("T-43")
+@pytest.mark.parametrize("declared", [NOTHING_DECLARED, Declaration(labels=frozenset({"personal"}))])
+def test_what_a_tool_may_do_that_nobody_lists_is_supposed_and_no_evidence(declared):
+    rules = PolicyRules(policy_of(PERMIT), CATALOGUE)
+    entry = rules.entry("nobody", "lists", declared)
+    session = TaskSession().after(entry.noted)
+    assert (session.effects, session.calls, session.tools.keys()) == ({}, 1, {"nobody.lists"})
+    labels = declared.labels | {"secret"}
+    assert heard_in(session.labels) == Heard(frozenset(), labels, frozenset(Effect))
+    assert entry.acts == frozenset(Effect)  # with the agent's history: what its calls may have done
+    listed = rules.entry("mail", "send")
+    assert listed.noted == listed.tool
