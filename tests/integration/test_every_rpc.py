@@ -65,14 +65,22 @@ class World:
             each.close()
 
 
-async def nothing_is_forgotten(*_: object) -> None:
-    """Stand for the sweeper: what is recorded is compared, and nothing shall go because its time has come."""
+BESIDE_RPCS = (
+    "delegation.app.application.run_sweeper",
+    "delegation.app.application.compare_when_changed",
+    "delegation.app.met_tools.ListingTools.follow",
+)
+
+
+async def nothing(*_: object) -> None:
+    """Stand for what writes by itself: what is recorded is compared, and only RPCs shall have recorded it."""
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("delegation.app.application.run_sweeper", nothing_is_forgotten)
+        for job in BESIDE_RPCS:
+            patch.setattr(job, nothing)
         # Each test tells a story of its own, all by the same orchestrator, and each leaves a request open.
         for bound in ("OPEN_OF_A_HOLDER", "OPEN_OF_A_PRINCIPAL"):
             patch.setattr(f"delegation.storage.operations.approvals.{bound}", 10_000)
