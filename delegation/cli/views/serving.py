@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -12,6 +13,7 @@ from delegation.cli.views.chain_tree import print_fields
 from delegation.cli.views.times import moment
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool
+from delegation_sdk.profile import DEFAULT_PATH, PROFILE_VARIABLE
 
 
 def print_serving(
@@ -38,9 +40,15 @@ def print_serving(
         print_fields(
             console,
             [
-                ("profile", Text.assemble(profile, ("  yours; found by itself from here", "quiet"))),
+                ("profile", Text.assemble(profile, (f"  yours; {_how_found(profile)}", "quiet"))),
                 ("agents", Text(f"delegation keys issue spiffe://{trust_domain}/agent/NAME --out DIR")),
                 ("look", Text("delegation trace")),
             ],
         )
     console.file.flush()
+
+
+def _how_found(profile: str) -> str:
+    if Path(profile).resolve() == DEFAULT_PATH.resolve():
+        return "found by itself from here"
+    return f"set {PROFILE_VARIABLE} to it"
