@@ -235,7 +235,8 @@ def test_without_a_terminal_and_a_passphrase_nothing_is_made(tmp_path):
 def test_serve_says_what_to_do_next_and_ctrl_c_stops_it(tmp_path):
     with at_a_terminal("serve", "--dev", "--listen", "127.0.0.1:0", directory=tmp_path) as shown:
         shown.expect("dev.internal")
-        shown.expect(r"\.delegation/profile\.toml +yours; found by itself")
+        shown.expect(r"\.delegation/profile\.toml")
+        shown.expect("yours; found by itself")
         done = run("trace", directory=tmp_path)
         assert (done.returncode, done.stdout, done.stderr) == (0, "No tasks.\n", "")
         shown.interrupt()
@@ -246,7 +247,8 @@ def test_serve_says_what_to_do_next_and_ctrl_c_stops_it(tmp_path):
 def test_serve_says_how_a_profile_elsewhere_is_found(tmp_path):
     options = ("--dev", "--listen", "127.0.0.1:0", "--state-dir", "state")
     with at_a_terminal("serve", *options, directory=tmp_path) as shown:
-        shown.expect(r"state/profile\.toml +yours; set DELEGATION_PROFILE to it")
+        shown.expect(r"state/profile\.toml")
+        shown.expect("yours; set DELEGATION_PROFILE to it")
         shown.interrupt()
         assert shown.finish() == 0
 
