@@ -14,23 +14,10 @@ from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.chain import VerifiedChain
-from delegation.core.declaration import NOTHING_DECLARED
-from delegation.core.federation import FollowedFeeds, not_followed
 from delegation.core.proof import check_proof, proof_id
-from delegation.core.records import DecisionRecord, Outcome, OutcomeStatus
-from delegation.core.trust import CatalogueTool, is_local
+from delegation.core.records import Outcome, OutcomeStatus
 from delegation.core.usage import has_conditions
-from delegation.errors import (
-    DelegationError,
-    Overloaded,
-    PermissionDenied,
-    Reason,
-    Refused,
-    ServiceUnavailable,
-    StorageError,
-    Unauthenticated,
-    refusal,
-)
+from delegation.errors import DelegationError, Reason, Refused, refusal
 from delegation.telemetry import Span
 from delegation_sdk import tracing
 from delegation_sdk.authorized_call import AuthorizedCall
@@ -40,19 +27,20 @@ from delegation_sdk.federated_feeds import FederatedFeeds
 from delegation_sdk.feed import FeedAges, FeedWatcher
 from delegation_sdk.known_chains import KnownChains
 from delegation_sdk.log import defect, warn
-from delegation_sdk.observed_call import ObservedCall
 from delegation_sdk.observing import Observer
 from delegation_sdk.question import Question
 from delegation_sdk.recorder import Recorder
+from delegation_sdk.refusals import Refusals
 from delegation_sdk.replay import ReplayStore
 from delegation_sdk.served_tools import ServedTools
 from delegation_sdk.shared_replay import ProofUse, SharedReplay
 from delegation_sdk.sources import Sources
+from delegation_sdk.tool_terms import ToolTerms
 from delegation_sdk.trust import TrustKeeper
 
 if TYPE_CHECKING:
     from delegation.wire.authorization import Decision
-    from delegation_sdk.break_glass import BreakGlassFile, Order
+    from delegation_sdk.break_glass import BreakGlassFile
 
 
 LONGEST_WAIT_MS: Final = 250
@@ -99,17 +87,33 @@ class Decider:
         self._audience = audience
         self._trust = trust
         self._feed = feed
-        self._federated = federated
         self._recorder = recorder
         self._replay = replay
         self._shared_replay = shared_replay
         self._break_glass = break_glass
-        self._feed_ages = feed_ages
         self._chains = chains
         self._served = served
         self._sources = sources
         self._fulfils = fulfils
-        self._observer = Observer(audience, trust=trust, feed=feed, recorder=recorder, served=served, sources=sources)
+        self._terms = ToolTerms(
+            audience,
+            trust=trust,
+            feed=feed,
+            federated=federated,
+            feed_ages=feed_ages,
+            served=served,
+            break_glass=break_glass,
+            sources=sources,
+        )
+        self._refusals = Refusals(
+            audience,
+            observer=Observer(audience, trust=trust, feed=feed, recorder=recorder, served=served, sources=sources),
+            recorder=recorder,
+            report=self.report,
+            feed=feed,
+            sources=sources,
+            fulfils=fulfils,
+        )
 
     def decide(
         self, carriage: Carriage, tool: str, arguments: Mapping[str, Any], defaults: Mapping[str, Any], span: Span
@@ -130,12 +134,16 @@ class Decider:
         try:
             call = yield from self._decide(question, arguments, defaults)
         except Refused as refused:
-            return self._refuse(question, refused, arguments, span)
+            return self._refusals.settle(question, refused, arguments, span)
         except Exception as error:  # noqa: BLE001 - deciding failed, which is a denial
             warn("deciding a call failed: %s", defect(error))
-            return self._refuse(question, refusal(Reason.INTERNAL), arguments, span)
+            return self._refusals.settle(question, refusal(Reason.INTERNAL), arguments, span)
         tracing.describe_chain(span, call.chain)
-        self._describe(span, call.call_id, None, question.order)
+        if span.recording:
+            age_ms = self._feed.state.age_ms(self._sources.now_ms(), self._sources.monotonic_ms())
+            tracing.describe_decision(span, call.call_id, None, feed_age_ms=age_ms)
+            if question.order is not None:
+                tracing.describe_order(span, question.order.statement)
         return call
 
     def report(self, call_id: bytes, status: OutcomeStatus, impacts: tuple[tuple[str, str], ...] = ()) -> None:
@@ -149,11 +157,11 @@ class Decider:
             raise refusal(Reason.CHAIN_MISSING)
         if not question.carriage.proof:
             raise refusal(Reason.PROOF_MISSING)
-        if self._is_local(question.tool):
+        if self._terms.is_local(question.tool):
             self._recorder.require_room()
-            self._require_fresh(question)
+            self._terms.require_fresh(question)
             return (yield from self._decide_here(question, sent, defaults))
-        self._require_fresh(question)
+        self._terms.require_fresh(question)
         return (yield from self._ask(question, sent, defaults))
 
     def _decide_here(
@@ -180,34 +188,17 @@ class Decider:
         if waited or question.order:
             now_ms = self._ask_again(question)
         question.tell_of_order(self._audience)
-        self._recorder.append(self._record(question, None, now_ms), chain.token)
+        position = self._feed.state.position or 0
+        record = question.record(self._audience, None, now_ms=now_ms, feed_position=position)
+        self._recorder.append(record, chain.token)
         return self._authorized(question.call_id, chain, question.tool, used)
 
     def _ask_again(self, question: Question) -> int:
         """Ask again what may have changed while the call waited: expiry, revocation, the feed's age. Give the time."""
-        self._require_fresh(question)
+        self._terms.require_fresh(question)
         now_ms = self._sources.now_ms()
         self._verify(question, now_ms)
         return now_ms
-
-    def _require_fresh(self, question: Question) -> None:
-        """Require a feed that is young enough for the tool, or for the break-glass statement that covers it (B-4)."""
-        now_ms, monotonic_ms = self._sources.now_ms(), self._sources.monotonic_ms()
-        maximum_ms = self._maximum_feed_age_ms(question.tool)
-        try:
-            self._feed.state.require_fresh(maximum_ms, now_ms=now_ms, monotonic_ms=monotonic_ms)
-        except Refused as stale:
-            order = question.order or self._order_for(question, now_ms)
-            if order is None:
-                raise
-            maximum_ms = max(maximum_ms, order.statement.maximum_feed_age_ms)
-            self._feed.state.require_fresh(maximum_ms, now_ms=now_ms, monotonic_ms=monotonic_ms)
-            question.rely_on(order, stale)
-
-    def _order_for(self, question: Question, now_ms: int) -> Order | None:
-        if self._break_glass is None:
-            return None
-        return self._break_glass.find(self._entry(question.tool), now_ms)
 
     def _use_order(self, question: Question, now_ms: int) -> Generator[Blocking, None, None]:
         """Use up the break-glass statement that the call rests on, if it is of single use."""
@@ -260,34 +251,26 @@ class Decider:
     def _decide_alone(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Authorizing:
         """Decide in process what the service did not answer, by the break-glass statement in hand (B-4)."""
         self._recorder.require_room()
-        self._require_fresh(question)
+        self._terms.require_fresh(question)
         accept_from_ms = question.order.accept_from_ms if question.order else 0
         return (yield from self._decide_here(question, sent, defaults, accept_from_ms=accept_from_ms, alone=True))
 
     def _ask(self, question: Question, sent: Arguments, defaults: Mapping[str, Any]) -> Authorizing:
         """Have the service decide and record, before the tool runs."""
-        from delegation.wire.authorization import CallToDecide
+        from delegation_sdk.asking import call_to_decide, is_away, undecided
 
         try:
-            decision: Decision | None = yield CallToDecide(
-                token=question.carriage.token,
-                proof=question.carriage.proof,
+            decision: Decision | None = yield call_to_decide(
+                question,
+                sent,
                 audience=self._audience,
-                tool=question.tool,
-                arguments_json=sent.canonical,
                 attempt=self._sources.random(limits.NONCE_BYTES),
-                trace=question.trace,
                 fulfils=self._fulfils,
                 declared=self._served.find(question.tool),
             )
         except DelegationError as error:
-            refused = _undecided(error)
-            # That it has too much to do is an answer: who keeps it busy must not gain a decision without it (B-4).
-            away = isinstance(error, (ServiceUnavailable, StorageError))
-            order = self._order_for(question, self._sources.now_ms()) if away else None
-            # A record for an audience that is not ours would never be taken, and hold up all others.
-            question.decided_by_service = refused.reason is Reason.NOT_YOUR_AUDIENCE
-            question.turned_away = isinstance(error, (PermissionDenied, Unauthenticated))
+            refused = undecided(question, error)
+            order = self._terms.order_for(question, self._sources.now_ms()) if is_away(error) else None
             if order is None:
                 raise refused from None
             question.rely_on(order, refused)
@@ -337,44 +320,10 @@ class Decider:
             question.carriage.token,
             now_ms=now_ms,
             revocations=self._feed.state,
-            federated=self._followed(question.tool),
+            federated=self._terms.followed(question.tool),
         )
         question.chain = chain
         return chain
-
-    def _followed(self, tool: str) -> FollowedFeeds:
-        """Give the feeds of other trust domains: only for what is decided in process (SPEC 9.11)."""
-        if not self._is_local(tool):
-            return not_followed
-        return self._federated.no_older_than(self._maximum_feed_age_ms(tool))
-
-    def _is_local(self, tool: str) -> bool:
-        """Tell whether calls of a tool are decided in process.
-
-        Not if it declares more than is listed (T-43), nor if it has to be another one: the service refuses that (T-45).
-        """
-        entry = self._trust.catalogue.find(self._audience, tool)
-        if entry is None or not is_local(entry):
-            return False
-        declared = self._served.find(tool)
-        return not (declared.adds_to(entry) or (entry.manifest_required and declared.is_another(entry)))
-
-    def _declares_more(self, tool: str) -> bool:
-        declared = self._served.find(tool)
-        if declared is NOTHING_DECLARED:
-            return False
-        entry = self._trust.catalogue.find(self._audience, tool)
-        return entry is not None and declared.adds_to(entry)
-
-    def _entry(self, tool: str) -> CatalogueTool | None:
-        """Give what the catalogue says of a tool, with what that declares; None if it is not listed."""
-        entry = self._trust.catalogue.find(self._audience, tool)
-        return None if entry is None else self._served.find(tool).united(entry)
-
-    def _maximum_feed_age_ms(self, tool: str) -> int:
-        """Tell how old the revocation feed may be; a tool that declares more than is listed wants it younger."""
-        age_ms = self._feed_ages.of(self._trust.catalogue, self._audience, tool)
-        return min(age_ms, self._feed_ages.other_ms) if self._declares_more(tool) else age_ms
 
     def _permit(
         self,
@@ -418,79 +367,3 @@ class Decider:
             report=self.report,
             obligations=obligations,
         )
-
-    def _refuse(self, question: Question, refused: Refused, arguments: Mapping[str, Any], span: Span) -> ObservedCall:
-        """Record a refusal and raise it; where the tool is under observation, give the call that runs all the same."""
-        refused.call_id = question.call_id
-        if self._observer.lets_run(question, refused):
-            try:
-                return self._observe(question, refused, arguments, span)
-            except Refused as unrecorded:  # and so it does not run
-                refused = unrecorded
-        if question.permitted_as or question.observed_by_service:  # the service has recorded that it runs
-            self.report(question.permitted_as or question.call_id, OutcomeStatus.FAILED)
-        self._deny(question, refused, span)
-        raise refused from None
-
-    def _observe(self, question: Question, refused: Refused, arguments: Mapping[str, Any], span: Span) -> ObservedCall:
-        """Record that a refused call runs, and give it. Raises `Undecided`, RECORD_BACKLOG."""
-        if not question.decided_by_service:
-            record = self._record(question, refused, self._sources.now_ms(), observed=True)
-            self._recorder.append(record, question.chain.token if question.chain else b"")
-        if question.permitted_as:  # it runs as what is recorded here; what was reserved for it stays spent
-            self.report(question.permitted_as, OutcomeStatus.UNKNOWN)
-        if question.chain is not None:
-            tracing.describe_chain(span, question.chain)
-        self._describe(span, question.call_id, refused, observed=True)
-        return ObservedCall(
-            question.call_id,
-            refused.with_traceback(None),  # its frames hold chain and proof
-            audience=self._audience,
-            tool=question.tool,
-            arguments=question.sent.values if question.sent else arguments,
-            report=self.report,
-            obligations=self._fulfils,
-        )
-
-    def _deny(self, question: Question, refused: Refused, span: Span) -> None:
-        refused.call_id = question.call_id
-        if question.chain is not None:
-            tracing.describe_chain(span, question.chain)
-        self._describe(span, question.call_id, refused)
-        if question.decided_by_service:
-            return
-        token = question.chain.token if question.chain else b""
-        try:
-            self._recorder.append(self._record(question, refused, self._sources.now_ms()), token)
-        except Refused:
-            warn("a denial could not be recorded: the queue is full")
-
-    def _describe(
-        self,
-        span: Span,
-        call_id: bytes,
-        refused: Refused | None,
-        order: Order | None = None,
-        *,
-        observed: bool = False,
-    ) -> None:
-        if span.recording:
-            age_ms = self._feed.state.age_ms(self._sources.now_ms(), self._sources.monotonic_ms())
-            tracing.describe_decision(span, call_id, refused, feed_age_ms=age_ms, observed=observed)
-            if order is not None:
-                tracing.describe_order(span, order.statement)
-
-    def _record(
-        self, question: Question, refused: Refused | None, now_ms: int, *, observed: bool = False
-    ) -> DecisionRecord:
-        position = self._feed.state.position or 0
-        return question.record(self._audience, refused, now_ms=now_ms, feed_position=position, observed=observed)
-
-
-def _undecided(error: DelegationError) -> Refused:
-    """Turn a failure to get a decision into the denial that it is."""
-    if isinstance(error, Refused):
-        return error
-    if isinstance(error, (ServiceUnavailable, Overloaded, StorageError)):
-        return refusal(Reason.SERVICE_UNAVAILABLE)
-    return refusal(Reason.INTERNAL, detail="the service did not answer the question")
