@@ -57,7 +57,7 @@ from delegation.service.feed import RevocationFeed
 from delegation.service.observations import Observations, named_tools, observed_tools
 from delegation.service.offers import Offers
 from delegation.service.offers_elsewhere import OffersElsewhere
-from delegation.service.policy_rules import PolicyInUse
+from delegation.service.policy_in_use import PolicyInUse
 from delegation.service.readiness import Readiness
 from delegation.service.rollback import require_no_rollback
 from delegation.service.tool_reports import ToolReports

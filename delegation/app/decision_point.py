@@ -23,7 +23,8 @@ from delegation.policy.port import Action, PolicyQuestion, Verdict
 from delegation.server.config import ServerConfig
 from delegation.server.config_sections import PolicyConfig
 from delegation.service.decision_point import DecisionPoint
-from delegation.service.policy_rules import PolicyInUse, PolicyRules
+from delegation.service.policy_in_use import PolicyInUse
+from delegation.service.policy_rules import PolicyRules
 from delegation.service.rules_elsewhere import RulesElsewhere
 from delegation.service.trust import Trust
 from delegation.service.unexpected import log_unexpected

@@ -20,7 +20,8 @@ from delegation.policy.load import load_policy, require_no_agents, text_digest
 from delegation.policy.source import Source
 from delegation.policy.spelling import labels_without_a_rule
 from delegation.server.config import ServerConfig
-from delegation.service.policy_rules import Consented, PolicyInUse, PolicyRules, nobody_consented
+from delegation.service.policy_in_use import PolicyInUse
+from delegation.service.policy_rules import Consented, PolicyRules, nobody_consented
 from delegation.service.trust import Trust
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage

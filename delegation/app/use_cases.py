@@ -34,7 +34,7 @@ from delegation.service.lineage import Lineage
 from delegation.service.observations import Observations
 from delegation.service.offers import Offers
 from delegation.service.owners import Owners
-from delegation.service.policy_rules import PolicyInUse
+from delegation.service.policy_in_use import PolicyInUse
 from delegation.service.record_decisions import RecordDecisions
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.reissue import Reissue

@@ -37,7 +37,8 @@ from delegation.service.given_scopes import GivenScopes
 from delegation.service.ids import Clock, Random, time_ordered_id
 from delegation.service.keep_arguments import KeepArguments
 from delegation.service.packing import digest_of
-from delegation.service.policy_rules import PolicyInUse, PolicyRules
+from delegation.service.policy_in_use import PolicyInUse
+from delegation.service.policy_rules import PolicyRules
 from delegation.service.recorded_links import RecordedLinks
 from delegation.service.session_steps import SessionSteps
 from delegation.service.unexpected import log_unexpected

@@ -17,7 +17,8 @@ from delegation.core.proof import check_holder_proof, proof_id
 from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import Refused
-from delegation.service.policy_rules import PolicyInUse, PolicyRules
+from delegation.service.policy_in_use import PolicyInUse
+from delegation.service.policy_rules import PolicyRules
 from delegation.service.recorded_links import is_vouched
 from delegation.service.session_steps import SessionSteps
 from delegation.storage.port import Storage

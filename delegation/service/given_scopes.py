@@ -18,9 +18,11 @@ from delegation.errors import Overloaded, Reason, Refused, StorageError, refusal
 from delegation.policy.port import Action, Concern, Denial, Permit, PolicyQuestion, SignIn, Verdict
 from delegation.policy.sign_in import together
 from delegation.service.known_agents import KnownAgents
+from delegation.service.policy_in_use import PolicyInUse
 from delegation.service.policy_questions import GivenScope, asserted_agents, questions_of_scope
-from delegation.service.policy_rules import RECORDED_RULES, PolicyInUse, PolicyRules, authentication_required
+from delegation.service.policy_rules import PolicyRules
 from delegation.service.recorded_links import RecordedLinks
+from delegation.service.rulings import RECORDED_RULES, authentication_required
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.port import Storage
 

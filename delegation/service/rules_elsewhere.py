@@ -9,10 +9,11 @@ from delegation.core.chain import VerifiedChain
 from delegation.core.trust import Catalogue, CatalogueTool
 from delegation.errors import Reason, refusal
 from delegation.policy.port import Action, Concern, Consent, Denial, PolicyQuestion, Reads, RemotePolicy, Verdict
+from delegation.service.both_ways import both_ways, stricter
 from delegation.service.call_in_session import CallInSession
 from delegation.service.decision_point import Answers, DecisionPoint
 from delegation.service.ids import Clock
-from delegation.service.policy_rules import PolicyRules, both_ways, stricter
+from delegation.service.policy_rules import PolicyRules
 
 
 class RulesElsewhere(PolicyRules):

@@ -21,8 +21,9 @@ from delegation.errors import Reason, Refused, refusal
 from delegation.service.call_in_session import CallInSession, Ruling
 from delegation.service.consents import Consents, demands_of_rules
 from delegation.service.known_agents import KnownAgents
-from delegation.service.policy_rules import Entry, PolicyRules
+from delegation.service.policy_rules import PolicyRules
 from delegation.service.recorded_links import RecordedLinks
+from delegation.service.tool_entries import Entry
 from delegation.service.unexpected import log_unexpected
 from delegation.storage.approvals import ApprovalNeeds, CallKey
 from delegation.storage.refused_writes import AskFirstError

@@ -14,11 +14,12 @@ from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import RecordedCall
 from delegation.core.scope import Scope, any_call
 from delegation.policy.port import Action, Permit
+from delegation.service.both_ways import verdict_on
 from delegation.service.policy_replay import ChainThen, Kind, Replay
 from delegation.service.policy_replay.outcome import _KINDS
-from delegation.service.policy_rules import ruling_of, verdict_on
 from delegation.service.question_fields import known_fields
 from delegation.service.risk_inputs import inputs_text
+from delegation.service.rulings import ruling_of
 from property.test_policy_subsets import policies, questions
 from support.policies import CATALOGUE
 

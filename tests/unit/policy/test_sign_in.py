@@ -6,7 +6,8 @@ import pytest
 
 from delegation.core.chain import PrincipalBasis
 from delegation.policy.port import Action, Consent, Denial, Permit, SignIn, StepUp
-from delegation.service.policy_rules import authentication_required, stricter
+from delegation.service.both_ways import stricter
+from delegation.service.rulings import authentication_required
 from support.policies import ADA, NOW_S, PERMIT, faults_of, policy_of, question, word
 
 AUTHENTICATE = '@id("{id}") @obligation("authenticate") {how} forbid (principal, {action}, resource) {when};'

@@ -18,7 +18,8 @@ from delegation.service.consents import Consents
 from delegation.service.feed import RevocationFeed
 from delegation.service.given_scopes import GivenScopes
 from delegation.service.owners import Owners
-from delegation.service.policy_rules import PolicyInUse, PolicyRules
+from delegation.service.policy_in_use import PolicyInUse
+from delegation.service.policy_rules import PolicyRules
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.service.session_steps import SessionSteps
 from delegation.storage.records import RevocationRecord

@@ -8,7 +8,8 @@ from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.hearsay import Heard, heard_in
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
-from delegation.service.policy_rules import PolicyRules, both_ways
+from delegation.service.both_ways import both_ways
+from delegation.service.policy_rules import PolicyRules
 from support.policies import CATALOGUE, PERMIT, policy_of, question
 
 LISTED = CATALOGUE.find("docs", "read")
