@@ -28,6 +28,7 @@ from delegation.service.grant import Grant, GrantLifetimes
 from delegation.service.grant_replacement import GrantReplacement
 from delegation.service.guard_keys import GuardKeys
 from delegation.service.hand_off import HandOff
+from delegation.service.judging import Judging
 from delegation.service.keep_arguments import KeepArguments
 from delegation.service.late_links import LateLinks
 from delegation.service.lineage import Lineage
@@ -107,14 +108,14 @@ def handlers(
         owner=owners.owner,
         consents=consents,
     )
+    judging = Judging(feed=feed, verifier=verifier, recorded=recorded, sessions=sessions, policy=policy, given=given)
     authorize = Authorize(
         storage,
-        feed=feed,
-        verifier=verifier,
-        recorded=recorded,
+        judging=judging,
         sessions=sessions,
         policy=policy,
-        given=given,
+        feed=feed,
+        recorded=recorded,
         now_ms=now_ms,
         random=random,
         keep=KeepArguments(lambda: trust.trust.catalogue),
@@ -123,7 +124,7 @@ def handlers(
     news = ApprovalNews(storage, now_ms=now_ms)
     request_approval = RequestApproval(
         storage,
-        authorize=authorize,
+        judging=judging,
         consents=consents,
         said_of=tool_reports.of_tool,
         opened=news.note,

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from delegation.identity.port import Caller
 from delegation.service.approvals import Approvals
-from delegation.service.authorize import Question
+from delegation.service.question import Question
 from delegation.service.request_approval import RequestApproval
 from delegation.service.watch_approvals import WatchApprovals
 from delegation.v1 import approval_service_pb2 as pb

@@ -7,9 +7,9 @@ from typing import Final
 
 from delegation.identity.port import Caller
 from delegation.server.incoming import in_order
-from delegation.service.authorize import Question
 from delegation.service.authorize_or_ask import AuthorizeOrAsk
 from delegation.service.consume_proof import ConsumeProof
+from delegation.service.question import Question
 from delegation.service.record_decisions import RecordDecisions
 from delegation.service.report_outcome import ReportOutcome
 from delegation.v1 import authorization_service_pb2 as pb

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from delegation.errors import Reason
 from delegation.identity.port import Caller
-from delegation.service.authorize import Authorize, Decision, Question
+from delegation.service.authorize import Authorize
+from delegation.service.question import Decision, Question
 from delegation.service.request_approval import RequestApproval
 
 

@@ -17,10 +17,11 @@ from delegation.errors import DelegationError, Overloaded, Reason, refusal
 from delegation.identity.port import Caller
 from delegation.policy.port import ObligationKind
 from delegation.service.approval_records import agents_text, asks_again, demands_text, told
-from delegation.service.authorize import Authorize, Question
 from delegation.service.consents import Consents
 from delegation.service.decision_point import asked_first
 from delegation.service.ids import Clock, Random, time_ordered_id
+from delegation.service.judging import Judging
+from delegation.service.question import Question
 from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalNeeds, ApprovalRequestRecord, CallKey
 from delegation.storage.port import Storage
 from delegation.storage.refused_writes import TooManyOpenError
@@ -37,7 +38,7 @@ class RequestApproval:
 
     Args:
         storage: keeps them.
-        authorize: judges the call, as far as that goes without its state.
+        judging: judges the call, as far as that goes without its state.
         consents: tells whether what is approved still counts.
         opened: called when a request was opened.
         said_of: gives what whoever serves a tool has said of it; by audience and name.
@@ -49,7 +50,7 @@ class RequestApproval:
         self,
         storage: Storage,
         *,
-        authorize: Authorize,
+        judging: Judging,
         consents: Consents,
         said_of: Callable[[str, str], Awaitable[Declaration]],
         opened: Callable[[], None],
@@ -58,7 +59,7 @@ class RequestApproval:
     ) -> None:
         self._storage = storage
         self._said_of = said_of
-        self._authorize = authorize
+        self._judging = judging
         self._consents = consents
         self._note = opened
         self._now_ms = now_ms
@@ -93,7 +94,7 @@ class RequestApproval:
         now_ms = self._now_ms()
         if len(question.arguments_json) > ARGUMENTS_BYTES:
             raise refusal(Reason.ARGUMENTS_TOO_LARGE, detail="nobody reads arguments of this size to approve them")
-        examined = await self._authorize.examine(question, now_ms)
+        examined = await self._judging.examine(question, now_ms)
         if examined.refusal is not None:
             raise examined.refusal
         if examined.step is None or examined.chain is None:

@@ -32,9 +32,9 @@ logging.basicConfig(stream=written, level=logging.DEBUG, force=True, format="%(n
 sys.stderr = written
 sys.excepthook = lambda *error: traceback.print_exception(*error, file=sys.__stderr__)
 
-import delegation.service.authorize as deciding  # noqa: E402
 from delegation.server.logs import configure_logs  # noqa: E402
 from delegation.server.telemetry_config import LogsConfig  # noqa: E402
+from delegation.service import judging  # noqa: E402
 from delegation_sdk import Client, Guard, Scope, any_call, anything, at_most, context, optional, tool, under  # noqa: E402
 from delegation_sdk.carriage import Carriage  # noqa: E402
 from support.caller import Caller, links_of, new_key, nonce  # noqa: E402
@@ -161,15 +161,15 @@ def at_the_bare_contract(server: Any) -> Iterator[bytes | str]:
         yield question.proof
         told.append(repr(question))
         attempt(lambda: planner.decide_question(question))
-        genuine = deciding.authorize
+        genuine = judging.authorize
         for defect in (ValueError(ARGUMENT, question.token), KeyError(question.proof), RecursionError(ARGUMENT)):
 
             def broken(*_: Any, defect: Exception = defect, **__: Any) -> None:
                 raise defect
 
-            deciding.authorize = broken  # a defect, whose text is not ours
+            judging.authorize = broken  # a defect, whose text is not ours
             attempt(lambda: planner.decide(child, "files", "write", {"secret": ARGUMENT}))
-        deciding.authorize = genuine
+        judging.authorize = genuine
         for tweaks in ({"token": b"x" * 70_000}, {"arguments_json": ARGUMENT.encode()}, {"attempt": b"short"}):
             attempt(lambda t=tweaks: planner.decide(child, "files", "write", {"secret": ARGUMENT}, **t))
         attempt(lambda: planner.record(child.child("agent/x", key=new_key())))

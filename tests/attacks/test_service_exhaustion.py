@@ -13,7 +13,7 @@ from delegation.core.constraints import under
 from delegation.core.scope import any_call, tool
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, Refused
-from delegation.service.authorize import Question
+from delegation.service.question import Question
 from support.caller import nonce
 
 BIG = "x" * 200_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from delegation.service.authorize import DECIDED_BY_SERVICE
+from delegation.service.decision_record import DECIDED_BY_SERVICE
 from delegation.service.policy_replay.calls_then import ChainThen
 from delegation.service.policy_replay.outcome import Kind, Records, Replay, Replayed
 from delegation.service.policy_replay.report import Change, Differing, DifferingScope, Report, ScopesReport

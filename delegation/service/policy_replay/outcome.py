@@ -10,8 +10,8 @@ from delegation.core.lineage import RecordedCall
 from delegation.core.trust import Catalogue
 from delegation.errors import Reason, Refused
 from delegation.policy.port import Action, Consent, Permit, Policy, Reads, Verdict
-from delegation.service.authorize import DECIDED_BY_SERVICE
 from delegation.service.both_ways import verdict_on
+from delegation.service.decision_record import DECIDED_BY_SERVICE
 from delegation.service.policy_replay.calls_then import CallThen, ChainThen, call_then
 from delegation.service.policy_replay.task_past import OF_THE_PAST
 from delegation.service.rulings import ruling_of

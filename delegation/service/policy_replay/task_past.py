@@ -16,7 +16,7 @@ from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, Effect
 from delegation.core.unlisted import entry_of
 from delegation.errors import Layer
-from delegation.service.authorize import DECIDED_BY_SERVICE
+from delegation.service.decision_record import DECIDED_BY_SERVICE
 from delegation.service.risk_inputs import RiskInputs
 
 _COUNTED: Final = frozenset({Layer.SCOPE, Layer.CONDITION, Layer.POLICY})

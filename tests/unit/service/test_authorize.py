@@ -13,13 +13,15 @@ from delegation.errors import Reason, StorageError
 from delegation.identity.static import StaticIdentities
 from delegation.policy.load import load_policy
 from delegation.policy.source import Source
-from delegation.service.authorize import Authorize, Question
+from delegation.service.authorize import Authorize
 from delegation.service.consents import Consents
 from delegation.service.feed import RevocationFeed
 from delegation.service.given_scopes import GivenScopes
+from delegation.service.judging import Judging
 from delegation.service.owners import Owners
 from delegation.service.policy_in_use import PolicyInUse
 from delegation.service.policy_rules import PolicyRules
+from delegation.service.question import Question
 from delegation.service.recorded_links import RecordedLinks, link_record
 from delegation.service.session_steps import SessionSteps
 from delegation.storage.records import RevocationRecord
@@ -55,16 +57,24 @@ def recorded(storage):
 def authorize(storage, clock, feed, recorded):
     policy, owner = PolicyInUse(PolicyRules(PERMISSIVE, Catalogue())), Owners(storage, {}).owner
     consents = Consents(lambda: BUNDLE, StaticIdentities(()), lambda: feed.state)
-    return Authorize(
-        storage,
+    sessions = SessionSteps(
+        recorded, labels_stick_ms=3_600_000, agents_remembered_ms=3_600_000, owner=owner, consents=consents
+    )
+    judging = Judging(
         feed=feed,
         verifier=Verifier(BUNDLE),
         recorded=recorded,
-        sessions=SessionSteps(
-            recorded, labels_stick_ms=3_600_000, agents_remembered_ms=3_600_000, owner=owner, consents=consents
-        ),
+        sessions=sessions,
         policy=policy,
         given=GivenScopes(policy, storage, recorded=recorded, owner=owner, agents_remembered=True),
+    )
+    return Authorize(
+        storage,
+        judging=judging,
+        sessions=sessions,
+        policy=policy,
+        feed=feed,
+        recorded=recorded,
         now_ms=clock,
         random=secrets.token_bytes,
     )
