@@ -18,7 +18,7 @@ from delegation.core.declaration import Declaration, checked_labels
 from delegation.core.keys import SigningKey
 from delegation.core.trust import Effect
 from delegation.errors import ConfigError, Layer, Malformed, Reason, Refused, ServiceUnavailable, refusal
-from delegation_sdk import tracing
+from delegation_sdk import guard_options, tracing
 from delegation_sdk.authorized_call import AuthorizedCall
 from delegation_sdk.carriage import Carriage
 from delegation_sdk.deciding import Decider
@@ -41,8 +41,6 @@ from delegation_sdk.trust_cache import TrustCache
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from delegation_sdk.break_glass import BreakGlassFile
-    from delegation_sdk.feed_cache import FeedCache
     from delegation_sdk.guarded_tool import DeclaredTool
     from delegation_sdk.profile import Profile, ProfilePath
     from delegation_sdk.tool_reporter import ToolReporter
@@ -51,8 +49,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OPEN_TIMEOUT_S: Final = 10.0
-OBLIGATIONS: Final = ("notify", "redact")
-"""What a permission may demand of a tool."""
 
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 _FEED_AGES: Final = FeedAges()
@@ -122,11 +118,11 @@ class Guard:
             lambda: self._trust.bundle,
             refresh_trust=self._trust.refresh,
             sources=sources,
-            cache=_feed_cache(cache_dir),
+            cache=guard_options.feed_cache(cache_dir),
         )
         self._federated = FederatedFeeds(ports.federated, self._trust, sources=sources)
         self._replay = ReplayStore(sources.now_ms())
-        self._shared_replay = _shared_replay(replay, ports)
+        self._shared_replay = guard_options.shared_replay(replay, ports)
         self._recorder = Recorder(
             ports.records, SigningKey.generate(sources.random), sources=sources, capacity=max_waiting
         )
@@ -139,12 +135,19 @@ class Guard:
             recorder=self._recorder,
             replay=self._replay,
             shared_replay=self._shared_replay,
-            break_glass=self._orders(break_glass, trust_root, used_orders),
+            break_glass=guard_options.break_glass_file(
+                break_glass,
+                audience,
+                trust=lambda: self._trust.bundle,
+                root=trust_root,
+                used_orders=used_orders,
+                replay=self._shared_replay,
+            ),
             feed_ages=feed_ages.checked(),
             chains=self._chains,
             served=self._served,
             sources=sources,
-            fulfils=_promised(fulfils),
+            fulfils=guard_options.promised(fulfils),
         )
         self._reporter: ToolReporter | None = None
         self.aio = AsyncGuard(self)
@@ -372,15 +375,6 @@ class Guard:
             self._reporter = ToolReporter(self.audience, self._ports.tools, self._served, sources=self._sources)
             self._reporter.start()
 
-    def _orders(self, path: Path | None, root: bytes, used_orders: Path | None) -> BreakGlassFile | None:
-        if path is None:
-            return None
-        from delegation_sdk.break_glass import BreakGlassFile
-        from delegation_sdk.used_orders import UsedOrderFiles
-
-        used = UsedOrderFiles(used_orders) if used_orders else self._shared_replay
-        return BreakGlassFile(path, self.audience, trust=lambda: self._trust.bundle, root=root, used=used)
-
     @property
     def _is_forked(self) -> bool:
         return os.getpid() != self._process
@@ -415,29 +409,6 @@ class Guard:
 
     def __repr__(self) -> str:
         return f"Guard({self.audience})"
-
-
-def _feed_cache(directory: Path | None) -> FeedCache | None:
-    if directory is None:
-        return None
-    from delegation_sdk.feed_cache import FeedCache
-
-    return FeedCache(directory)
-
-
-def _shared_replay(given: SharedReplay | Literal["service"] | None, ports: GuardPorts) -> SharedReplay | None:
-    if given != "service":
-        return given
-    if ports.proofs is None:
-        raise ConfigError("this guard has no service to use up proofs: give it another store")
-    return ports.proofs
-
-
-def _promised(obligations: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(sorted(set(obligations)))
-    if unknown := [name for name in names if name not in OBLIGATIONS]:
-        raise ConfigError(f"{unknown[0]} is no obligation: it is one of {', '.join(OBLIGATIONS)}")
-    return names
 
 
 class AsyncGuard:
