@@ -3,90 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
 import secrets
-import signal
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import structlog
 
 from delegation.app.compared_tools import compare_when_changed
 from delegation.app.database import lock_of, relay_of, storage_of
-from delegation.app.decision_point import FollowedDecisionPoint
-from delegation.app.development import (
-    developer_id,
-    development_ca,
-    development_identities,
-    development_keys,
-    development_tls,
-    issue_development_profile,
-    sign_development_bundle,
-)
+from delegation.app.development import issue_development_profile
 from delegation.app.gauges import service_gauges
 from delegation.app.identity_sources import IdentitySources
-from delegation.app.key_files import read_root_public, system_ms
-from delegation.app.key_store import open_key_store
+from delegation.app.key_files import system_ms
 from delegation.app.known_position import KnownPosition
 from delegation.app.known_time import KnownTime
-from delegation.app.met_tools import ListingTools, MetTools
-from delegation.app.policy_reload import ReloadingPolicy
-from delegation.app.trust_reload import ReloadingTrust
+from delegation.app.parts import Parts, parts_of
 from delegation.app.use_cases import handlers, owners_of
 from delegation.core.revocation import RevocationState
 from delegation.core.trust import Catalogue, CatalogueTool
 from delegation.errors import ConfigError
 from delegation.identity.mtls import MtlsAuthenticator
-from delegation.identity.static import StaticIdentities
 from delegation.jobs.sweeper import run_sweeper
 from delegation.server.caller_limits import CallerLimits
-from delegation.server.catalogue_file import load_catalogue
 from delegation.server.config import ServerConfig
-from delegation.server.config_sections import TlsFiles
 from delegation.server.door import Allowance, Door
 from delegation.server.lifecycle import Listener, Server
 from delegation.server.listen import ListenAddress
-from delegation.server.logs import configure_logs
 from delegation.server.tls_rotating import RotatingTls
-from delegation.service.consents import Consents
 from delegation.service.feed import RevocationFeed
-from delegation.service.observations import Observations, named_tools, observed_tools
+from delegation.service.observations import Observations, observed_tools
 from delegation.service.offers import Offers
 from delegation.service.offers_elsewhere import OffersElsewhere
 from delegation.service.policy_in_use import PolicyInUse
 from delegation.service.readiness import Readiness
 from delegation.service.rollback import require_no_rollback
 from delegation.service.tool_reports import ToolReports
-from delegation.service.trust import Trust
-from delegation.signing.port import KeyStore
 from delegation.storage.port import Storage
 from delegation.telemetry import Gauges
-
-_LOG: Final = structlog.get_logger("delegation")
-_GC_THRESHOLD: Final = 50_000
-"""Collect garbage less often: requests leave none in cycles, and each collection stops them all."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a configuration gives before anything runs."""
-
-    trust: ReloadingTrust
-    policy: ReloadingPolicy | FollowedDecisionPoint
-    trust_root: bytes
-    identities: StaticIdentities
-    tls: TlsFiles | None
-    lists: ListingTools | None = None
 
 
 class Application:
     """A service that can be started once and stopped."""
 
-    def __init__(self, config: ServerConfig, parts: _Parts, *, now_ms: Callable[[], int]) -> None:
+    def __init__(self, config: ServerConfig, parts: Parts, *, now_ms: Callable[[], int]) -> None:
         self.config = config
         self.trust_root = parts.trust_root
         self._parts = parts
@@ -279,103 +236,9 @@ def build(config: ServerConfig, *, now_ms: Callable[[], int] = system_ms) -> App
     Raises:
         ConfigError: one line that says what to do.
     """
-    tls = config.tls
-    if config.dev:
-        catalogue = load_catalogue(config.catalogue) if config.catalogue is not None else Catalogue()
-        ca = development_ca(config)
-        store = development_keys(config, catalogue)
-        identities = development_identities(config)
-        tls = tls or development_tls(config, ca)
-    else:
-        store = open_key_store(config.keys, config.keys_directory, os.environ)
-        identities = StaticIdentities(config.callers())
-    trust_root = read_root_public(config.keys_directory)
-    met = MetTools() if config.dev and not config.database.url else None  # replicas would list against each other
-    trust = ReloadingTrust(config, store, root_key=trust_root, now_ms=now_ms, met=met)
-    consents = Consents(lambda: trust.in_use.verifier.trust, identities, lambda: application.revoked)
-    policy = _policy(config, lambda: trust.in_use.trust, consents, now_ms=now_ms)
-    lists = None if met is None else _lists(config, store, met, trust, policy.in_use)
-    application = Application(config, _Parts(trust, policy, trust_root, identities, tls, lists), now_ms=now_ms)
+    parts = parts_of(config, lambda: application.revoked, now_ms=now_ms)
+    application = Application(config, parts, now_ms=now_ms)
     return application
-
-
-def _lists(
-    config: ServerConfig, store: KeyStore, met: MetTools, trust: ReloadingTrust, rules: PolicyInUse
-) -> ListingTools:
-    """Have development list the tools that it meets."""
-
-    def listed() -> Catalogue:
-        return load_catalogue(config.catalogue) if config.catalogue is not None else Catalogue()
-
-    async def sign(catalogue: Catalogue) -> None:
-        await asyncio.to_thread(sign_development_bundle, config, store, catalogue)
-        trust.look_now()
-
-    def in_use() -> bytes:
-        return trust.in_use.trust.bundle.catalogue_digest
-
-    return ListingTools(met, listed=listed, in_use=in_use, rules=rules, sign=sign)
-
-
-def _policy(
-    config: ServerConfig, trust: Callable[[], Trust], consents: Consents, *, now_ms: Callable[[], int]
-) -> ReloadingPolicy | FollowedDecisionPoint:
-    """Take whoever decides: the rules, or a decision point. Raises `ConfigError`."""
-    if config.policy.decision_point is not None:
-        return FollowedDecisionPoint(config, trust, now_ms=now_ms)
-    return ReloadingPolicy(config, trust, now_ms=now_ms, consented=consents.consented)
-
-
-def serve(config: ServerConfig, *, ready: Callable[[Application], None] | None = None) -> None:
-    """Run a service until SIGTERM or SIGINT, then drain.
-
-    Args:
-        config: how.
-        ready: called once it listens; in development its profile for the developer is then written.
-
-    Raises:
-        ConfigError, StorageError: it cannot start; one line that says what to do.
-    """
-    configure_logs(config.logs)
-    application = build(config)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(application, ready))
-
-
-async def _run(application: Application, ready: Callable[[Application], None] | None) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, application.look_at_keys)
-    await application.start()
-    try:
-        if application.config.dev:
-            application.issue_profile(developer_id(application.config), directory=application.config.state_dir)
-        _LOG.info("listening", target=application.target, trust_domain=application.config.trust_domain)
-        if observed := application.observed:
-            _LOG.warning("calls that would be refused run", under_observation=named_tools(observed))
-        if ready is not None:
-            ready(application)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_GC_THRESHOLD)
-        await stopping.wait()
-        _LOG.info("draining")
-    finally:
-        await application.stop()
-    _LOG.info("stopped")
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Take uvloop where it exists: it is a third faster here."""
-    if sys.platform == "win32":
-        return None
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _allowance(config: ServerConfig) -> Allowance:
