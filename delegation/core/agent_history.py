@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -62,9 +62,9 @@ class AgentHistory:
         """Give what is not forgotten at a time."""
         return RecentActs.of_all(span.acts for span in self.spans if span.until_ms > now_ms)
 
-    def after_call(self, effects: Collection[Effect], *, now_ms: int, until_ms: int) -> AgentHistory:
+    def after_call(self, effects: frozenset[Effect], *, now_ms: int, until_ms: int) -> AgentHistory:
         """Give what this is once a call with these effects was permitted, which is forgotten at `until_ms`."""
-        return self._after(RecentActs(calls=1, effects=frozenset(effects)), now_ms, until_ms)
+        return self._after(RecentActs(calls=1, effects=effects), now_ms, until_ms)
 
     def after_denial(self, *, now_ms: int, until_ms: int) -> AgentHistory:
         """Give what this is once a call was refused, which is forgotten at `until_ms`."""

@@ -35,12 +35,12 @@ from delegation.core.call_plan import CallPlan
 from delegation.core.codec import decode_proof, split_proof
 from delegation.core.constraints import Steps
 from delegation.core.revocation import RevocationState
-from delegation.core.trust import Catalogue
 from delegation.errors import Reason, Refused
 from delegation.identity.port import Caller
 from delegation_sdk import deciding, replay
 from delegation_sdk.deciding import Decider
 from delegation_sdk.recorder import Recorder
+from delegation_sdk.tool_terms import ToolTerms
 from support.attacks import Take, Whatever, first, nothing
 from support.mutants import without
 from support.taken_out import TAKEN_OUT
@@ -211,7 +211,7 @@ ROOM = ((Recorder, "require_room", nothing), (Recorder, "append", nothing))
 AT_A_GUARD: list[Mutant] = [
     Mutant("A-6", "no decision to be had / a queue of 20 records that is full", ROOM),
     Mutant("A-8", "no decision to be had / the service away for unlisted, after 0 calls",
-           ((Catalogue, "is_local", lambda *_: True),)),
+           ((ToolTerms, "is_local", lambda *_: True),)),
     Mutant("A-9", "no decision to be had / the service away for write, after 0 calls",
            ((Decider, "_ask", alone_if_need_be),)),
 ]  # fmt: skip

@@ -195,6 +195,11 @@ FORMATS: dict[str, tuple[st.SearchStrategy[Any], Any, Any]] = {
         codec.decode_offer,
     ),
     "approval": (approvals(), codec.encode_approval, codec.decode_approval),
+    "signed approval": (
+        approvals().map(lambda each: each._replace(approver_issuer="", authentication_strength="")),
+        codec.encode_approval,
+        codec.decode_signed_approval,
+    ),
     "break_glass": (break_glass_orders(), codec.encode_break_glass, codec.decode_break_glass),
     "proof": (
         st.builds(Proof, some(32), names, names, some(32), times, some(16), traces),
@@ -222,7 +227,7 @@ def test_a_value_reads_back_as_itself(name: str, data: st.DataObject):
 
 
 def test_every_decoder_of_the_codec_is_tried():
-    tried = {f"decode_{name.replace('feed entry', 'feed_entry')}" for name in FORMATS}
+    tried = {f"decode_{name.replace(' ', '_')}" for name in FORMATS}
     assert {name for name in codec.__all__ if name.startswith("decode_")} == tried
 
 

@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from delegation.core import codec, limits
+from delegation.core.agent_history import AgentHistory
 from delegation.core.approval import ApprovalDemand
 from delegation.core.arguments import Arguments, Value
 from delegation.core.call_plan import CallPlan, CallPlans
@@ -36,7 +37,7 @@ from delegation.core.prefix_cache import PrefixCache
 from delegation.core.revocation import RevocationState
 from delegation.core.scope import Capability, Scope
 from delegation.core.session import TaskSession
-from delegation.core.trust import Catalogue, CatalogueTool, TrustBundle
+from delegation.core.trust import Catalogue, CatalogueTool, Effect, TrustBundle
 from delegation.core.trusted_keys import StatementKeys, TrustedKeys
 from delegation.core.usage import Demand
 from delegation.core.verify import Verifier
@@ -189,6 +190,13 @@ def _session(tools: Sequence[CatalogueTool], denials: int) -> TaskSession:
     return session
 
 
+def _history(acts: Sequence[tuple[frozenset[Effect], int]]) -> AgentHistory:
+    history = AgentHistory()
+    for effects, until_ms in acts:
+        history = history.after_call(effects, now_ms=0, until_ms=until_ms)
+    return history
+
+
 def _plans(plans: CallPlans) -> CallPlan | None:
     return plans.whole(("files", "read"))
 
@@ -226,6 +234,10 @@ MADE_BY_THE_KERNEL: Final[dict[Any, st.SearchStrategy[Any]]] = {
     ),
     FollowedFeeds: st.sampled_from([not_followed, lambda _: RevocationState.nothing_revoked()]),
     Catalogue: of_these(seeds.catalogues()),
+    AgentHistory: st.builds(
+        _history,
+        st.lists(st.tuples(st.frozensets(st.sampled_from(Effect)), st.integers(0, limits.SAFE_INTEGER)), max_size=40),
+    ),
     TaskSession: st.builds(_session, st.lists(_listed, max_size=3), st.integers(0, limits.SAFE_INTEGER)),
     ApprovalDemand: st.builds(
         ApprovalDemand,

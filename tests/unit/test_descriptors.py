@@ -68,6 +68,7 @@ _SINGLE = {
     "break-glass": ("statement", chain_pb2.SignedStatement),
     "batch": ("statement", chain_pb2.SignedStatement),
     "catalogue": ("catalogue", statement_pb2.Catalogue),
+    "observation": ("catalogue", statement_pb2.Catalogue),
     "allows": ("constraint", chain_pb2.Constraint),
 }
 

@@ -19,7 +19,7 @@ from delegation.storage.schema import agent_acts, agent_history
 from delegation.storage.statements import insert_or_leave, insert_or_replace, of_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from delegation.core.trust import Effect
     from delegation.storage.operations.operation import Transaction
@@ -76,7 +76,7 @@ class AgentHistories:
         """Give what an agent did lately. Raises `StorageError` if it cannot be read."""
         return self._of(acting).history.recent(acting.now_ms)
 
-    def permitted(self, acting: ActingAgent, effects: Collection[Effect]) -> None:
+    def permitted(self, acting: ActingAgent, effects: frozenset[Effect]) -> None:
         """Count a call that was permitted."""
         known = self._of(acting)
         known.change(known.history.after_call(effects, now_ms=acting.now_ms, until_ms=acting.until_ms))
