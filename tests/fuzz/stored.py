@@ -33,7 +33,7 @@ def _history(data: bytes) -> None:
     history = AgentHistory.of_text(text)
     if history.text() != text:
         raise AmbiguousError("another text says the same of an agent")
-    after = history.after_call([Effect.READ], now_ms=0, until_ms=history.until_ms + 1)
+    after = history.after_call(frozenset({Effect.READ}), now_ms=0, until_ms=history.until_ms + 1)
     if after.recent(0).calls != history.recent(0).calls + 1 or len(after.text()) > len(text) + 64:
         raise AmbiguousError("what an agent does is not counted, or not bounded")
 
@@ -84,7 +84,7 @@ def _sessions() -> tuple[bytes, ...]:
 
 
 def _histories() -> tuple[bytes, ...]:
-    history = AgentHistory().after_call([Effect.EXTERNAL, Effect.READ], now_ms=1, until_ms=64)
+    history = AgentHistory().after_call(frozenset({Effect.EXTERNAL, Effect.READ}), now_ms=1, until_ms=64)
     for until_ms in range(65, 110, 3):
         history = history.after_denial(now_ms=1, until_ms=until_ms)
     return AgentHistory().text().encode(), history.text().encode()

@@ -389,16 +389,18 @@ async def test_a_password_that_is_away_for_a_moment_stops_nothing_for_good(url):
     await asyncio.gather(storage.open(), other.open())
     away = True
     connection = await asyncpg.connect(url)
-    await connection.execute(
+    cut_all = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
+    await connection.execute(cut_all)
     for refused in (storage.decide(a_call()), storage.head_position(), storage.check()):
         with pytest.raises(StorageError):
             await refused
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while len(storage._watcher._said) < 2:  # noqa: ASYNC110 - until both its tasks have tried in vain
+        while len(storage._watcher._said) < 2:
             await asyncio.sleep(0.05)
+            await connection.execute(cut_all)  # also what was about to connect the first time
     away = False
     await other.revoke([a_revocation()])
     async with asyncio.timeout(DEADLINE_SECONDS):
