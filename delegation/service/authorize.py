@@ -123,8 +123,7 @@ class Authorize:
         decision = Decision(
             standing.call_id, standing.decided_ms, refused, obligations, observed=standing.observed is not None
         )
-        self._denials.note(caller.id, digest, decision)
-        return decision
+        return self._denials.keep(caller.id, digest, decision)
 
     async def _enter(
         self,

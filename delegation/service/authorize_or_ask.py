@@ -27,8 +27,8 @@ class AuthorizeOrAsk:
         refused = decision.refusal
         if refused is None or refused.reason is not Reason.APPROVAL_REQUIRED or self._request_approval is None:
             return decision
-        # Nobody is asked about what runs anyway. A decision that is remembered keeps its request's id, and is not asked
-        # about again.
+        # Nobody is asked about what runs anyway. A denial that is remembered keeps its request's id, and is not put
+        # before anybody again.
         if not decision.observed and not refused.approval_request_id:
             refused.approval_request_id = await self._request_approval.after_refusal(question)
         return decision

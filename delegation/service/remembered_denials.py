@@ -25,12 +25,17 @@ class RememberedDenials:
         """Give the denial of a caller's question, known by its digest; None: there was none lately."""
         return self._denials.get((caller_id, digest))
 
-    def note(self, caller_id: str, digest: bytes, decision: Decision) -> None:
-        """Keep a denial; of a permission nothing."""
-        if decision.refusal is not None:
-            self._denials[caller_id, digest] = decision._replace(refusal=_bare(decision.refusal))
-            if len(self._denials) > REMEMBERED_DENIALS:
-                self._denials.popitem(last=False)
+    def keep(self, caller_id: str, digest: bytes, decision: Decision) -> Decision:
+        """Keep a denial, and give the one that is kept: what is added to it later is there for whoever asks again.
+
+        Of a permission nothing is kept.
+        """
+        if decision.refusal is None:
+            return decision
+        kept = self._denials[caller_id, digest] = decision._replace(refusal=_bare(decision.refusal))
+        if len(self._denials) > REMEMBERED_DENIALS:
+            self._denials.popitem(last=False)
+        return kept
 
 
 def _bare(refused: Refused) -> Refused:

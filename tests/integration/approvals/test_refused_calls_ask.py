@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from delegation.core.approval_request import ApprovalState
-from delegation.errors import (
-    Overloaded,
-)
+from delegation.errors import Overloaded
 from delegation.storage.approvals import OPEN_UNDER_A_LINK
 from support.approvals import (
     ANN,
+    FILES,
     PLANNER,
     WORKER,
     running_world,
@@ -32,6 +31,18 @@ def test_a_refusal_names_the_request_that_waits_and_it_is_the_agents_own(world):
     assert world.client(PLANNER).approvals.get(waiting.request_id).arguments_json
     world.answer(ANN, world.state(waiting, by=ANN))
     assert world.permits(child)
+
+
+@pytest.mark.spec("A-11")
+def test_a_question_that_is_repeated_names_the_same_request_and_asks_nobody_again(world):
+    task = world.task(world.needs(ANN))
+    question = task.question("files", "delete", {"path": "/srv/a"})
+    request_id = world.caller(FILES).decide_question(question).refusal.approval_request_id
+    assert request_id
+    world.client(PLANNER).approvals.withdraw(request_id)
+    assert world.caller(FILES).decide_question(question).refusal.approval_request_id == request_id
+    assert world.client(ANN).approvals.list(pending_only=True, task_id=task.task_id).items == ()
+    assert world.decide(task).refusal.approval_request_id != request_id  # another call is another matter
 
 
 def test_what_is_refused_for_another_reason_is_put_before_nobody(world):
