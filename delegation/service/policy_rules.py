@@ -101,7 +101,7 @@ class PolicyRules:
             PolicyDenied: POLICY_DENIED: it is another one, or whoever serves it does not say.
         """
         entry = self.catalogue.find(audience, tool)
-        if entry is not None and entry.manifest_required and declared.is_another(entry):
+        if entry is not None and not declared.may_be_served(entry):
             raise refusal(Reason.POLICY_DENIED, detail="the tool is not the one that the operator's catalogue pins")
 
     def sign_in_refusal(self, rules: Collection[str]) -> Refused | None:

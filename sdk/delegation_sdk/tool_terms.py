@@ -63,7 +63,7 @@ class ToolTerms:
         if entry is None or not is_local(entry):
             return False
         declared = self._served.find(tool)
-        return not (declared.adds_to(entry) or (entry.manifest_required and declared.is_another(entry)))
+        return declared.may_be_served(entry) and not declared.adds_to(entry)
 
     def require_fresh(self, question: Question) -> None:
         """Require a feed that is young enough for the tool, or for the break-glass statement that covers it (B-4).
