@@ -15,7 +15,7 @@ from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.hearsay import noted_unpermitted, sticking
 from delegation.core.session import PUBLIC
-from delegation.core.trust import CatalogueTool
+from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import Demand, charged, has_conditions
 from delegation.errors import Reason, Refused, refusal
 from delegation.service.call_in_session import CallInSession, Ruling
@@ -105,10 +105,12 @@ class SessionSteps:
             manifest_changed=declared.is_another(entry.tool),
             answers=rules.answers(chain, acting.agent if acting else ""),
         )
-        step = self._step(chain, demands, now_ms, lambda view: self._judge(call, view, rules, entry))
-        return replace(
-            step,
+        return self._step(
+            chain,
+            now_ms,
+            lambda view: self._judge(call, view, rules, entry),
             agents=await self._known.of(chain, now_ms),
+            demands=demands,
             call=CallKey(chain.digest, audience, tool, arguments_digest),
             acting=acting,
             effects=entry.acts,
@@ -129,8 +131,8 @@ class SessionSteps:
         entry = rules.entry(audience, tool, declared).tool
         if not (_sensitive(entry) or rules.notes_every_call or has_conditions(chain, audience, tool)):
             return None
-        step = self._step(chain, (), now_ms, lambda view: Verdict(refused))  # noqa: ARG005 - whatever is in view
-        return replace(step, acting=await self._acting(chain, now_ms, rules))
+        acting = await self._acting(chain, now_ms, rules)
+        return self._step(chain, now_ms, lambda view: Verdict(refused), acting=acting)  # noqa: ARG005 - whatever is in view
 
     async def running_anyway(self, step: SessionStep, chain: VerifiedChain, tool: CatalogueTool) -> SessionStep:
         """Have what a call leaves noted also if it is refused: its tool is under observation, so it runs (A-30).
@@ -157,16 +159,28 @@ class SessionSteps:
         return self.remembering(await self._known.acting(chain, now_ms), now_ms)
 
     def _step(
-        self, chain: VerifiedChain, demands: tuple[Demand, ...], now_ms: int, judge: Callable[[SessionView], Verdict]
+        self,
+        chain: VerifiedChain,
+        now_ms: int,
+        judge: Callable[[SessionView], Verdict],
+        *,
+        agents: tuple[str, ...] = (),
+        demands: tuple[Demand, ...] = (),
+        call: CallKey | None = None,
+        acting: ActingAgent | None = None,
+        effects: frozenset[Effect] = frozenset(),
     ) -> SessionStep:
         return SessionStep(
             task_id=chain.task_id,
             expires_ms=chain.links[0].link.expires_at_ms,
-            agents=(),
+            agents=agents,
             demands=demands,
             judge=judge,
             now_ms=now_ms,
             labels_until_ms=self.labels_until_ms(now_ms),
+            call=call,
+            acting=acting,
+            effects=effects,
         )
 
     def _judge(self, call: CallInSession, view: SessionView, rules: PolicyRules, entry: Entry) -> Verdict:
