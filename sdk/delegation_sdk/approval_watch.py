@@ -78,10 +78,13 @@ class ApprovalWatch:
         return None
 
     def _heard(self) -> ApprovalRequest | None:
-        if self._stream is None:
-            self._stream = self._transport.watch(self._rpc)
+        stream = self._stream
+        if stream is None:
+            stream = self._stream = self._transport.watch(self._rpc)
             self._watched.connected()
-        message = self._stream.receive(SILENCE_S)
+            if self._closed.is_set():  # by another thread, which saw no stream to end
+                stream.cancel()
+        message = stream.receive(SILENCE_S)
         if message is None:
             raise ServiceUnavailable(_SILENT)
         self._backoff.reset()

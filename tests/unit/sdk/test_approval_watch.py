@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from delegation.core.approval_request import ApprovalState
+from delegation.errors import ServiceUnavailable
 from delegation.wire.approvals import watched_message
+from delegation_sdk.approval_watch import ApprovalWatch
 from delegation_sdk.flows.approval_watch import Watched
+from delegation_sdk.sources import Sources
 from unit.wire.test_approvals import REQUEST
 
 OPEN = replace(REQUEST, answers=())
@@ -56,3 +60,24 @@ def test_what_is_missing_and_gone_is_forgotten(hear):
     hear.watched.connected()
     hear(HEARTBEAT)
     assert hear.watched.missing == []
+
+
+class LateStream:
+    """A stream that is opened in the instant in which another thread closes the watch."""
+
+    def __init__(self, watch):
+        self._is_ended = False
+        watch.close()
+
+    def cancel(self):
+        self._is_ended = True
+
+    def receive(self, _timeout_s):
+        assert self._is_ended, "it waits for a service that may say nothing"
+        raise ServiceUnavailable("the stream has ended")
+
+
+def test_a_watch_that_is_closed_while_it_connects_does_not_wait():
+    transport = SimpleNamespace(watch=lambda _: LateStream(watch))
+    watch = ApprovalWatch(transport, Sources.system(), None)
+    assert list(watch) == []
