@@ -14,7 +14,7 @@ import structlog
 
 from delegation.core.attest import catalogue_digest
 from delegation.core.declaration import Declaration
-from delegation.core.session import PUBLIC
+from delegation.core.labels import PUBLIC
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
 from delegation.errors import ConfigError, StorageError

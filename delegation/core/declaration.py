@@ -16,7 +16,10 @@ from delegation.errors import Reason, refusal
 DECLARED_LABELS: Final = 16
 """Labels that one tool declares. Who needs more names kinds of data, not data."""
 
-_LABEL: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+LABEL: Final = "[a-z][a-z0-9_-]{0,63}"
+"""What a label is, in catalogues and declarations, as a regular expression of the whole."""
+
+_LABEL: Final = re.compile(LABEL)
 
 
 class Declaration(NamedTuple):

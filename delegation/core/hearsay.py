@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from delegation.core.labels import PUBLIC
 from delegation.core.named_tuple import NamedTuple
 from delegation.core.trust import CatalogueTool, Effect
 
@@ -17,8 +18,6 @@ _LABEL: Final = "declared:label:"
 _EFFECT: Final = "declared:effect:"
 _EITHER: Final = "declared:"
 """No label of a catalogue begins so."""
-
-_PUBLIC: Final = "public"
 
 
 class Heard(NamedTuple):
@@ -44,7 +43,7 @@ def noted_of(listed: CatalogueTool, united: CatalogueTool) -> CatalogueTool:
 def noted_unpermitted(tool: CatalogueTool) -> CatalogueTool:
     """Give what is noted of a call that ran though it was refused: all of it under names of its own."""
     said = frozenset(label for label in tool.labels if label.startswith(_EITHER))
-    labels = {f"{_LABEL}{label}" for label in tool.labels - said - {_PUBLIC}}
+    labels = {f"{_LABEL}{label}" for label in tool.labels - said - {PUBLIC}}
     effects = {f"{_EFFECT}{effect}" for effect in tool.effects}
     return tool._replace(labels=said | labels | effects, effects=frozenset())
 

@@ -13,15 +13,12 @@ from typing import Any, Final, Self
 
 from delegation.core import limits
 from delegation.core.hearsay import bounded, told_by_catalogue
+from delegation.core.labels import MOST_SENSITIVE, PUBLIC
 from delegation.core.named_tuple import NamedTuple
 from delegation.core.names import is_name
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool, Effect
-from delegation.core.unlisted import MOST_SENSITIVE
 from delegation.errors import Reason, refusal
-
-PUBLIC: Final = "public"
-"""The label of what needs no protection: it is not kept."""
 
 _FIELDS: Final = frozenset({"calls", "denials", "effects", "labels", "tools"})
 _TOOL_ID_BYTES: Final = 4 * limits.NAME_BYTES + 1  # an audience of nothing but dots is three times as long

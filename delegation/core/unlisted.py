@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from delegation.core.labels import MOST_SENSITIVE
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
-
-MOST_SENSITIVE: Final = "secret"
-"""The label of what an unlisted tool returns."""
-
-LABELS: Final = frozenset({"public", "internal", "personal", MOST_SENSITIVE})
-"""The labels that exist without a catalogue; its own come beside them."""
 
 
 def entry_of(catalogue: Catalogue, audience: str, tool: str) -> CatalogueTool:

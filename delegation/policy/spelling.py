@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from delegation.core.chain import PrincipalBasis
+from delegation.core.labels import BUILT_IN
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, Effect
-from delegation.core.unlisted import LABELS
 from delegation.policy.rule import Rule
 
 _HARMLESS: Final = frozenset({"public", "internal"})
@@ -25,7 +25,7 @@ class Spelling:
 
     def __init__(self, catalogue: Catalogue) -> None:
         effects = frozenset(map(str, Effect))
-        labels = LABELS.union(*(tool.labels for tool in catalogue.tools))
+        labels = BUILT_IN.union(*(tool.labels for tool in catalogue.tools))
         tools = frozenset(tool_id(tool.audience, tool.tool) for tool in catalogue.tools)
         self._words: Mapping[str, tuple[str, frozenset[str]]] = {
             "effects": ("effect", effects),

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
+from delegation.core.declaration import LABEL
+from delegation.core.labels import PUBLIC
 from delegation.core.limits import ARGUMENTS, FEED_AGE_MS, NAME_BYTES
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, Recording
 from delegation.errors import ConfigError
@@ -32,11 +34,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOCAL_EFFECTS: Final = frozenset({Effect.READ})
-_LOCAL_LABELS: Final = frozenset({"public"})
 
 # In characters, of four bytes at most: a name that a scope could not carry would never match a call.
 _Name = Annotated[str, Field(min_length=1, max_length=NAME_BYTES // 4)]
-_Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+_Label = Annotated[str, Field(pattern=f"^{LABEL}$")]
 
 
 class _Tool(BaseModel):
@@ -59,7 +60,7 @@ class _Tool(BaseModel):
         # Nobody but the tool sees a local decision before the call, so it must not be able to do harm.
         if self.local and self.effects != _LOCAL_EFFECTS:
             raise ValueError('only a tool with effects = ["read"] may be local: remove local')
-        if self.local and not self.labels <= _LOCAL_LABELS:
+        if self.local and not self.labels <= {PUBLIC}:
             raise ValueError("only a tool with public results may be local: remove local, or the labels")
         if self.manifest_required and not self.manifest_digest:
             raise ValueError("manifest_required needs a manifest_digest: `delegation tools import` pins one")

@@ -13,8 +13,8 @@ from typing import Final
 from delegation.core.codec import decode_record
 from delegation.core.declaration import Declaration
 from delegation.core.hearsay import noted_unpermitted
+from delegation.core.labels import PUBLIC
 from delegation.core.proof import check_holder_proof, proof_id
-from delegation.core.session import PUBLIC
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.errors import Refused
 from delegation.service.policy_in_use import PolicyInUse

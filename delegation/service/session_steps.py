@@ -14,7 +14,7 @@ from delegation.core.arguments import Value
 from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.hearsay import noted_unpermitted, sticking
-from delegation.core.session import PUBLIC
+from delegation.core.labels import PUBLIC
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import Demand, charged, has_conditions
 from delegation.errors import Reason, Refused, refusal

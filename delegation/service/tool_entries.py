@@ -8,9 +8,10 @@ import structlog
 
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
 from delegation.core.hearsay import noted_of, noted_unpermitted
+from delegation.core.labels import BUILT_IN, MOST_SENSITIVE
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, CatalogueTool, Effect
-from delegation.core.unlisted import LABELS, MOST_SENSITIVE, entry_of
+from delegation.core.unlisted import entry_of
 from delegation.policy.port import Action, Permit, Policy
 from delegation.service.question_fields import known_fields
 
@@ -72,7 +73,7 @@ class ToolEntries:
         self._noted, self._agents_noted = policy.reads_history, policy.reads_agents
         # Of listed tools alone: there is no end to the names of others.
         self._listed = {(tool.audience, tool.tool): self.listing(tool) for tool in catalogue.tools}
-        self._labels = LABELS.union(*(tool.labels for tool in catalogue.tools))
+        self._labels = BUILT_IN.union(*(tool.labels for tool in catalogue.tools))
         self._declared: dict[tuple[str, str, frozenset[Effect], frozenset[str]], Entry] = {}
 
     def of(self, audience: str, tool: str, declared: Declaration = NOTHING_DECLARED) -> Entry:

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from delegation.core.declaration import Declaration
 from delegation.core.hearsay import noted_of, noted_unpermitted
+from delegation.core.labels import PUBLIC
 from delegation.core.lineage import RecordedCall
-from delegation.core.session import PUBLIC
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import Catalogue, Effect
 from delegation.core.unlisted import entry_of

@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from delegation.core.hearsay import sticking
-from delegation.core.session import PUBLIC
+from delegation.core.labels import PUBLIC
 from delegation.core.usage import Demand
 from delegation.errors import Reason, Refused, StorageError, refusal
 from delegation.storage.operations.agent_histories import AgentHistories
