@@ -17,7 +17,7 @@ from delegation.core.arguments import Value
 from delegation.core.chain import SignedLink, VerifiedChain
 from delegation.core.conditions import ApprovalRequirement, Budget, CallCount
 from delegation.core.constraints.decimals import Number, format_decimal, number_of_text
-from delegation.core.named_tuple import NamedTuple
+from delegation.core.named_tuple import NamedTuple, made
 from delegation.core.scope import Capability
 from delegation.errors import Malformed, Reason, refusal
 
@@ -44,6 +44,7 @@ class Demand(NamedTuple):
         argument: whose values are summed; empty where calls are counted.
         amount: what the call uses, in decimal normal form.
         maximum: what may be used in all, in decimal normal form.
+        key: 32 bytes that no other sum has.
     """
 
     account: bytes
@@ -53,11 +54,12 @@ class Demand(NamedTuple):
     argument: str
     amount: str
     maximum: str
+    key: bytes
 
-    @property
-    def key(self) -> bytes:
-        """Give 32 bytes that no other sum has."""
-        return _key(self.account, self.audience, self.tool, self.argument)
+    @classmethod
+    def of(cls, account: bytes, link_index: int, of: tuple[str, str, str], *, amount: str, maximum: str) -> Demand:
+        """Make the demand of audience, tool and argument, with its key."""
+        return made(cls, (account, link_index, *of, amount, maximum, _key(account, *of)))
 
     @property
     def is_of_calls(self) -> bool:
@@ -123,10 +125,10 @@ def _demands(
     for condition in capability.conditions:
         match condition:
             case CallCount(maximum):
-                yield Demand(account, index, audience, tool, CALLS, "1", format_decimal(maximum))
+                yield Demand.of(account, index, (audience, tool, CALLS), amount="1", maximum=format_decimal(maximum))
             case Budget(argument, most):
                 amount = _amount(capability, condition, index, arguments)
-                yield Demand(account, index, audience, tool, argument, amount, most)
+                yield Demand.of(account, index, (audience, tool, argument), amount=amount, maximum=most)
             case ApprovalRequirement() if approvals != "elsewhere":
                 raise refusal(Reason.CONDITION_UNMET, link_index=index, field=f"{audience}.{tool}")
 

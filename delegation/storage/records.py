@@ -116,6 +116,8 @@ class CallRecord(NamedTuple):
     """What the policy was told of the call and its task, as `RiskInputs` reads it; None if nothing is kept."""
     observed: str | None = None
     """Of a denial whose call ran all the same: who says that its tool was under observation (`Observation`)."""
+    reserved: str | None = None
+    """What the call took from budgets, as `task_usage` writes it: given back if it fails. None if it took nothing."""
 
     def denied(
         self, reason: str, layer: str, link_index: int | None = None, *, observed: str | None = None

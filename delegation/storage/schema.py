@@ -114,6 +114,7 @@ calls: Final = sa.Table(
     _column("arguments", sa.Text, null=True),
     _column("inputs", sa.Text, null=True),
     _column("observed", sa.Text, null=True),
+    _column("reserved", sa.Text, null=True),
     sa.Index(None, "task_id", "call_id"),
     sa.Index(None, "audience", "call_id"),
     sa.Index(None, "tool", "call_id"),
@@ -228,7 +229,7 @@ usage: Final = sa.Table(
     sa.Index(None, "expires_ms"),
 )
 
-# What a call has taken from budgets, until it is given back.
+# What calls took from budgets as programs of schema 0004 and before noted it. None reads it now; it empties by itself.
 reservations: Final = sa.Table(
     "reservations",
     METADATA,

@@ -167,10 +167,15 @@ def insert_or_leave(table: sa.Table) -> Statement:
     )
 
 
-def insert_or_replace(table: sa.Table) -> Statement:
-    """Insert whole rows; one whose key is taken replaces what is there."""
+def insert_or_replace(table: sa.Table, *changes: str) -> Statement:
+    """Insert whole rows; one whose key is taken replaces what is there.
+
+    Arguments:
+        table: where.
+        changes: the columns that are replaced: an index of others is left alone, then. None: all of them.
+    """
     key = list(table.primary_key.columns)
-    rest = [column.name for column in table.columns if not column.primary_key]
+    rest = changes or [column.name for column in table.columns if not column.primary_key]
     here, there = sqlite.insert(table), postgresql.insert(table)
     return Statement(
         here.on_conflict_do_update(index_elements=key, set_={name: here.excluded[name] for name in rest}),

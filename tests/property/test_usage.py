@@ -17,7 +17,7 @@ BOUNDS = st.one_of(AMOUNTS, st.sampled_from(["0", "9" * 64, "0." + "0" * 61 + "1
 
 
 def demand(amount: str, maximum: str, account: bytes = b"link") -> Demand:
-    return Demand(account, 0, "billing", "refund", "amount", amount, maximum)
+    return Demand.of(account, 0, ("billing", "refund", "amount"), amount=amount, maximum=maximum)
 
 
 def spent(amounts, maximum: str) -> tuple[str, list[str]]:
@@ -109,5 +109,5 @@ def test_what_a_subtree_uses_counts_on_every_link_above_it(world):
 
 @given(st.lists(st.tuples(*[st.text(max_size=5)] * 3), min_size=2, max_size=2, unique=True))
 def test_no_two_conditions_share_a_sum(pairs):
-    one, other = (Demand(b"link", 0, *words, "1", "1").key for words in pairs)
+    one, other = (Demand.of(b"link", 0, words, amount="1", maximum="1").key for words in pairs)
     assert one != other

@@ -44,8 +44,8 @@ def a_step(task, *demands, tool=REFUND, seen=None, **fields):
 
 def spends(task, amount, maximum="100", **fields):
     used = format_decimal(Decimal(str(amount)))
-    demand = Demand(task.task_id, 0, "billing", "refund", "amount", used, maximum)
-    return demand._replace(**fields)
+    account, argument = fields.get("account", task.task_id), fields.get("argument", "amount")
+    return Demand.of(account, 0, ("billing", "refund", argument), amount=used, maximum=maximum)
 
 
 def counts(task, maximum, **fields):

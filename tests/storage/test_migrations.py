@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import asdict
 
@@ -17,7 +18,8 @@ from delegation.errors import ConfigError, StorageError
 from delegation.storage import migrations, schema
 from delegation.storage.postgres import PostgresServer, PostgresStorage
 from delegation.storage.sqlite import SqliteStorage
-from storage.made import a_call, a_link, a_revocation, a_task, proof_of
+from storage.in_session import a_step, spends, used
+from storage.made import a_call, a_link, a_revocation, a_task, an_outcome, proof_of
 
 EARLIER = migrations.revisions()[:-1]
 
@@ -130,3 +132,24 @@ async def test_several_replicas_may_begin_with_an_empty_database_at_once(databas
     await storages[0].decide(call)
     assert await storages[3].call(call.call_id) == call
     await asyncio.gather(*(storage.close() for storage in storages))
+
+
+async def test_what_calls_have_reserved_before_is_given_back_by_the_program_of_today(database):
+    await database.upgraded_to("0004")
+    task = a_task()
+    held, back = a_call(task), a_call(task)
+    step = a_step(task, spends(task, 60))
+    (demand,) = step.demands
+    entries = json.dumps([[demand.key.hex(), demand.amount]], separators=(",", ":"))
+    made = {"task_id": task.task_id, "entries": entries, "expires_ms": task.expires_ms}
+    rows = [made | {"call_id": call.call_id, "released": call is back} for call in (held, back)]
+    await database.run(lambda connection: connection.execute(sa.insert(schema.calls), [_row(held), _row(back)]))
+    await database.run(lambda connection: connection.execute(sa.insert(schema.reservations), rows))
+    await database.make().upgrade()
+    storage = database.make()
+    await storage.open()
+    await storage.decide_in_session(a_call(task), step)
+    for call in (held, back):
+        await storage.report_outcome(an_outcome(call, status="failed"))
+    assert await used(storage, task) == {(task.task_id, "amount"): "0"}
+    await storage.close()

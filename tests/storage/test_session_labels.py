@@ -70,7 +70,8 @@ async def test_benign_what_a_permitted_call_of_a_tool_under_observation_leaves_i
     task = a_task()
     call, anyway = a_call(task), that_ran(task, observed=(noted_unpermitted(READ),))
     step = a_step(task, spends(task, 40), tool=READ, anyway=anyway)
-    assert await storage.decide_in_session(call, step) == (call, None)
+    decided = await storage.decide_in_session(call, step)
+    assert (decided.call.call_id, decided.call.allowed, decided.refusal) == (call.call_id, True, None)
     session = await storage.session(task.task_id)
     assert (session.labels, session.calls, session.denials) == ({"personal"}, 1, 0)
     assert await used(storage, task) == {(task.task_id, "amount"): "40"}

@@ -104,12 +104,12 @@ async def a_renewed_task(storage):
 
 
 @pytest.mark.spec("A-16")
-@pytest.mark.parametrize(("hours", "left"), [(0.9, "0"), (1.1, "70")])
-async def test_a_failure_within_an_hour_gives_back_though_the_grant_was_renewed_meanwhile(storage, hours, left):
+@pytest.mark.parametrize("hours", [0.9, 1.1])
+async def test_a_failure_gives_back_though_the_grant_was_renewed_meanwhile(storage, hours):
     task, later = await a_renewed_task(storage)
     call = a_call(task)
     await storage.decide_in_session(call, a_step(task, spends(task, 70)))
     await storage.decide_in_session(a_call(later), a_step(later, counts(task, 9)))
     await gone_at(storage, NOW_MS + int(hours * 3_600_000) + REVOCATION_KEPT_MS)
     await storage.report_outcome(an_outcome(call, status="failed"))
-    assert (await used(storage, task))[task.task_id, "amount"] == left
+    assert (await used(storage, task))[task.task_id, "amount"] == "0"

@@ -19,7 +19,7 @@ from delegation.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The revision this program needs."""
 
 

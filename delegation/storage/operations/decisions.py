@@ -110,8 +110,8 @@ class DecideInSession(InsertOperation[Decided]):
     def _judged(self, transaction: Transaction) -> Decided:
         verdict = transaction.sessions.judge(self.step)
         if verdict.refusal is None and self.call.allowed:
-            transaction.sessions.permit(self.step, self.call.call_id, verdict)
-            return Decided(self._as_judged(self.call, verdict), None)
+            reserved = transaction.sessions.permit(self.step, self.call.call_id, verdict)
+            return Decided(self._as_judged(self.call, verdict, reserved), None)
         transaction.sessions.deny(self.step)
         anyway = self.step.anyway
         if anyway is not None:
@@ -124,8 +124,9 @@ class DecideInSession(InsertOperation[Decided]):
         return Decided(self._as_judged(denied, verdict), refused)
 
     @staticmethod
-    def _as_judged(call: CallRecord, verdict: Verdict) -> CallRecord:
-        """Note with a call what decided it."""
-        if verdict.rules is None and verdict.obligations is None and verdict.inputs is None:
+    def _as_judged(call: CallRecord, verdict: Verdict, reserved: str | None = None) -> CallRecord:
+        """Note with a call what decided it, and what it took."""
+        if verdict.rules is None and verdict.obligations is None and verdict.inputs is None and reserved is None:
             return call
-        return call._replace(rules=verdict.rules, obligations=verdict.obligations, inputs=verdict.inputs)
+        rules, obligations, inputs = verdict.rules, verdict.obligations, verdict.inputs
+        return call._replace(rules=rules, obligations=obligations, inputs=inputs, reserved=reserved)

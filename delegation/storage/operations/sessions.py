@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from delegation.core.hearsay import sticking
 from delegation.core.labels import PUBLIC
-from delegation.core.usage import Demand
 from delegation.errors import Reason, Refused, StorageError, refusal
 from delegation.storage.operations.agent_histories import AgentHistories
 from delegation.storage.operations.agent_labels import AgentLabels
@@ -34,7 +33,7 @@ class Wanted(NamedTuple):
         task_id: the task whose state it may change; empty for none.
         expires_ms: when the task's grant expires.
         agents: whose sticking labels count.
-        demands: whose uses count.
+        sums: the keys of what was used that counts.
         call_id: the call whose reservation it gives back; empty for none.
         acting: the agent whose history it may change; None for none.
     """
@@ -42,14 +41,15 @@ class Wanted(NamedTuple):
     task_id: bytes = b""
     expires_ms: int = 0
     agents: tuple[str, ...] = ()
-    demands: tuple[Demand, ...] = ()
+    sums: tuple[bytes, ...] = ()
     call_id: bytes = b""
     acting: ActingAgent | None = None
 
     @classmethod
     def by(cls, step: SessionStep) -> Wanted:
         """Tell what a decision wants."""
-        return cls(step.task_id, step.expires_ms, step.agents, step.demands, acting=step.acting)
+        sums = tuple([demand.key for demand in step.demands])
+        return cls(step.task_id, step.expires_ms, step.agents, sums, acting=step.acting)
 
 
 class Sessions:
@@ -78,9 +78,10 @@ class Sessions:
         grants = _last_grants(want for want in unread if want.task_id)
         reserved_in = self.usage.open_reservations({want.call_id for want in unread if want.call_id})
         self.states.open(grants, reserved_in)
+        self.usage.leave_settled()
         self.histories.open(want.acting for want in unread if want.acting is not None)
         self.states.outlive(grants)
-        self.usage.open((want.task_id, demand) for want in unread for demand in want.demands)
+        self.usage.open((want.task_id, key) for want in unread for key in want.sums)
         self.labels.open(agent for want in unread for agent in want.agents)
 
     def write(self) -> None:
@@ -117,16 +118,17 @@ class Sessions:
             return Verdict(refusal(Reason.INTERNAL))
         return verdict._replace(uses=looked_at.request.request_id) if looked_at.request else verdict
 
-    def permit(self, step: SessionStep, call_id: bytes, verdict: Verdict) -> None:
-        """Note what a permitted call uses, and what it makes known."""
+    def permit(self, step: SessionStep, call_id: bytes, verdict: Verdict) -> str | None:
+        """Note what a permitted call uses, and what it makes known; give what it reserves, as its record has it."""
         state = self.states[step.task_id]
         if verdict.uses:
             self.approvals.use(verdict.uses, call_id)
-        self.usage.charge(step, call_id, verdict.used, state.expires_ms)
+        reserved = self.usage.charge(step, verdict.used, state.expires_ms)
         state.decided(verdict.session)
         self.labels.stick(step.agents, verdict.labels, step.labels_until_ms)
         if step.acting is not None:
             self.histories.permitted(step.acting, step.effects)
+        return reserved
 
     def deny(self, step: SessionStep) -> None:
         """Note that a call was refused."""

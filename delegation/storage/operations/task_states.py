@@ -28,7 +28,7 @@ _STATES: Final = of_keys(
     lock=True,
 )
 _BEGIN: Final = insert_or_leave(sessions)
-_SET_STATE: Final = insert_or_replace(sessions)
+_SET_STATE: Final = insert_or_replace(sessions, "state", "version")
 _KEEP: Final = tuple(
     Statement(
         sa.update(table)

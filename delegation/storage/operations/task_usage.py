@@ -1,16 +1,18 @@
-"""What tasks have used of their links' conditions, and what calls have reserved. The lock of the task guards it."""
+"""What tasks have used of their links' conditions, and what calls have reserved. The lock of the task guards it.
+
+What a call has reserved stands in its record. It is given back by the outcome that says that the call has failed: there
+is one outcome of a call, so that happens once.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from delegation.core.usage import NOTHING_USED, Demand, released
+from delegation.core.usage import CALLS, NOTHING_USED, Demand, released
 from delegation.errors import Malformed, StorageError
-from delegation.storage.preconditions import REVOCATION_KEPT_MS
-from delegation.storage.schema import reservations, usage
+from delegation.storage.schema import calls, outcomes, usage
 from delegation.storage.statements import Statement, insert_or_replace, of_keys
 
 if TYPE_CHECKING:
@@ -20,26 +22,16 @@ if TYPE_CHECKING:
     from delegation.storage.sessions import SessionStep
 
 _USED: Final = of_keys(sa.select(usage.c.task_id, usage.c.key, usage.c.used), usage.c.task_id, usage.c.key)
-_SET_USAGE: Final = insert_or_replace(usage)
+# How long a row is kept changes with that of its task's state alone, so no index is written with each call.
+_SET_USAGE: Final = insert_or_replace(usage, "used")
 _SET_USED: Final = Statement(
     sa.update(usage)
     .where(usage.c.task_id == sa.bindparam("of_task"), usage.c.key == sa.bindparam("of_key"))
     .values(used=sa.bindparam("used"))
 )
-_RESERVED: Final = of_keys(
-    sa.select(
-        reservations.c.call_id, reservations.c.task_id, reservations.c.entries, reservations.c.released
-    ),
-    reservations.c.call_id,
-)  # fmt: skip
-_RESERVE: Final = Statement(sa.insert(reservations))
-_RELEASE: Final = Statement(
-    sa.update(reservations)
-    .where(reservations.c.call_id == sa.bindparam("of_call"), reservations.c.released.is_(False))
-    .values(released=True)
-)
-_RESERVED_MS: Final = 3_600_000
-"""A call that fails within an hour gives back, though its task's grant has been renewed meanwhile."""
+_RESERVED: Final = of_keys(sa.select(calls.c.call_id, calls.c.task_id, calls.c.reserved), calls.c.call_id)
+
+_SETTLED: Final = of_keys(sa.select(outcomes.c.call_id), outcomes.c.call_id)
 
 _Key = tuple[bytes, bytes]
 """A task, and the key of a sum in it."""
@@ -58,8 +50,6 @@ class TaskUsage:
         self._reserved: dict[bytes, tuple[bytes, list[tuple[bytes, str]]]] = {}
         self._charged: dict[_Key, Row] = {}
         self._given_back: set[_Key] = set()
-        self._new_reservations: list[Row] = []
-        self._releases: list[bytes] = []
 
     # -- reading
 
@@ -67,15 +57,20 @@ class TaskUsage:
         """Read what calls have reserved; give the tasks that it is about, which are locked before it is changed."""
         asked = sorted(calls)
         rows = self._transaction.rows_of(_RESERVED, call_id=asked) if asked else []
-        for call_id, task_id, entries, is_released in rows:
-            if not is_released:
-                said = [(bytes.fromhex(key), amount) for key, amount in json.loads(entries)]
-                self._reserved[bytes(call_id)] = (bytes(task_id), said)
+        for call_id, task_id, reserved in rows:
+            if reserved is not None and task_id is not None:
+                self._reserved[bytes(call_id)] = (bytes(task_id), _read(reserved))
         return {task_id for task_id, _ in self._reserved.values()}
 
-    def open(self, demands: Iterable[tuple[bytes, Demand]]) -> None:
-        """Read what was used of what is demanded in tasks, and of what was reserved."""
-        keys = {(task_id, demand.key) for task_id, demand in demands}
+    def leave_settled(self) -> None:
+        """Leave what calls have reserved whose outcome is there. Whoever entered that had the lock that is held now."""
+        if self._reserved:
+            for (call_id,) in self._transaction.rows_of(_SETTLED, call_id=sorted(self._reserved)):
+                self._reserved.pop(bytes(call_id), None)
+
+    def open(self, wanted: Iterable[_Key]) -> None:
+        """Read what was used of these sums, and of what was reserved."""
+        keys = set(wanted)
         keys.update((task_id, key) for task_id, entries in self._reserved.values() for key, _ in entries)
         keys.difference_update(self._used)
         if keys:
@@ -85,16 +80,15 @@ class TaskUsage:
 
     def of(self, task_id: bytes, demands: Collection[Demand]) -> dict[bytes, str]:
         """Give what was used of each demand, by its key."""
-        return {key: self._used.get((task_id, key), NOTHING_USED) for key in (demand.key for demand in demands)}
+        return {demand.key: self._used.get((task_id, demand.key), NOTHING_USED) for demand in demands}
 
     # -- using
 
-    def charge(self, step: SessionStep, call_id: bytes, after: Mapping[bytes, str], expires_ms: int) -> None:
-        """Note what a permitted call uses, and reserve what it would give back.
+    def charge(self, step: SessionStep, after: Mapping[bytes, str], expires_ms: int) -> str | None:
+        """Note what a permitted call uses; give what it reserves, as its record has it.
 
         Args:
             step: the call's.
-            call_id: the call.
             after: what is used of each demand after it, by its key.
             expires_ms: until when the state of its task is kept.
         """
@@ -103,11 +97,7 @@ class TaskUsage:
             self._used[of] = after[demand.key]
             condition = demand.account, demand.audience, demand.tool, demand.argument
             self._charged[of] = (*of, *condition, after[demand.key], expires_ms)
-        budgets = [demand for demand in step.demands if not demand.is_of_calls and demand.amount != NOTHING_USED]
-        if budgets:
-            text = json.dumps([(demand.key.hex(), demand.amount) for demand in budgets], separators=(",", ":"))
-            until_ms = max(step.expires_ms, step.now_ms + _RESERVED_MS) + REVOCATION_KEPT_MS
-            self._new_reservations.append((call_id, step.task_id, text, False, until_ms))
+        return _written(step.demands)
 
     def reserved_by(self, call_id: bytes) -> bytes:
         """Give the task in which a call holds what it reserved; empty if it holds nothing."""
@@ -123,24 +113,28 @@ class TaskUsage:
             raise StorageError("storage_unavailable", f"what was used cannot be read: {error}") from None
         self._used.update(left)
         self._given_back.update(left)
-        self._releases.append(call_id)
 
     # -- writing
 
     def write(self) -> None:
-        """Write what was used, reserved and given back."""
+        """Write what was used and given back."""
         if self._charged:
             rows = [(*row[:6], self._used[of], row[7]) for of, row in self._charged.items()]
             self._transaction.insert(_SET_USAGE, rows)
-        if self._new_reservations:
-            self._transaction.insert(_RESERVE, self._new_reservations)
         for task_id, key in sorted(self._given_back):
-            self._change(_SET_USED, of_task=task_id, of_key=key, used=self._used[task_id, key])
-        for call_id in self._releases:
-            self._change(_RELEASE, of_call=call_id)
-        for changes in (self._charged, self._new_reservations, self._given_back, self._releases):
-            changes.clear()
+            used = self._used[task_id, key]
+            if self._transaction.change(_SET_USED, of_task=task_id, of_key=key, used=used) != 1:
+                raise StorageError("storage_unavailable", "the state of a task changed under its lock")
+        self._charged.clear()
+        self._given_back.clear()
 
-    def _change(self, statement: Statement, **values: Any) -> None:
-        if self._transaction.change(statement, **values) != 1:
-            raise StorageError("storage_unavailable", "the state of a task changed under its lock")
+
+def _written(demands: Collection[Demand]) -> str | None:
+    """Write what a call reserves: amounts of budgets, by the keys of their sums. Calls are never given back."""
+    budgets = [demand for demand in demands if demand.argument != CALLS and demand.amount != NOTHING_USED]
+    return ",".join(f"{demand.key.hex()}={demand.amount}" for demand in budgets) or None
+
+
+def _read(reserved: str) -> list[tuple[bytes, str]]:
+    entries = (entry.split("=") for entry in reserved.split(","))
+    return [(bytes.fromhex(key), amount) for key, amount in entries]

@@ -29,7 +29,7 @@ PERMIT = '@id("all") permit (principal, action, resource);\n'
 def facts(policy: str | None = None, *, version: int = 3, tools: tuple[tuple[str, str], ...] = ()) -> DatabaseFacts:
     content = b"" if policy is None else json.dumps([["policy.cedar", policy]]).encode()
     return DatabaseFacts(
-        schema="0004",
+        schema="0005",
         feed_position=0,
         bundle_version=1,
         root=b"",
