@@ -1,7 +1,9 @@
-"""One thread that writes what waits, group after group.
+"""Writes what waits, group after group: brief groups on the event loop, long ones and every commit on a thread.
 
-This module knows no SQL. It hands lists of operations to a session and their results back to
-the event loop, by one call each way.
+The statements of a few rows take less time than handing the interpreter to another thread and back for each of them,
+and a busy loop makes that thread wait each time. What waits for the disk never runs on the loop.
+
+This module knows no SQL. It hands lists of operations to a session, and their results to whoever waits.
 """
 
 from __future__ import annotations
@@ -9,46 +11,71 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from functools import partial
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from delegation.storage.write_queue import HOLD_FOR, HOLD_S, BusyMeter, Group, O, WriteQueue, deliver
+from delegation.storage.write_queue import BusyMeter, O, WriteQueue, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 O_contra = TypeVar("O_contra", contravariant=True)
 
+_GROUP_LIMIT: Final = 64
+"""Operations of one group: for so many others of the loop wait at most."""
+_HOLD_FOR: Final = 32
+"""Operations: half of 64 callers' are written while the others are answered."""
+_QUIET: Final = 48
+"""Turns of the loop in which nothing more came: there is nobody else to wait for. A request takes some twenty from its
+arrival until it is here, since gRPC brings it in pieces."""
+_HOLD_S: Final = 0.02
+
 
 class Session(Protocol[O_contra]):
-    """What the writing thread does with a group; used by that thread alone."""
+    """What makes a group durable. Used by one thread at a time."""
 
-    def run(self, operations: Sequence[O_contra], /) -> Sequence[object]:
-        """Make the writes durable and return each one's result, or the exception that refused it.
+    def enter(self, operations: Sequence[O_contra], /) -> Sequence[object]:
+        """Make the writes; return each one's result, or the exception that refused it. None of it is durable yet.
 
         Raising ends the writer: it means that the session cannot go on.
         """
+
+    def enter_at_once(self, operations: Sequence[O_contra], /) -> Sequence[object] | None:
+        """Make them, unless that means to wait for somebody else who writes: then return None, and nothing is made."""
+
+    def commit(self, results: Sequence[object], /) -> Sequence[object]:
+        """Make what was entered durable; return the results as they are then. Raising ends the writer."""
 
     def close(self) -> None:
         """Let go of the database."""
 
 
 class GroupWriter(WriteQueue[O]):
-    """Runs operations in groups on a thread of its own; used from one event loop.
+    """Runs operations in groups; used from one event loop.
 
     Arguments:
         open_session: called on the writing thread; its exception is `start`'s.
         queue_limit: how many operations may wait; further ones are refused.
+        brief: tells whether an operation takes no longer than handing it to another thread.
     """
 
     def __init__(
-        self, open_session: Callable[[], Session[O]], *, queue_limit: int, meter: BusyMeter | None = None
+        self,
+        open_session: Callable[[], Session[O]],
+        *,
+        queue_limit: int,
+        brief: Callable[[O], bool],
+        meter: BusyMeter | None = None,
     ) -> None:
-        super().__init__(queue_limit=queue_limit, meter=meter)
+        super().__init__(queue_limit=queue_limit, group_limit=_GROUP_LIMIT, meter=meter)
         self._open_session = open_session
-        self._wanted = 1
-        self._asleep = threading.Lock()  # released to wake the thread: a fifth of what an event costs both sides
-        self._asleep.acquire()
+        self._brief = brief
+        self._jobs: SimpleQueue[Callable[[], Sequence[object]] | None] = SimpleQueue()
+        self._under_way: list[asyncio.Future[object]] = []
+        self._gathering = False
         self._loop: asyncio.AbstractEventLoop
+        self._session: Session[O]
         self._finished: asyncio.Future[None]
 
     async def start(self) -> None:
@@ -64,7 +91,8 @@ class GroupWriter(WriteQueue[O]):
         if self._ended is None:
             self._ended = "the database is closed"
             self._stopping = True
-            self._rouse()
+            if not self._gathering and not self._under_way:
+                self._jobs.put(None)
             await self._finished
 
     def submit(self, operation: O) -> asyncio.Future[object]:
@@ -72,59 +100,94 @@ class GroupWriter(WriteQueue[O]):
         self.check()
         future: asyncio.Future[object] = self._loop.create_future()
         self._waiting.append((operation, future))
-        # Pairs with _await: there the lock is taken before the queue is counted.
-        if len(self._waiting) >= self._wanted:
-            self._rouse()
+        if not self._gathering and not self._under_way:
+            self._gather()
         return future
 
-    def _rouse(self) -> None:
-        if self._asleep.locked():  # nobody else releases it
-            self._asleep.release()
+    # -- group after group -------------------------------------------------------------------
+
+    def _gather(self) -> None:
+        """Begin with a group, at once or in a moment."""
+        self._gathering = True
+        if self._worth_holding():
+            self._loop.call_soon(self._hold, len(self._waiting), _QUIET, self._loop.time() + _HOLD_S)
+        else:
+            self._loop.call_soon(self._write)
+
+    def _hold(self, seen: int, turns: int, until_s: float) -> None:
+        """Look once in each turn of the loop whether there is anything to wait for."""
+        count = len(self._waiting)
+        turns = _QUIET if count > seen else turns - 1
+        if count >= _HOLD_FOR or not turns or self._stopping or self._loop.time() > until_s:
+            self._write()
+        else:
+            self._loop.call_soon(self._hold, count, turns, until_s)
+
+    def _write(self) -> None:
+        """Write a group, and have it committed; what takes long is written where it is committed."""
+        self._gathering = False
+        group = self._pop()
+        if not group:
+            self._go_on()
+            return
+        operations = [operation for operation, _ in group]
+        self._under_way = [future for _, future in group]
+        results = None
+        try:
+            if all(map(self._brief, operations)):
+                results = self._session.enter_at_once(operations)
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may wait for the group
+            self._jobs.put(partial(_fail, error))
+        else:
+            self._jobs.put(
+                partial(self._enter_and_commit, operations) if results is None else partial(self._commit, results)
+            )
+
+    def _done(self, results: Sequence[object]) -> None:
+        futures, self._under_way = self._under_way, []
+        deliver(futures, results)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._waiting:
+            self._gather()
+        elif self._stopping:
+            self._jobs.put(None)
+
+    def _finish(self) -> None:
+        futures, self._under_way = self._under_way, []
+        self._fail(futures)
+        self._finished.set_result(None)
 
     # -- on the writing thread ---------------------------------------------------------------
 
     def _work(self, started: asyncio.Future[None]) -> None:
         try:
-            session = self._open_session()
+            self._session = self._open_session()
         except BaseException as error:  # noqa: BLE001 - it is `start`'s to raise
             self._post(started.set_exception, error)
             return
         self._ended = None
         self._post(started.set_result, None)
-        group: Group[O] = []
         try:
-            with contextlib.closing(session):
-                while group := self._take():
-                    results = session.run([operation for operation, _ in group])
-                    self._post(deliver, [future for _, future in group], results)
+            with contextlib.closing(self._session):
+                while (job := self._jobs.get()) is not None:
+                    self._post(self._done, job())
         except BaseException as error:  # noqa: BLE001 - whatever ended the thread, nobody may wait for it
             self._cause = error
             self._ended = f"the database writer ended: {type(error).__name__}"
-        self._post(self._finish, [future for _, future in group])
+        self._post(self._finish)
 
-    def _take(self) -> Group[O]:
-        """Wait for a group; an empty one means that it is time to stop."""
-        group: Group[O] = []
-        while not group and not (self._stopping and not self._waiting):
-            self._await(1, None)
-            if self._worth_holding():
-                self._await(HOLD_FOR, HOLD_S)
-            group = self._pop()
-        return group
+    def _enter_and_commit(self, operations: Sequence[O]) -> Sequence[object]:
+        return self._session.commit(self._session.enter(operations))
 
-    def _await(self, wanted: int, timeout_s: float | None) -> None:
-        self._wanted = wanted
-        self._asleep.acquire(blocking=False)
-        if len(self._waiting) < wanted and not self._stopping:
-            self._asleep.acquire(timeout=-1 if timeout_s is None else timeout_s)
-        self._wanted = 1
+    def _commit(self, results: Sequence[object]) -> Sequence[object]:
+        return self._session.commit(results)
 
     def _post(self, callback: Callable[..., object], *args: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits for an answer
             self._loop.call_soon_threadsafe(callback, *args)
 
-    # -- on the event loop -------------------------------------------------------------------
 
-    def _finish(self, unanswered: list[asyncio.Future[object]]) -> None:
-        self._fail(unanswered)
-        self._finished.set_result(None)
+def _fail(error: Exception) -> Sequence[object]:
+    raise error

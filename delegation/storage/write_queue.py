@@ -4,8 +4,8 @@ An idle writer begins at once; what arrives while it commits shares the next com
 process is busy with several callers a writer also holds a group open for a moment: each commit costs
 processor time that the other work then wants, so fewer, larger groups serve everybody better.
 
-This module knows neither SQL nor threads. `group_writer` empties the queue from a thread,
-`postgres.writer` from the event loop.
+This module knows neither SQL nor threads. `group_writer` empties the queue for SQLite, `postgres.writer`
+for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 
 _BUSY_CORES: Final = 0.75  # of one core: above it, holding a group costs less than another commit
 _BUSY_WINDOW_NS: Final = 20_000_000  # shorter windows measure the clock's ticks
-HOLD_FOR: Final = 8
-"""Operations; waiting for more starves 16 callers in flight."""
-HOLD_S: Final = 0.003
 _ALONE_AFTER: Final = 8
 """Groups of one in a row, after which nobody else is expected any more."""
-_GROUP_LIMIT: Final = 256  # operations, so that no group makes the next one wait long
+GROUP_LIMIT: Final = 256
+"""Operations, so that no group makes the next one wait long."""
 
 O = TypeVar("O")  # noqa: E741
 Group = list[tuple[O, asyncio.Future[object]]]
@@ -61,10 +59,12 @@ class WriteQueue(Generic[O]):
 
     Arguments:
         queue_limit: how many operations may wait; further ones are refused.
+        group_limit: how many are taken at a time.
     """
 
-    def __init__(self, *, queue_limit: int, meter: BusyMeter | None = None) -> None:
+    def __init__(self, *, queue_limit: int, group_limit: int = GROUP_LIMIT, meter: BusyMeter | None = None) -> None:
         self._queue_limit = queue_limit
+        self._group_limit = group_limit
         self._meter = meter or BusyMeter()
         self._waiting: deque[tuple[O, asyncio.Future[object]]] = deque()
         self._company = 0  # how many more groups are worth holding: none, where each of late held just one operation
@@ -88,7 +88,7 @@ class WriteQueue(Generic[O]):
         return self._company > 0 and self._meter.busy()
 
     def _pop(self) -> Group[O]:
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _GROUP_LIMIT))]
+        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._group_limit))]
         # Nobody waits for a cancelled one any more, so it may as well not have been asked.
         group = [waiting for waiting in taken if not waiting[1].cancelled()]
         self._company = _ALONE_AFTER if len(group) > 1 else max(0, self._company - 1)

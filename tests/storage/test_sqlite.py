@@ -119,7 +119,7 @@ async def test_a_closed_storage_refuses_everything(storage):
 
 
 async def test_a_locked_database_fails_the_write_and_not_the_next(storage, path, monkeypatch):
-    monkeypatch.setattr("delegation.storage.sqlite.connection._BUSY_TIMEOUT_MS", 0)
+    monkeypatch.setattr("delegation.storage.sqlite.session.BUSY_SECONDS", 0)
     impatient = SqliteStorage(path)
     await impatient.open()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -130,6 +130,16 @@ async def test_a_locked_database_fails_the_write_and_not_the_next(storage, path,
     call = a_call()
     assert await impatient.decide(call, proof=proof_of(call)) == call
     await impatient.close()
+
+
+async def test_who_waits_for_a_locked_database_keeps_nobody_else_waiting(storage, path):
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        call = a_call()
+        deciding = asyncio.ensure_future(storage.decide(call))
+        assert await storage.call(call.call_id) is None  # the loop goes on, else the lock would never be let go
+        other.execute("rollback")
+    assert await deciding == call
 
 
 @pytest.mark.parametrize(

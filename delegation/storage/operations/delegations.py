@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import sqlalchemy as sa
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from delegation.storage.records import LinkRecord, RevocationRecord, TaskRecord
+
+_BRIEF: Final = 8
+"""Links that are recorded at once, on the event loop."""
 
 _ADD_TASK = Statement(TASKS.insert())
 _ADD_LINK = Statement(LINKS.insert())
@@ -117,6 +120,11 @@ class AddHandoffs(InsertOperation["tuple[LinkRecord, ...]"]):
     fence: Fence | None
     idempotency: Idempotency | None
     not_offered: Sequence[bytes] = ()
+
+    @property
+    def brief(self) -> bool:
+        """One request may bring hundreds."""
+        return len(self.links) <= _BRIEF
 
     def plan(self, transaction: Transaction) -> Insertion[tuple[LinkRecord, ...]]:
         """All links, and the response, are new."""

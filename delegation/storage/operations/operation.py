@@ -181,6 +181,11 @@ class Operation(ABC, Generic[T]):
     lock: ClassVar[Lock] = Lock.NONE
     """What it needs besides what its fence does."""
 
+    @property
+    def brief(self) -> bool:
+        """Whether it is a few rows: made in less time than it takes to hand it to another thread."""
+        return False
+
     def wants(self) -> tuple[Wanted, ...]:
         """Tell what it will look at of the states of tasks."""
         return ()
@@ -218,6 +223,11 @@ class Insertion(NamedTuple, Generic[T]):
 
 class InsertOperation(Operation[T]):
     """A write that is only inserts, unless something like it is there already."""
+
+    @property
+    def brief(self) -> bool:
+        """So it is, unless it says otherwise."""
+        return True
 
     @abstractmethod
     def plan(self, transaction: Transaction) -> Insertion[T]:

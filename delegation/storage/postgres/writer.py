@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from delegation.storage.write_queue import HOLD_FOR, HOLD_S, BusyMeter, O, WriteQueue, deliver
+from delegation.storage.write_queue import BusyMeter, O, WriteQueue, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 O_contra = TypeVar("O_contra", contravariant=True)
+
+_HOLD_FOR: Final = 8
+"""Operations; waiting for more starves 16 callers in flight."""
+_HOLD_S: Final = 0.003
 
 
 class AsyncSession(Protocol[O_contra]):
@@ -84,7 +88,7 @@ class LoopWriter(WriteQueue[O]):
             while self._waiting or not self._stopping:
                 await self._await(1, None)
                 if self._worth_holding():
-                    await self._await(HOLD_FOR, HOLD_S)
+                    await self._await(_HOLD_FOR, _HOLD_S)
                 group = self._pop()
                 unanswered = [future for _, future in group]
                 if group:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_BUSY_TIMEOUT_MS: Final = 5000
-_RETRY_S: Final = 0.01
+BUSY_SECONDS: Final = 5.0
+"""So long somebody else may write before whoever waits gives up."""
+RETRY_S: Final = 0.01
+_PRIMARY: Final = 0xFF  # of an error's code, what it is; the rest says why
 _WRITER_CACHE_KIB: Final = 32 * 1024
 _READER_CACHE_KIB: Final = 8 * 1024
 """Of each reader. It holds one question's pages: what it has read before is void as soon as somebody writes."""
@@ -43,7 +45,7 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
     """Open a connection without implicit transactions; one thread at a time may use it."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     try:
-        connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
         _use_write_ahead_log(connection)
         # FULL syncs the log at every commit: what was acknowledged survives a power loss.
         connection.execute("PRAGMA synchronous=FULL")
@@ -59,16 +61,21 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
     """Set the journal mode; waits by itself, because here SQLite does not."""
-    deadline_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    deadline_s = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+            if not is_busy(error) or time.monotonic() > deadline_s:
                 raise
-            time.sleep(_RETRY_S)
+            time.sleep(RETRY_S)
         else:
             return
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether somebody else has the lock that was wanted."""
+    return error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
 
 
 def unavailable(error: Exception) -> StorageError:

@@ -1,13 +1,14 @@
-"""The writing thread's session: one group of operations is one transaction."""
+"""The session of whoever writes: one group of operations is one transaction."""
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from delegation.storage.operations.group import GroupTransaction, each_alone, together
-from delegation.storage.sqlite.connection import unavailable
+from delegation.storage.sqlite.connection import BUSY_SECONDS, RETRY_S, is_busy, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -98,26 +99,57 @@ class SqliteSession:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        connection.execute("PRAGMA busy_timeout=0")  # on the event loop nobody waits; elsewhere `_begin` does
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def run(self, operations: Sequence[Operation[Any]]) -> list[object]:
-        """Commit a group; each operation's result or exception, in order."""
+    def enter(self, operations: Sequence[Operation[Any]]) -> list[object]:
+        """Write a group; each operation's result or exception, in order."""
         try:
-            results = together(self._begin(), operations)
-            if results is None:
-                self._connection.execute("ROLLBACK")
-                results = each_alone(self._begin(), operations)
-            self._connection.execute("COMMIT")
+            return self._entered(operations, wait=True)
         except sqlite3.Error as error:
-            # Nothing of the group is in; the next one may find the disk or the lock free again.
+            return self._undone(error, len(operations))
+
+    def enter_at_once(self, operations: Sequence[Operation[Any]]) -> list[object] | None:
+        """Write a group, if nobody else is writing."""
+        try:
+            return self._entered(operations, wait=False)
+        except sqlite3.Error as error:
+            undone = self._undone(error, len(operations))
+            return None if is_busy(error) else undone
+
+    def commit(self, results: Sequence[object]) -> Sequence[object]:
+        """Commit what was written, if there is anything."""
+        try:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            return [unavailable(error) for _ in operations]
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            return self._undone(error, len(results))
         return results
 
-    def _begin(self) -> SqliteTransaction:
-        self._connection.execute("BEGIN IMMEDIATE")
-        return SqliteTransaction(self._connection)
+    def _undone(self, error: sqlite3.Error, count: int) -> list[object]:
+        """Nothing of the group is in; the next one may find the disk or the lock free again."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        return [unavailable(error) for _ in range(count)]
+
+    def _entered(self, operations: Sequence[Operation[Any]], *, wait: bool) -> list[object]:
+        results = together(self._begin(wait=wait), operations)
+        if results is None:
+            self._connection.execute("ROLLBACK")
+            results = each_alone(self._begin(wait=wait), operations)
+        return results
+
+    def _begin(self, *, wait: bool) -> SqliteTransaction:
+        until_s = time.monotonic() + (BUSY_SECONDS if wait else 0)
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= until_s:
+                    raise
+                time.sleep(RETRY_S)
+            else:
+                return SqliteTransaction(self._connection)

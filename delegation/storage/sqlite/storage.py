@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
@@ -41,7 +42,9 @@ class SqliteStorage(Reads, Writes):
     def __init__(self, path: Path, *, queue_limit: int = _QUEUE_LIMIT) -> None:
         self._path = path
         self._file = SqliteReaders(path)
-        self._writer: GroupWriter[Operation[Any]] = GroupWriter(self._session, queue_limit=queue_limit)
+        self._writer: GroupWriter[Operation[Any]] = GroupWriter(
+            self._session, queue_limit=queue_limit, brief=operator.attrgetter("brief")
+        )
         Reads.__init__(self, self._file)
         Writes.__init__(self, self._writer)
 
