@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from delegation.core.agent_history import RecentActs
 from delegation.core.chain import Principal, VerifiedChain
@@ -23,25 +23,23 @@ def question_of_call(call: CallInSession, view: SessionView) -> PolicyQuestion:
     chain, now_ms = call.chain, call.now_ms
     counts = [demand for demand in call.demands if demand.is_of_calls]
     sums = [demand for demand in call.demands if not demand.is_of_calls]
-    question = _in_task(
-        PolicyQuestion(
-            action=Action.CALL,
-            tool=call.tool,
-            listed=call.listed,
-            principal=chain.principal,
-            agents=chain.agents,
-            now_s=now_ms // 1000,
-            asserted=asserted_agents(chain, now_ms),
-            owner=call.owner,
-            purpose=chain.purpose,
-            calls_left=min((int(_left(demand, view)) for demand in counts), default=None),
-            budgets_left=_least((demand.argument, _left(demand, view)) for demand in sums),
-            arguments=call.arguments,
-            manifest_changed=call.manifest_changed,
-        ),
-        view.session,
+    return PolicyQuestion(
+        action=Action.CALL,
+        tool=call.tool,
+        listed=call.listed,
+        principal=chain.principal,
+        agents=chain.agents,
+        now_s=now_ms // 1000,
+        asserted=asserted_agents(chain, now_ms),
+        owner=call.owner,
+        purpose=chain.purpose,
+        calls_left=min((int(_left(demand, view)) for demand in counts), default=None),
+        budgets_left=_least((demand.argument, _left(demand, view)) for demand in sums),
+        arguments=call.arguments,
+        manifest_changed=call.manifest_changed,
+        **_of_task(view.session),
+        **_of_agent(view.recent),
     )
-    return question if view.recent is None else _by_agent(question, view.recent)
 
 
 class GivenScope(NamedTuple):
@@ -78,25 +76,23 @@ def questions_of_scope(
 ) -> list[PolicyQuestion]:
     """Make the questions about a scope that is given: one for each of these tools, and whether it is listed."""
     whole = frozenset(tool_id(each.audience, each.tool) for each in given.scope.capabilities)
-    questions = [
-        _in_task(
-            PolicyQuestion(
-                action=given.action,
-                tool=tool,
-                listed=listed,
-                principal=given.principal,
-                agents=given.agents,
-                now_s=now_ms // 1000,
-                asserted=given.asserted,
-                owner=owner,
-                purpose=given.purpose,
-                scope=whole,
-            ),
-            session,
+    past = _of_task(session) | _of_agent(recent)
+    return [
+        PolicyQuestion(
+            action=given.action,
+            tool=tool,
+            listed=listed,
+            principal=given.principal,
+            agents=given.agents,
+            now_s=now_ms // 1000,
+            asserted=given.asserted,
+            owner=owner,
+            purpose=given.purpose,
+            scope=whole,
+            **past,
         )
         for tool, listed in entries
     ]
-    return questions if recent is None else [_by_agent(question, recent) for question in questions]
 
 
 def asserted_agents(
@@ -116,18 +112,20 @@ def asserted_agents(
     )
 
 
-def _in_task(question: PolicyQuestion, session: TaskSession) -> PolicyQuestion:
-    return question._replace(
-        task_labels=session.labels,
-        task_effects=frozenset(session.effects),
-        task_tools=frozenset(session.tools),
-        task_calls=session.calls,
-        task_denials=session.denials,
-    )
+def _of_task(session: TaskSession) -> dict[str, Any]:
+    return {
+        "task_labels": session.labels,
+        "task_effects": frozenset(session.effects),
+        "task_tools": frozenset(session.tools),
+        "task_calls": session.calls,
+        "task_denials": session.denials,
+    }
 
 
-def _by_agent(question: PolicyQuestion, recent: RecentActs) -> PolicyQuestion:
-    return question._replace(agent_calls=recent.calls, agent_denials=recent.denials, agent_effects=recent.effects)
+def _of_agent(recent: RecentActs | None) -> dict[str, Any]:
+    if recent is None:
+        return {}
+    return {"agent_calls": recent.calls, "agent_denials": recent.denials, "agent_effects": recent.effects}
 
 
 def _left(demand: Demand, view: SessionView) -> str:
