@@ -1,4 +1,4 @@
-"""The SQLite adapter: one file, one writing thread, a few reading ones."""
+"""The SQLite adapter: one file, one writer, a few reading threads."""
 
 from __future__ import annotations
 
