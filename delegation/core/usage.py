@@ -69,7 +69,7 @@ class Demand(NamedTuple):
 
 @lru_cache(maxsize=_KEYS)
 def _key(account: bytes, *names: str) -> bytes:
-    words = (account, *(name.encode() for name in names))
+    words = (account, *(name.encode("utf-8", "surrogatepass") for name in names))
     return hashlib.sha256(b"".join(len(word).to_bytes(4, "big") + word for word in words)).digest()
 
 

@@ -1,7 +1,8 @@
 """Writes what waits, group after group: brief groups on the event loop, long ones and every commit on a thread.
 
 The statements of a few rows take less time than handing the interpreter to another thread and back for each of them,
-and a busy loop makes that thread wait each time. What waits for the disk never runs on the loop.
+and a busy loop makes that thread wait each time. No commit waits for the disk on the loop, and a group that took long
+there, whatever for, sends the next ones to the thread.
 
 This module knows no SQL. It hands lists of operations to a session, and their results to whoever waits.
 """
@@ -30,6 +31,10 @@ _QUIET: Final = 48
 """Turns of the loop in which nothing more came: there is nobody else to wait for. A request takes some twenty from its
 arrival until it is here, since gRPC brings it in pieces."""
 _HOLD_S: Final = 0.02
+_LONG_S: Final = 0.02
+"""A group that took so long on the loop had more to do, or waited for the disk: its like belong on the thread."""
+_NEXT: Final = 64
+"""Groups that are entered on the thread after it."""
 
 
 class Session(Protocol[O_contra]):
@@ -42,7 +47,7 @@ class Session(Protocol[O_contra]):
         """
 
     def enter_at_once(self, operations: Sequence[O_contra], /) -> Sequence[object] | None:
-        """Make them, unless that means to wait for somebody else who writes: then return None, and nothing is made."""
+        """Make them if they can be made in one go; else return None, and nothing is made. Waits for nobody."""
 
     def commit(self, results: Sequence[object], /) -> Sequence[object]:
         """Make what was entered durable; return the results as they are then. Raising ends the writer."""
@@ -74,6 +79,7 @@ class GroupWriter(WriteQueue[O]):
         self._jobs: SimpleQueue[Callable[[], Sequence[object]] | None] = SimpleQueue()
         self._under_way: list[asyncio.Future[object]] = []
         self._gathering = False
+        self._on_thread = 0
         self._loop: asyncio.AbstractEventLoop
         self._session: Session[O]
         self._finished: asyncio.Future[None]
@@ -93,7 +99,8 @@ class GroupWriter(WriteQueue[O]):
             self._stopping = True
             if not self._gathering and not self._under_way:
                 self._jobs.put(None)
-            await self._finished
+        if self._stopping:
+            await asyncio.shield(self._finished)
 
     def submit(self, operation: O) -> asyncio.Future[object]:
         """Queue an operation; its future gets the result. Raises `StorageError` as `check` does."""
@@ -132,16 +139,29 @@ class GroupWriter(WriteQueue[O]):
             return
         operations = [operation for operation, _ in group]
         self._under_way = [future for _, future in group]
-        results = None
         try:
-            if all(map(self._brief, operations)):
-                results = self._session.enter_at_once(operations)
-        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may wait for the group
-            self._jobs.put(partial(_fail, error))
-        else:
-            self._jobs.put(
-                partial(self._enter_and_commit, operations) if results is None else partial(self._commit, results)
-            )
+            results = self._entered(operations)
+        except BaseException as error:
+            self._jobs.put(partial(_fail, error))  # whatever it was, nobody may wait for the group
+            if not isinstance(error, Exception):
+                raise
+            return
+        self._jobs.put(
+            partial(self._enter_and_commit, operations) if results is None else partial(self._commit, results)
+        )
+
+    def _entered(self, operations: Sequence[O]) -> Sequence[object] | None:
+        """Enter a group here; None if it is the thread's."""
+        if self._on_thread:
+            self._on_thread -= 1
+            return None
+        if not all(map(self._brief, operations)):
+            return None
+        began_s = self._loop.time()
+        results = self._session.enter_at_once(operations)
+        if self._loop.time() - began_s > _LONG_S:
+            self._on_thread = _NEXT
+        return results
 
     def _done(self, results: Sequence[object]) -> None:
         futures, self._under_way = self._under_way, []
@@ -189,5 +209,5 @@ class GroupWriter(WriteQueue[O]):
             self._loop.call_soon_threadsafe(callback, *args)
 
 
-def _fail(error: Exception) -> Sequence[object]:
+def _fail(error: BaseException) -> Sequence[object]:
     raise error

@@ -229,7 +229,7 @@ usage: Final = sa.Table(
     sa.Index(None, "expires_ms"),
 )
 
-# What calls took from budgets as programs of schema 0004 and before noted it. None reads it now; it empties by itself.
+# What calls took from budgets as programs of schema 0004 note it: read if they fail, written by none of today.
 reservations: Final = sa.Table(
     "reservations",
     METADATA,

@@ -1,4 +1,4 @@
-"""The writing thread: grouping, back-pressure, and what happens when it ends."""
+"""The writer: grouping, on which thread what is done, back-pressure, and what happens when it ends."""
 
 from __future__ import annotations
 
@@ -236,21 +236,55 @@ async def test_a_busy_process_with_several_callers_waits_for_a_fuller_group():
     await writer.stop()
 
 
-async def test_nobody_waits_for_those_who_do_not_come():
-    gate = Gate()
+async def turns(count):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def used_to_company(gate):
+    """A writer of a busy process, whose last group was shared."""
     gate.leave.release(9)
     writer = await started(gate, meter=busy())
     await asyncio.gather(writer.submit("a"), writer.submit("b"))
-    assert await writer.submit("alone") == "alone"
+    return writer
+
+
+async def test_nobody_waits_for_those_who_do_not_come():
+    writer = await used_to_company(gate := Gate())
+    alone = writer.submit("alone")
+    await turns(9)
+    assert gate.groups[-1] == ["a", "b"]
+    await turns(49)
+    assert gate.groups[-1] == ["alone"]
+    assert await alone == "alone"
     await writer.stop()
 
 
 async def test_a_full_group_is_not_held():
-    gate = Gate()
-    gate.leave.release(9)
-    writer = await started(gate, meter=busy())
-    await asyncio.gather(writer.submit("a"), writer.submit("b"))
+    writer = await used_to_company(gate := Gate())
     many = [writer.submit(number) for number in range(40)]
-    await asyncio.gather(*many)
+    await turns(2)
     assert gate.groups[-1] == list(range(40))
+    await asyncio.gather(*many)
+    await writer.stop()
+
+
+async def test_who_stops_while_a_group_is_held_has_it_written():
+    writer = await used_to_company(gate := Gate())
+    held = writer.submit("held")
+    await turns(3)
+    await asyncio.gather(writer.stop(), writer.stop())
+    assert await held == "held"
+    assert gate.closed
+
+
+async def test_after_a_group_that_took_long_the_thread_writes_the_next_ones(monkeypatch):
+    monkeypatch.setattr("delegation.storage.group_writer._LONG_S", -1)
+    monkeypatch.setattr("delegation.storage.group_writer._NEXT", 2)
+    gate, here = Gate(), threading.current_thread().name
+    gate.leave.release(9)
+    writer = await started(gate)
+    for name in "abcd":
+        await writer.submit(name)
+    assert gate.threads[::2] == [here, "storage-writer", "storage-writer", here]
     await writer.stop()

@@ -137,19 +137,21 @@ async def test_several_replicas_may_begin_with_an_empty_database_at_once(databas
 async def test_what_calls_have_reserved_before_is_given_back_by_the_program_of_today(database):
     await database.upgraded_to("0004")
     task = a_task()
-    held, back = a_call(task), a_call(task)
+    held, done, back = calls = [a_call(task) for _ in range(3)]
     step = a_step(task, spends(task, 60))
     (demand,) = step.demands
     entries = json.dumps([[demand.key.hex(), demand.amount]], separators=(",", ":"))
     made = {"task_id": task.task_id, "entries": entries, "expires_ms": task.expires_ms}
-    rows = [made | {"call_id": call.call_id, "released": call is back} for call in (held, back)]
-    await database.run(lambda connection: connection.execute(sa.insert(schema.calls), [_row(held), _row(back)]))
+    rows = [made | {"call_id": call.call_id, "released": call is back} for call in calls]
+    known = [an_outcome(done), an_outcome(back, status="failed")]
+    await database.run(lambda connection: connection.execute(sa.insert(schema.calls), list(map(_row, calls))))
     await database.run(lambda connection: connection.execute(sa.insert(schema.reservations), rows))
+    await database.run(lambda connection: connection.execute(sa.insert(schema.outcomes), list(map(_row, known))))
     await database.make().upgrade()
     storage = database.make()
     await storage.open()
     await storage.decide_in_session(a_call(task), step)
-    for call in (held, back):
-        await storage.report_outcome(an_outcome(call, status="failed"))
+    for outcome in (*known, an_outcome(held, status="failed")):
+        await storage.report_outcome(outcome)
     assert await used(storage, task) == {(task.task_id, "amount"): "0"}
     await storage.close()

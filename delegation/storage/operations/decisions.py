@@ -19,6 +19,9 @@ from delegation.storage.statements import Statement
 if TYPE_CHECKING:
     from delegation.storage.records import CallRecord
 
+_BRIEF: Final = 16
+"""Sums and agents of a call that is judged on the event loop."""
+
 ADD_CALL: Final = Statement(CALLS.insert())
 _CALL: Final = Statement(queries.CALL)
 
@@ -79,6 +82,11 @@ class DecideInSession(InsertOperation[Decided]):
     step: SessionStep
     proof: ProofUse | None
     fence: Fence | None
+
+    @property
+    def brief(self) -> bool:
+        """A long chain may bring hundreds of sums."""
+        return len(self.step.demands) + len(self.step.agents) <= _BRIEF
 
     def wants(self) -> tuple[Wanted, ...]:
         """The state of the call's task."""

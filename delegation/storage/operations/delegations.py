@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from delegation.storage.records import LinkRecord, RevocationRecord, TaskRecord
 
-_BRIEF: Final = 8
-"""Links that are recorded at once, on the event loop."""
+_BRIEF_BYTES: Final = 16 * 1024
+"""Of links and response that are recorded on the event loop: some dozen links of the usual size."""
 
 _ADD_TASK = Statement(TASKS.insert())
 _ADD_LINK = Statement(LINKS.insert())
@@ -123,8 +123,9 @@ class AddHandoffs(InsertOperation["tuple[LinkRecord, ...]"]):
 
     @property
     def brief(self) -> bool:
-        """One request may bring hundreds."""
-        return len(self.links) <= _BRIEF
+        """One request may bring hundreds, and large ones."""
+        response = 0 if self.idempotency is None else len(self.idempotency.response)
+        return response + sum(len(link.signed) for link in self.links) <= _BRIEF_BYTES
 
     def plan(self, transaction: Transaction) -> Insertion[tuple[LinkRecord, ...]]:
         """All links, and the response, are new."""

@@ -6,13 +6,14 @@ is one outcome of a call, so that happens once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from delegation.core.usage import CALLS, NOTHING_USED, Demand, released
 from delegation.errors import Malformed, StorageError
-from delegation.storage.schema import calls, outcomes, usage
+from delegation.storage.schema import calls, outcomes, reservations, usage
 from delegation.storage.statements import Statement, insert_or_replace, of_keys
 
 if TYPE_CHECKING:
@@ -31,10 +32,20 @@ _SET_USED: Final = Statement(
 )
 _RESERVED: Final = of_keys(sa.select(calls.c.call_id, calls.c.task_id, calls.c.reserved), calls.c.call_id)
 
+_RESERVED_BEFORE: Final = of_keys(
+    sa.select(reservations.c.call_id, reservations.c.task_id, reservations.c.entries), reservations.c.call_id
+)
 _SETTLED: Final = of_keys(sa.select(outcomes.c.call_id), outcomes.c.call_id)
 
 _Key = tuple[bytes, bytes]
 """A task, and the key of a sum in it."""
+
+
+class _Reserved(NamedTuple):
+    """What a call took from the budgets of its task, by the keys of their sums; None cannot be read."""
+
+    task_id: bytes
+    amounts: dict[bytes, str] | None
 
 
 class TaskUsage:
@@ -47,7 +58,7 @@ class TaskUsage:
     def forget(self) -> None:
         """Forget what was read, and what was used and not written."""
         self._used: dict[_Key, str] = {}
-        self._reserved: dict[bytes, tuple[bytes, list[tuple[bytes, str]]]] = {}
+        self._reserved: dict[bytes, _Reserved] = {}
         self._charged: dict[_Key, Row] = {}
         self._given_back: set[_Key] = set()
 
@@ -55,15 +66,22 @@ class TaskUsage:
 
     def open_reservations(self, calls: Iterable[bytes]) -> set[bytes]:
         """Read what calls have reserved; give the tasks that it is about, which are locked before it is changed."""
-        asked = sorted(calls)
-        rows = self._transaction.rows_of(_RESERVED, call_id=asked) if asked else []
-        for call_id, task_id, reserved in rows:
-            if reserved is not None and task_id is not None:
-                self._reserved[bytes(call_id)] = (bytes(task_id), _read(reserved))
-        return {task_id for task_id, _ in self._reserved.values()}
+        asked = set(calls)
+        if asked:
+            rows = self._transaction.rows_of(_RESERVED, call_id=sorted(asked))
+            found = {
+                bytes(call_id): _Reserved(bytes(task_id), _read(text))
+                for call_id, task_id, text in rows
+                if text and task_id
+            }
+            if former := sorted(asked.difference(found)):
+                rows = self._transaction.rows_of(_RESERVED_BEFORE, call_id=former)
+                found |= {bytes(of): _Reserved(bytes(task_id), _read_before(text)) for of, task_id, text in rows}
+            self._reserved |= found
+        return {reserved.task_id for reserved in self._reserved.values()}
 
     def leave_settled(self) -> None:
-        """Leave what calls have reserved whose outcome is there. Whoever entered that had the lock that is held now."""
+        """Leave what calls reserved whose outcome is there. Whoever gave it back had the lock that is held now."""
         if self._reserved:
             for (call_id,) in self._transaction.rows_of(_SETTLED, call_id=sorted(self._reserved)):
                 self._reserved.pop(bytes(call_id), None)
@@ -71,7 +89,7 @@ class TaskUsage:
     def open(self, wanted: Iterable[_Key]) -> None:
         """Read what was used of these sums, and of what was reserved."""
         keys = set(wanted)
-        keys.update((task_id, key) for task_id, entries in self._reserved.values() for key, _ in entries)
+        keys.update((reserved.task_id, key) for reserved in self._reserved.values() for key in reserved.amounts or ())
         keys.difference_update(self._used)
         if keys:
             tasks, of_task = zip(*sorted(keys), strict=True)
@@ -101,16 +119,20 @@ class TaskUsage:
 
     def reserved_by(self, call_id: bytes) -> bytes:
         """Give the task in which a call holds what it reserved; empty if it holds nothing."""
-        return self._reserved.get(call_id, (b"", []))[0]
+        reserved = self._reserved.get(call_id)
+        return b"" if reserved is None else reserved.task_id
 
     def give_back(self, call_id: bytes) -> None:
         """Give back what a call has reserved. Raises `StorageError` if a sum cannot be read."""
-        task_id, entries = self._reserved.pop(call_id)
-        known = [((task_id, key), amount) for key, amount in entries if (task_id, key) in self._used]
+        task_id, amounts = self._reserved[call_id]
+        if amounts is None:
+            raise StorageError("storage_unavailable", "what a call has reserved cannot be read")
+        known = [((task_id, key), amount) for key, amount in amounts.items() if (task_id, key) in self._used]
         try:
             left = {of: released(self._used[of], amount) for of, amount in known}
         except Malformed as error:  # nothing is noted yet: others of the group go on, and write what is
             raise StorageError("storage_unavailable", f"what was used cannot be read: {error}") from None
+        del self._reserved[call_id]
         self._used.update(left)
         self._given_back.update(left)
 
@@ -135,6 +157,15 @@ def _written(demands: Collection[Demand]) -> str | None:
     return ",".join(f"{demand.key.hex()}={demand.amount}" for demand in budgets) or None
 
 
-def _read(reserved: str) -> list[tuple[bytes, str]]:
-    entries = (entry.split("=") for entry in reserved.split(","))
-    return [(bytes.fromhex(key), amount) for key, amount in entries]
+def _read(text: str) -> dict[bytes, str] | None:
+    try:
+        return {bytes.fromhex(key): amount for key, amount in (entry.split("=") for entry in text.split(","))}
+    except ValueError:
+        return None
+
+
+def _read_before(text: str) -> dict[bytes, str] | None:
+    try:
+        return {bytes.fromhex(key): str(amount) for key, amount in json.loads(text)}
+    except (ValueError, TypeError):
+        return None

@@ -64,23 +64,27 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
     deadline_s = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         except sqlite3.OperationalError as error:
             if not is_busy(error) or time.monotonic() > deadline_s:
                 raise
             time.sleep(RETRY_S)
         else:
+            if mode != "wal":
+                raise sqlite3.OperationalError("there is no write-ahead log on this file system")
             return
 
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Tell whether somebody else has the lock that was wanted."""
-    return error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
+    # The driver's own errors, of a text that is no UTF-8 for one, have no code.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY == sqlite3.SQLITE_BUSY
 
 
 def unavailable(error: Exception) -> StorageError:
-    """Make the error for a database that failed; SQLite's own messages hold no values."""
-    failure = StorageError("storage_unavailable", f"the database failed: {error}")
+    """Make the error for a database that failed; SQLite's own messages hold no values, the driver's may."""
+    said = str(error) if hasattr(error, "sqlite_errorcode") else f"{type(error).__name__} in the driver"
+    failure = StorageError("storage_unavailable", f"the database failed: {said}")
     failure.__cause__ = error
     return failure
 

@@ -99,6 +99,7 @@ class SqliteSession:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._entered = False
         connection.execute("PRAGMA busy_timeout=0")  # on the event loop nobody waits; elsewhere `_begin` does
 
     def close(self) -> None:
@@ -108,23 +109,35 @@ class SqliteSession:
     def enter(self, operations: Sequence[Operation[Any]]) -> list[object]:
         """Write a group; each operation's result or exception, in order."""
         try:
-            return self._entered(operations, wait=True)
+            results = together(self._begin(wait=True), operations)
+            if results is None:
+                self._connection.execute("ROLLBACK")
+                results = each_alone(self._begin(wait=True), operations)
         except sqlite3.Error as error:
             return self._undone(error, len(operations))
+        self._entered = True
+        return results
 
     def enter_at_once(self, operations: Sequence[Operation[Any]]) -> list[object] | None:
-        """Write a group, if nobody else is writing."""
+        """Write a group that can be written together, if nobody else is writing."""
         try:
-            return self._entered(operations, wait=False)
+            results = together(self._begin(wait=False), operations)
         except sqlite3.Error as error:
             undone = self._undone(error, len(operations))
             return None if is_busy(error) else undone
+        if results is None:
+            self._connection.execute("ROLLBACK")
+            return None
+        self._entered = True
+        return results
 
     def commit(self, results: Sequence[object]) -> Sequence[object]:
-        """Commit what was written, if there is anything."""
+        """Commit what was entered; it fails if the database has undone it since."""
+        if not self._entered:
+            return results
+        self._entered = False
         try:
-            if self._connection.in_transaction:
-                self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             return self._undone(error, len(results))
         return results
@@ -134,13 +147,6 @@ class SqliteSession:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         return [unavailable(error) for _ in range(count)]
-
-    def _entered(self, operations: Sequence[Operation[Any]], *, wait: bool) -> list[object]:
-        results = together(self._begin(wait=wait), operations)
-        if results is None:
-            self._connection.execute("ROLLBACK")
-            results = each_alone(self._begin(wait=wait), operations)
-        return results
 
     def _begin(self, *, wait: bool) -> SqliteTransaction:
         until_s = time.monotonic() + (BUSY_SECONDS if wait else 0)
