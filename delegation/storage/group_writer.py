@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -117,7 +118,7 @@ class GroupWriter(WriteQueue[O]):
         """Begin with a group, at once or in a moment."""
         self._gathering = True
         if self._worth_holding():
-            self._loop.call_soon(self._hold, len(self._waiting), _QUIET, self._loop.time() + _HOLD_S)
+            self._loop.call_soon(self._hold, len(self._waiting), _QUIET, time.monotonic() + _HOLD_S)
         else:
             self._loop.call_soon(self._write)
 
@@ -125,7 +126,7 @@ class GroupWriter(WriteQueue[O]):
         """Look once in each turn of the loop whether there is anything to wait for."""
         count = len(self._waiting)
         turns = _QUIET if count > seen else turns - 1
-        if count >= _HOLD_FOR or not turns or self._stopping or self._loop.time() > until_s:
+        if count >= _HOLD_FOR or not turns or self._stopping or time.monotonic() > until_s:
             self._write()
         else:
             self._loop.call_soon(self._hold, count, turns, until_s)
@@ -146,9 +147,10 @@ class GroupWriter(WriteQueue[O]):
             if not isinstance(error, Exception):
                 raise
             return
-        self._jobs.put(
-            partial(self._enter_and_commit, operations) if results is None else partial(self._commit, results)
-        )
+        if results is None:
+            self._jobs.put(partial(self._enter_and_commit, operations))
+        else:
+            self._jobs.put(partial(self._session.commit, results))
 
     def _entered(self, operations: Sequence[O]) -> Sequence[object] | None:
         """Enter a group here; None if it is the thread's."""
@@ -157,9 +159,9 @@ class GroupWriter(WriteQueue[O]):
             return None
         if not all(map(self._brief, operations)):
             return None
-        began_s = self._loop.time()
+        began_s = time.monotonic()  # the loop's own clock may stand still within a turn
         results = self._session.enter_at_once(operations)
-        if self._loop.time() - began_s > _LONG_S:
+        if time.monotonic() - began_s > _LONG_S:
             self._on_thread = _NEXT
         return results
 
@@ -200,9 +202,6 @@ class GroupWriter(WriteQueue[O]):
 
     def _enter_and_commit(self, operations: Sequence[O]) -> Sequence[object]:
         return self._session.commit(self._session.enter(operations))
-
-    def _commit(self, results: Sequence[object]) -> Sequence[object]:
-        return self._session.commit(results)
 
     def _post(self, callback: Callable[..., object], *args: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits for an answer

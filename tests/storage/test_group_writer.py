@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -279,7 +281,8 @@ async def test_who_stops_while_a_group_is_held_has_it_written():
 
 
 async def test_after_a_group_that_took_long_the_thread_writes_the_next_ones(monkeypatch):
-    monkeypatch.setattr("delegation.storage.group_writer._LONG_S", -1)
+    ticks = itertools.count()
+    monkeypatch.setattr("delegation.storage.group_writer.time", SimpleNamespace(monotonic=lambda: next(ticks)))
     monkeypatch.setattr("delegation.storage.group_writer._NEXT", 2)
     gate, here = Gate(), threading.current_thread().name
     gate.leave.release(9)

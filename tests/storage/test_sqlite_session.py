@@ -48,7 +48,7 @@ async def test_a_row_that_cannot_be_read_is_the_trouble_of_who_reads_it(storage,
     await storage.decide(call, proof=proof_of(call))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("UPDATE calls SET leaf_agent = CAST(x'ff' AS TEXT)")
-    with pytest.raises(StorageError, match="OperationalError in the driver$"):
+    with pytest.raises(StorageError, match="OperationalError in the driver"):
         await storage.decide(call._replace(call_id=next_id()), proof=proof_of(call))
     assert (await storage.decide(further := a_call())) == further
 
