@@ -34,7 +34,7 @@ demo: $(RUN) $(PROJECT) ## watch a grant, handoffs, a call, and every refusal, o
 
 .PHONY: test
 test: $(RUN) $(PROJECT) $(TEST) ## run the tests (ARGS="tests/unit -k narrowing" for some of them)
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check lint types doors contract
 check: lint types doors contract ## lint, format, types, import rules, the contract (-k: all of them, whatever fails)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -13,6 +14,11 @@ settings.load_profile("project")
 
 # Who starts the tests in the background has Ctrl-C ignored, by the programs that tests start and interrupt as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Have two workers a core: integration tests mostly wait for processes of their own."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,8 @@ from delegation.cli.exit_codes import MEANING
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+_DASHES = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""Of a command whose argument may begin with a dash, as one in 64 public keys does."""
 
 _COMMANDS: tuple[tuple[Callable[..., Any], str], ...] = (
     (serve.serve, "Run the service."),
@@ -138,7 +140,8 @@ def program() -> typer.Typer:
         group = _group(short)
         group.callback()(_nothing)
         for command, command_short in commands:
-            group.command(_name(command), short_help=command_short)(command)
+            settings = _DASHES if command is db_accept_root.accept_root else None
+            group.command(_name(command), short_help=command_short, context_settings=settings)(command)
         app.add_typer(group, name=name, short_help=short)
     return app
 
