@@ -11,7 +11,7 @@ import pytest
 from delegation.errors import StorageError
 from delegation.storage.operations.decisions import DecideInSession
 from delegation.storage.operations.delegations import AddHandoffs
-from delegation.storage.operations.operation import Operation
+from delegation.storage.operations.operation import InsertOperation, Operation
 from delegation.storage.sqlite import SqliteStorage
 from delegation.storage.sqlite.connection import connect, create_file
 from delegation.storage.sqlite.session import SqliteSession
@@ -48,7 +48,7 @@ async def test_a_row_that_cannot_be_read_is_the_trouble_of_who_reads_it(storage,
     await storage.decide(call, proof=proof_of(call))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("UPDATE calls SET leaf_agent = CAST(x'ff' AS TEXT)")
-    with pytest.raises(StorageError, match="OperationalError in the driver"):
+    with pytest.raises(StorageError, match="the database failed: OperationalError"):
         await storage.decide(call._replace(call_id=next_id()), proof=proof_of(call))
     assert (await storage.decide(further := a_call())) == further
 
@@ -72,6 +72,37 @@ async def test_what_ends_the_writer_while_it_is_on_the_loop_ends_it_for_all_and_
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
         other.execute("begin immediate")
     await asyncio.wait_for(storage.close(), 10)
+
+
+async def test_what_one_brings_upon_its_group_does_not_end_the_writer(storage):
+    task = a_task()
+    spoilt = storage.decide_in_session(a_call(task), a_step(task, agents=("\ud800",)))
+    (refused,) = await asyncio.gather(spoilt, return_exceptions=True)
+    assert refused.reason == "storage_unavailable"
+    call = a_call(task)
+    assert (await storage.decide_in_session(call, a_step(task))).call == call
+
+
+def test_a_transaction_that_the_database_has_undone_while_it_was_written_is_refused(path):
+    class NoMemory(InsertOperation):
+        """What SQLite undoes by itself, and the driver tells as no error of the database."""
+
+        def plan(self, transaction):
+            connection.execute("ROLLBACK")
+            raise MemoryError
+
+        apply = plan
+
+    create_file(path)
+    with closing(connect(path, writes=True)) as connection:
+        connection.execute("CREATE TABLE kept (number)")
+        session = SqliteSession(connection)
+        group = [NoMemory(), Keep(1)]
+        assert session.enter_at_once(group) is None
+        refused = session.commit(session.enter(group))
+        assert {type(each) for each in refused} == {StorageError}
+        assert session.commit(session.enter([Keep(2)])) == [2]
+        assert connection.execute("SELECT number FROM kept").fetchall() == [(2,)]
 
 
 def test_nothing_is_acknowledged_that_the_database_has_undone(path):

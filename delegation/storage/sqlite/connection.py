@@ -75,15 +75,16 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
             return
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: Exception) -> bool:
     """Tell whether somebody else has the lock that was wanted."""
     # The driver's own errors, of a text that is no UTF-8 for one, have no code.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY == sqlite3.SQLITE_BUSY
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & _PRIMARY == sqlite3.SQLITE_BUSY
 
 
 def unavailable(error: Exception) -> StorageError:
     """Make the error for a database that failed; SQLite's own messages hold no values, the driver's may."""
-    said = str(error) if hasattr(error, "sqlite_errorcode") else f"{type(error).__name__} in the driver"
+    said = str(error) if hasattr(error, "sqlite_errorcode") else type(error).__name__
     failure = StorageError("storage_unavailable", f"the database failed: {said}")
     failure.__cause__ = error
     return failure

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from delegation.storage.operations.operation import Operation, Row
     from delegation.storage.statements import KeyedSelect, Statement
 
-_SIZES: Final = (64, *range(16, 0, -1))
+_SIZES: Final = (64, 48, 32, 24, *range(16, 0, -1))
 """Rows of one statement: each number is another text, which the connection keeps ready."""
 
 
@@ -100,6 +100,7 @@ class SqliteSession:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._entered = False
+        self._apart: Sequence[Operation[Any]] | None = None  # what has shown that it cannot be written together
         connection.execute("PRAGMA busy_timeout=0")  # on the event loop nobody waits; elsewhere `_begin` does
 
     def close(self) -> None:
@@ -109,12 +110,14 @@ class SqliteSession:
     def enter(self, operations: Sequence[Operation[Any]]) -> list[object]:
         """Write a group; each operation's result or exception, in order."""
         try:
-            results = together(self._begin(wait=True), operations)
+            results = None if operations is self._apart else together(self._begin(wait=True), operations)
             if results is None:
-                self._connection.execute("ROLLBACK")
+                self._roll_back()
                 results = each_alone(self._begin(wait=True), operations)
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever one of them brought upon all, the next group may do
             return self._undone(error, len(operations))
+        finally:
+            self._apart = None
         self._entered = True
         return results
 
@@ -122,12 +125,13 @@ class SqliteSession:
         """Write a group that can be written together, if nobody else is writing."""
         try:
             results = together(self._begin(wait=False), operations)
-        except sqlite3.Error as error:
+            if results is None:
+                self._roll_back()
+                self._apart = operations
+                return None
+        except Exception as error:  # noqa: BLE001 - as above
             undone = self._undone(error, len(operations))
             return None if is_busy(error) else undone
-        if results is None:
-            self._connection.execute("ROLLBACK")
-            return None
         self._entered = True
         return results
 
@@ -142,11 +146,15 @@ class SqliteSession:
             return self._undone(error, len(results))
         return results
 
-    def _undone(self, error: sqlite3.Error, count: int) -> list[object]:
+    def _undone(self, error: Exception, count: int) -> list[object]:
         """Nothing of the group is in; the next one may find the disk or the lock free again."""
+        self._roll_back()
+        return [unavailable(error) for _ in range(count)]
+
+    def _roll_back(self) -> None:
+        """Undo what was written. The database may have done so by itself."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        return [unavailable(error) for _ in range(count)]
 
     def _begin(self, *, wait: bool) -> SqliteTransaction:
         until_s = time.monotonic() + (BUSY_SECONDS if wait else 0)
