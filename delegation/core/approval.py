@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from delegation.core.chain import VerifiedChain
 from delegation.core.conditions import ApprovalRequirement
+from delegation.core.demands import asked_by
 from delegation.core.named_tuple import NamedTuple
 from delegation.errors import Reason, refusal
 
@@ -149,16 +150,11 @@ class Consenting(NamedTuple):
 
 def approval_demands_of(chain: VerifiedChain, audience: str, tool: str) -> tuple[ApprovalDemand, ...]:
     """Give what all links' conditions demand of approvals for a call, grant first; never the principal's own."""
-    demands: list[ApprovalDemand] = []
-    for index, signed in enumerate(chain.links):
-        capability = signed.link.scope.by_pair.get((audience, tool))
-        if capability is not None and capability.conditions:
-            demands.extend(
-                ApprovalDemand(condition.approvers, condition.threshold, link_index=index)
-                for condition in capability.conditions
-                if type(condition) is ApprovalRequirement
-            )
-    return tuple(demands)
+    return tuple(
+        ApprovalDemand(condition.approvers, condition.threshold, link_index=index)
+        for index, condition, _ in asked_by(chain, audience, tool)
+        if type(condition) is ApprovalRequirement
+    )
 
 
 def may_consent(demand: ApprovalDemand, who: Consenting) -> bool:

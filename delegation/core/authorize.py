@@ -50,7 +50,7 @@ def authorize(
     index = 0
     if not defaults:
         plan, speaks_for = chain.plans.find(pair)
-        if plan is not None:
+        if plan is not None and (conditions == "elsewhere" or not plan.conditional):
             if plan.permits(values, steps):
                 index = speaks_for
             else:

@@ -28,6 +28,7 @@ class CallPlan(NamedTuple):
         allowed: for each listed name, constraints that together allow what every such link's does.
         merged_paths: for each name, how many sub-paths were merged away: each would have taken steps by the length.
         steps: what asking costs, before arguments are counted.
+        conditional: whether one of them has a condition: to whoever does not decide those, it permits nothing.
     """
 
     closed: int
@@ -36,9 +37,10 @@ class CallPlan(NamedTuple):
     allowed: Mapping[str, tuple[Constraint, ...]]
     merged_paths: Mapping[str, int]
     steps: int
+    conditional: bool
 
     def permits(self, values: Mapping[str, Value], steps: Steps) -> bool:
-        """Tell whether each of these links permits these arguments; on False, ask them why."""
+        """Tell whether each of these links permits these arguments, conditions apart; on False, ask them why."""
         if self.closed == 0:
             return True
         if not self.required <= values.keys() <= self.listed:
@@ -56,12 +58,13 @@ class CallPlan(NamedTuple):
         return True
 
     def narrowed_by(self, capability: Capability | None) -> CallPlan | None:
-        """Add what a further link says; None if it is silent on the tool, or has a condition."""
-        if capability is None or capability.conditions:
+        """Add what a further link says; None if it is silent on the tool."""
+        if capability is None:
             return None
+        conditional = self.conditional or bool(capability.conditions)
         arguments = capability.arguments
         if arguments is None:
-            return self
+            return self if conditional == self.conditional else self._replace(conditional=True)
         before, allowed = self.allowed, dict[str, tuple[Constraint, ...]]()
         merged_paths, required = self.merged_paths, self.required
         for name, (constraint, optional) in arguments.items():
@@ -74,7 +77,8 @@ class CallPlan(NamedTuple):
             elif not self.closed:
                 allowed[name] = (constraint,)
         listed = self.listed if self.closed and len(allowed) == len(self.listed) else frozenset(allowed)
-        return CallPlan(self.closed + 1, listed, required, allowed, merged_paths, self.steps + len(arguments))
+        steps = self.steps + len(arguments)
+        return CallPlan(self.closed + 1, listed, required, allowed, merged_paths, steps, conditional)
 
 
 def _both(before: tuple[Constraint, ...], further: Constraint) -> tuple[Constraint, ...]:
@@ -98,7 +102,7 @@ def _both(before: tuple[Constraint, ...], further: Constraint) -> tuple[Constrai
     return (*before, further)
 
 
-_NO_LINK = CallPlan(0, frozenset(), frozenset(), {}, {}, 0)
+_NO_LINK = CallPlan(0, frozenset(), frozenset(), {}, {}, 0, conditional=False)
 
 
 class CallPlans:
@@ -135,7 +139,7 @@ class CallPlans:
         return self.whole(pair), self.size
 
     def whole(self, pair: Pair) -> CallPlan | None:
-        """Give the plan of all links for a tool; None if one is silent on it, or has a condition."""
+        """Give the plan of all links for a tool; None if one is silent on it."""
         if pair in self._made:
             return self._made[pair]
         plan = _NO_LINK if self._before is None else self._before.whole(pair)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from delegation.core.call_plan import CallPlans
 from delegation.core.named_tuple import NamedTuple
 from delegation.core.scope import Scope
 from delegation.core.statement import SignedStatement
+
+if TYPE_CHECKING:
+    from delegation.core.demands import Asked
 
 
 class PrincipalBasis(StrEnum):
@@ -229,6 +233,11 @@ class VerifiedChain:
     def depth(self) -> int:
         """How many links there are; with the proof, depth + 1 signatures."""
         return len(self.links)
+
+    @cached_property
+    def asked(self) -> dict[tuple[str, str], tuple[Asked, ...]]:
+        """What conditions ask of calls of a tool, by audience and tool; kept by `demands`."""
+        return {}
 
     @cached_property
     def agents(self) -> tuple[str, ...]:

@@ -70,6 +70,9 @@ class TaskSession:
         Raises:
             ConditionUnmet: SESSION_FULL past `SESSION_LABELS`.
         """
+        labels = frozenset(labels)
+        if labels <= self.labels and len(self.labels) <= limits.SESSION_LABELS and PUBLIC not in self.labels:
+            return self
         united = bounded(self.labels.union(labels) - {PUBLIC}, limits.SESSION_LABELS, MOST_SENSITIVE)
         if len(united) > limits.SESSION_LABELS and told_by_catalogue(united) > limits.SESSION_LABELS:
             raise refusal(Reason.SESSION_FULL, detail=f"a task has at most {limits.SESSION_LABELS} labels")
@@ -81,9 +84,10 @@ class TaskSession:
         Raises:
             ConditionUnmet: SESSION_FULL past `SESSION_TOOLS` or `SESSION_LABELS`.
         """
-        if len(self.tools) >= limits.SESSION_TOOLS and tool_id(tool.audience, tool.tool) not in self.tools:
+        name = tool_id(tool.audience, tool.tool)
+        if name not in self.tools and len(self.tools) >= limits.SESSION_TOOLS:
             raise refusal(Reason.SESSION_FULL, detail=f"a task calls at most {limits.SESSION_TOOLS} different tools")
-        after = self._counted(tool)
+        after = self._counted(name, tool.effects)
         return after if tool.labels <= self.labels else after.labelled(tool.labels)
 
     def after_running(self, tool: CatalogueTool) -> TaskSession:
@@ -93,8 +97,9 @@ class TaskSession:
         many is let call nothing more. Of tools past `SESSION_TOOLS` no name is kept, since a guard may record what
         names it likes.
         """
-        known = tool_id(tool.audience, tool.tool) in self.tools or len(self.tools) < limits.SESSION_TOOLS
-        after = self._counted(tool)
+        name = tool_id(tool.audience, tool.tool)
+        known = name in self.tools or len(self.tools) < limits.SESSION_TOOLS
+        after = self._counted(name, tool.effects)
         labels = bounded(self.labels | (tool.labels - {PUBLIC}), limits.SESSION_LABELS, MOST_SENSITIVE)
         return replace(after, labels=labels, tools=after.tools if known else self.tools)
 
@@ -103,10 +108,12 @@ class TaskSession:
         labels = bounded(self.labels.union(labels), limits.SESSION_LABELS, MOST_SENSITIVE)
         return replace(self, labels=labels, version=self.version + 1)
 
-    def _counted(self, tool: CatalogueTool) -> TaskSession:
-        call, name = self.calls + 1, tool_id(tool.audience, tool.tool)
-        effects = {**self.effects, **{effect: _again(self.effects.get(effect), call) for effect in tool.effects}}
-        tools = {**self.tools, name: _again(self.tools.get(name), call)}
+    def _counted(self, name: str, had: Iterable[Effect]) -> TaskSession:
+        call = self.calls + 1
+        effects, tools = dict(self.effects), dict(self.tools)
+        for effect in had:
+            effects[effect] = _again(effects.get(effect), call)
+        tools[name] = _again(tools.get(name), call)
         return TaskSession(self.labels, effects, tools, call, self.denials, self.version + 1)
 
     def after_denial(self) -> TaskSession:

@@ -40,7 +40,9 @@ def verdict_on(
         consented: tells whether everything is there that is demanded.
         undeclared: what the catalogue says of the tool alone, where the tool declares more.
     """
-    return reduce(stricter, (ask(policy, each, consented) for each in both_ways(question, undeclared)))
+    first, *others = both_ways(question, undeclared)
+    verdict = ask(policy, first, consented)
+    return reduce(stricter, (ask(policy, each, consented) for each in others), verdict) if others else verdict
 
 
 def both_ways(question: PolicyQuestion, undeclared: CatalogueTool | None = None) -> tuple[PolicyQuestion, ...]:

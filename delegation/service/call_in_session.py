@@ -8,8 +8,8 @@ from typing import NamedTuple
 from delegation.core.approval import ApprovalDemand
 from delegation.core.arguments import Value
 from delegation.core.chain import VerifiedChain
+from delegation.core.demands import Demand
 from delegation.core.trust import CatalogueTool
-from delegation.core.usage import Demand
 from delegation.errors import Refused
 from delegation.policy.port import Consent
 from delegation.service.decision_point import Answers

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from delegation.core.codec import conditions_of, parse_link
 from delegation.core.conditions import ApprovalRequirement, Budget, CallCount, Condition
 from delegation.core.constraints.decimals import format_decimal
+from delegation.core.demands import CALLS
 from delegation.core.lineage import ConditionUse
-from delegation.core.usage import CALLS
 from delegation.service.recorded_links import payload_and_signature
 from delegation.storage.records import LinkRecord
 from delegation.storage.sessions import UsageRecord

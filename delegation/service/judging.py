@@ -11,8 +11,8 @@ from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.call import Proof
 from delegation.core.chain import VerifiedChain
+from delegation.core.demands import Demand, demands_of
 from delegation.core.proof import check_proof
-from delegation.core.usage import Demand, demands_of
 from delegation.core.verify import Verifier
 from delegation.errors import Overloaded, Reason, Refused, StorageError, refusal
 from delegation.service.feed import RevocationFeed

@@ -26,7 +26,7 @@ class KnownAgents:
         """Give the agents of a chain that are known, each once. Raises `StorageError`."""
         agents: dict[str, None] = {}
         for index, agent in enumerate(chain.agents):
-            if await self._knows(chain, index, now_ms):
+            if chain.bound(index, now_ms) or await self._vouched(chain, index):
                 agents[agent] = None
         return tuple(agents)
 
@@ -47,12 +47,11 @@ class KnownAgents:
             StorageError: it cannot be read whom the service vouched for.
         """
         for index in range(len(chain.links) - 1 if up_to is None else up_to, 0, -1):
-            if index in vouched or await self._knows(chain, index, now_ms):
+            if index in vouched or chain.bound(index, now_ms) or await self._vouched(chain, index):
                 return chain.agents[index]
         return chain.agents[0]
 
-    async def _knows(self, chain: VerifiedChain, index: int, now_ms: int) -> bool:
-        if chain.bound(index, now_ms):
-            return True
-        known = await self._recorded.find(chain.links[index].link_id)
+    async def _vouched(self, chain: VerifiedChain, index: int) -> bool:
+        link_id = chain.links[index].link_id
+        known = self._recorded.remembered(link_id) or await self._recorded.find(link_id)
         return known is not None and known.vouched

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from delegation.core.agent_history import RecentActs
 from delegation.core.chain import Principal, VerifiedChain
+from delegation.core.demands import CALLS, Demand
 from delegation.core.scope import Scope
 from delegation.core.session import TaskSession
 from delegation.core.tool_id import tool_id
 from delegation.core.trust import CatalogueTool
-from delegation.core.usage import NOTHING_USED, Demand, remaining
+from delegation.core.usage import NOTHING_USED, least_remaining
 from delegation.policy.port import Action, PolicyQuestion
 from delegation.service.call_in_session import CallInSession
 from delegation.storage.sessions import SessionView
@@ -21,8 +21,8 @@ from delegation.storage.sessions import SessionView
 def question_of_call(call: CallInSession, view: SessionView) -> PolicyQuestion:
     """Make the question about a call. Raises `Malformed` if what was used cannot be read."""
     chain, now_ms = call.chain, call.now_ms
-    counts = [demand for demand in call.demands if demand.is_of_calls]
-    sums = [demand for demand in call.demands if not demand.is_of_calls]
+    left = _least_left(call.demands, view)
+    calls_left = left.pop(CALLS, None)
     return PolicyQuestion(
         action=Action.CALL,
         tool=call.tool,
@@ -33,8 +33,8 @@ def question_of_call(call: CallInSession, view: SessionView) -> PolicyQuestion:
         asserted=asserted_agents(chain, now_ms),
         owner=call.owner,
         purpose=chain.purpose,
-        calls_left=min((int(_left(demand, view)) for demand in counts), default=None),
-        budgets_left=_least((demand.argument, _left(demand, view)) for demand in sums),
+        calls_left=None if calls_left is None else int(calls_left),
+        budgets_left=left,
         arguments=call.arguments,
         manifest_changed=call.manifest_changed,
         **_of_task(view.session),
@@ -128,13 +128,10 @@ def _of_agent(recent: RecentActs | None) -> dict[str, Any]:
     return {"agent_calls": recent.calls, "agent_denials": recent.denials, "agent_effects": recent.effects}
 
 
-def _left(demand: Demand, view: SessionView) -> str:
-    return remaining(view.used.get(demand.key, NOTHING_USED), demand.maximum)
-
-
-def _least(amounts: Iterable[tuple[str, str]]) -> dict[str, str]:
-    least: dict[str, str] = {}
-    for argument, left in amounts:
-        if argument not in least or Decimal(left) < Decimal(least[argument]):
-            least[argument] = left
-    return least
+def _least_left(demands: Iterable[Demand], view: SessionView) -> dict[str, str]:
+    """Give what the strictest sum of each argument leaves, and the strictest count of calls."""
+    uses: dict[str, list[tuple[str, str]]] = {}
+    for demand in demands:
+        use = view.used.get(demand.key, NOTHING_USED), demand.maximum
+        uses.setdefault(demand.argument, []).append(use)
+    return {argument: least_remaining(of) for argument, of in uses.items()}

@@ -13,10 +13,11 @@ from delegation.core.approval import approval_demands_of
 from delegation.core.arguments import Value
 from delegation.core.chain import VerifiedChain
 from delegation.core.declaration import NOTHING_DECLARED, Declaration
+from delegation.core.demands import Demand, has_conditions
 from delegation.core.hearsay import noted_unpermitted, sticking
 from delegation.core.labels import PUBLIC
 from delegation.core.trust import CatalogueTool, Effect
-from delegation.core.usage import Demand, charged, has_conditions
+from delegation.core.usage import charged
 from delegation.errors import Reason, Refused, refusal
 from delegation.service.call_in_session import CallInSession, Ruling
 from delegation.service.consents import Consents, demands_of_rules

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from delegation.core.agent_history import RecentActs
+from delegation.core.demands import Demand
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
-from delegation.core.usage import Demand
 from delegation.errors import Refused
 from delegation.storage.approvals import ApprovalAnswerRecord, ApprovalNeeds, CallKey
 from delegation.storage.records import CallRecord

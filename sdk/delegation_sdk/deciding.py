@@ -14,9 +14,9 @@ from delegation.core import limits
 from delegation.core.arguments import Arguments, Value
 from delegation.core.authorize import authorize
 from delegation.core.chain import VerifiedChain
+from delegation.core.demands import has_conditions
 from delegation.core.proof import check_proof, proof_id
 from delegation.core.records import Outcome, OutcomeStatus
-from delegation.core.usage import has_conditions
 from delegation.errors import DelegationError, Reason, Refused, refusal
 from delegation.telemetry import Span
 from delegation_sdk import tracing

@@ -25,6 +25,7 @@ from delegation.core.attest import (
 from delegation.core.authorize import authorize
 from delegation.core.chain import Principal, PrincipalBasis, SignedLink, VerifiedChain
 from delegation.core.codec import decode_feed_entry, encode_catalogue, join_token
+from delegation.core.demands import Demand, demands_of
 from delegation.core.keys import SigningKey
 from delegation.core.mint import sign_grant
 from delegation.core.observation import is_observed
@@ -35,7 +36,7 @@ from delegation.core.revocation import FeedEntry, Revocation, RevocationKind, Re
 from delegation.core.scope import SERVICE_AUDIENCE
 from delegation.core.statement import Binding, Receipt, SignedStatement
 from delegation.core.trust import Catalogue, CatalogueTool, KeyPurpose, TrustBundle, TrustedKey
-from delegation.core.usage import NOTHING_USED, Demand, charged, demands_of, released
+from delegation.core.usage import NOTHING_USED, charged, released
 from delegation.core.verify import Verifier
 from delegation.errors import InvalidRequest, NotFound, Refused, ServiceUnavailable
 from delegation.v1 import delegation_service_pb2 as delegation_pb

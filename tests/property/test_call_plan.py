@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -56,10 +59,14 @@ CONSTRAINTS = st.sampled_from(
     ]
 )
 ARGUMENTS = st.one_of(CONSTRAINTS, CONSTRAINTS.map(optional))
+LISTED = st.dictionaries(st.sampled_from("abc"), ARGUMENTS, max_size=3)
 CAPABILITIES = st.one_of(
     st.just(any_call("t", "t")),
     st.just(tool("t", "other")),
-    st.just(tool("t", "t", CallCount(3))),
+    st.just(any_call("t", "t", CallCount(3))),
+    st.dictionaries(st.sampled_from("abc"), ARGUMENTS, max_size=3).map(
+        lambda all_: tool("t", "t", CallCount(3), **all_)
+    ),
     st.dictionaries(st.sampled_from("abc"), ARGUMENTS, max_size=3).map(lambda listed: tool("t", "t", **listed)),
 )
 VALUES = st.sampled_from([None, True, 1, 4, 4.5, 9, "x", "/srv", "/srv/a/b", "/srv/../x", [1, 4], [9], {"a": 1}, {}])
@@ -73,9 +80,11 @@ def of_scopes(scopes: list[Scope], plans: CallPlans | None = None) -> VerifiedCh
     return VerifiedChain(b"", VerifiedLinks(links, frozenset(), 0, 0, plans or CallPlans(tuple(scopes))), None, {})
 
 
-def verdict(made: VerifiedChain, arguments: Arguments) -> str | None:
+def verdict(
+    made: VerifiedChain, arguments: Arguments, conditions: Literal["refuse", "elsewhere"] = "refuse"
+) -> str | None:
     try:
-        authorize(made, audience="t", tool="t", arguments=arguments)
+        authorize(made, audience="t", tool="t", arguments=arguments, conditions=conditions)
     except Refused as refused:
         return str(refused)
     return None
@@ -89,10 +98,23 @@ def test_a_plan_agrees_with_the_links_and_the_third_call_is_decided_as_the_first
     scopes = [Scope(each_) for each_ in capabilities]
     arguments = Arguments.of(call)
     made = of_scopes(scopes)
-    first = verdict(made, arguments)
+    first, apart = verdict(made, arguments), verdict(of_scopes(scopes), arguments, "elsewhere")
     plan = CallPlans(tuple(scopes)).whole(("t", "t"))
-    assert (plan is not None and plan.permits(arguments.values, Steps())) == (first is None)
+    permits = plan is not None and plan.permits(arguments.values, Steps())
+    assert permits == (apart is None)
+    assert (permits and plan is not None and not plan.conditional) == (first is None)
     assert [verdict(made, arguments) for _ in range(3)] == [first] * 3
+    assert [verdict(made, arguments, "elsewhere") for _ in range(3)] == [apart] * 3
+
+
+@pytest.mark.spec("A-12")
+def test_a_plan_never_lets_past_a_condition_that_nobody_decides():
+    limited, free = Scope(tool("t", "t", CallCount(3), a=at_most(5))), Scope(tool("t", "t", a=at_most(5)))
+    for scopes in ([limited], [limited, free], [free, limited], [free, Scope(any_call("t", "t", CallCount(3)))]):
+        made = of_scopes(scopes)
+        asked = [verdict(made, Arguments.of({"a": 4}), "elsewhere") for _ in range(3)]
+        assert asked == [None] * 3
+        assert all("condition_unmet" in str(verdict(made, Arguments.of({"a": 4}))) for _ in range(3))
 
 
 @given(st.lists(CAPABILITIES, min_size=2, max_size=4), CALLS)

@@ -7,7 +7,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delegation.core.usage import NOTHING_USED, Demand, charged, released, remaining
+from delegation.core.demands import Demand
+from delegation.core.usage import NOTHING_USED, charged, released, remaining
 from delegation.errors import Refused
 
 AMOUNTS = st.decimals(0, 10**12, places=6, allow_nan=False).map(

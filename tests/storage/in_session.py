@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from delegation.core.constraints.decimals import format_decimal
+from delegation.core.demands import CALLS, Demand
 from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
-from delegation.core.usage import CALLS, Demand, charged
+from delegation.core.usage import charged
 from delegation.storage.sessions import CallsThatRan, SessionStep, Verdict
 from storage.made import NOW_MS, PLANNER, READER
 

@@ -7,8 +7,8 @@ import itertools
 
 import pytest
 
+from delegation.core.demands import CALLS
 from delegation.core.session import TaskSession
-from delegation.core.usage import CALLS
 from delegation.errors import Conflict, Reason, StorageError, refusal
 from delegation.storage.approvals import CallKey
 from delegation.storage.postgres import PostgresStorage

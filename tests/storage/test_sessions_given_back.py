@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from delegation.core.usage import CALLS
+from delegation.core.demands import CALLS
 from delegation.errors import Conflict, StorageError
 from delegation.storage.refused_writes import NotRecordedError
 from delegation.storage.sessions import Verdict

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from delegation.core.demands import CALLS
 from delegation.core.session import TaskSession
-from delegation.core.usage import CALLS
 from delegation.errors import Reason, refusal
 from delegation.storage.preconditions import REVOCATION_KEPT_MS
 from delegation.storage.sessions import Verdict

@@ -31,6 +31,7 @@ from delegation.core.chain import SignedLink, UnverifiedChain, VerifiedChain
 from delegation.core.codec import envelope
 from delegation.core.conditions import ApprovalRequirement, Budget, CallCount
 from delegation.core.constraints import Constraint, Steps, between, each, exactly, one_of
+from delegation.core.demands import Demand
 from delegation.core.federation import FederatedDomain, FollowedFeeds, not_followed
 from delegation.core.keys import Signer, SigningKey
 from delegation.core.prefix_cache import PrefixCache
@@ -39,7 +40,6 @@ from delegation.core.scope import Capability, Scope
 from delegation.core.session import TaskSession
 from delegation.core.trust import Catalogue, CatalogueTool, Effect, TrustBundle
 from delegation.core.trusted_keys import StatementKeys, TrustedKeys
-from delegation.core.usage import Demand
 from delegation.core.verify import Verifier
 from delegation.errors import DelegationError
 from delegation.v1 import chain_pb2

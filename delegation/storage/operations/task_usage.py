@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from delegation.core.usage import CALLS, NOTHING_USED, Demand, released
+from delegation.core.demands import CALLS, Demand
+from delegation.core.usage import NOTHING_USED, released
 from delegation.errors import Malformed, StorageError
 from delegation.storage.schema import calls, outcomes, reservations, usage
 from delegation.storage.statements import Statement, insert_or_replace, of_keys

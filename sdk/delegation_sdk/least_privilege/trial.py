@@ -16,6 +16,7 @@ from delegation.core.authorize import authorize
 from delegation.core.chain import Principal, PrincipalBasis, VerifiedChain
 from delegation.core.codec import join_token
 from delegation.core.constraints import Argument, exactly
+from delegation.core.demands import demands_of
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.keys import SigningKey
 from delegation.core.mint import sign_grant
@@ -23,7 +24,7 @@ from delegation.core.narrowing import scope_within
 from delegation.core.revocation import RevocationState
 from delegation.core.scope import Capability, Scope
 from delegation.core.trust import KeyPurpose, TrustBundle, TrustedKey
-from delegation.core.usage import NOTHING_USED, charged, demands_of
+from delegation.core.usage import NOTHING_USED, charged
 from delegation.core.verify import Verifier
 from delegation.errors import Reason, Refused
 from delegation_sdk.least_privilege.observed import ObservedCall, Pair

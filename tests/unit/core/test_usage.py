@@ -7,8 +7,9 @@ import pytest
 from delegation.core.arguments import Arguments
 from delegation.core.authorize import authorize
 from delegation.core.conditions import approved_by, at_most_calls, budget
+from delegation.core.demands import demands_of, has_conditions
 from delegation.core.scope import Scope, any_call
-from delegation.core.usage import NOTHING_USED, charged, demands_of, has_conditions, released, remaining
+from delegation.core.usage import NOTHING_USED, charged, least_remaining, released, remaining
 from delegation.errors import Malformed, Reason, Refused
 from support.chains import REFUND, chain, some_bytes, verify
 
@@ -175,3 +176,54 @@ def test_conditions_that_are_decided_elsewhere_leave_everything_else_to_be_asked
     ask(good, conditions="elsewhere")
     failure = refused(lambda: ask({**good, "amount": 51}, conditions="elsewhere"))
     assert (failure.reason, failure.link_index) == (Reason.ARGUMENT_REFUSED, 0)
+
+
+def test_of_several_that_count_the_same_the_strictest_says_what_is_left():
+    assert least_remaining([("3", "10"), ("0.5", "2"), ("0", "50")]) == "1.5"
+    assert least_remaining([("11", "10"), ("0", "50")]) == "0"
+    with pytest.raises(Malformed):
+        least_remaining([])
+
+
+def test_a_sum_that_is_too_long_to_be_read_is_not_remembered_either():
+    left = remaining("0." + "0" * 125 + "1", "9" * 64)
+    assert len(left) > 128
+    for _ in range(2):
+        with pytest.raises(Malformed):
+            remaining(left, "1")
+
+
+def test_more_sums_than_are_remembered_are_summed_as_exactly():
+    scopes = refunds(budget("amount", 10**9)), refunds(budget("amount", 10**9))
+    (demand, *_) = demands(*scopes, arguments={"amount": 0.25})
+    used = NOTHING_USED
+    for number in range(1, 9_000):
+        used = charged(used, demand)
+        if number % 1000 == 0:
+            assert used == str(number // 4)
+            assert remaining(used, demand.maximum) == str(10**9 - number // 4)
+
+
+@pytest.mark.spec("A-12", "A-13")
+def test_what_a_chain_asks_is_asked_of_every_call_and_each_brings_its_own_amount():
+    made = verify(chain(PATH, scopes=[refunds(at_most_calls(9), budget("amount", 100), approved_by("ada"))]).token)
+    for amount in (20, 7, 20, 0):
+        found = demands_of(made, audience="billing", tool="refund", arguments={"amount": amount}, approvals="elsewhere")
+        assert [(demand.argument, demand.amount) for demand in found if demand.link_index == 0] == [
+            ("", "1"),
+            ("amount", str(amount)),
+        ]
+    for _ in range(2):
+        assert refused(
+            lambda: demands_of(made, audience="billing", tool="refund", arguments={}, approvals="elsewhere")
+        ).reason is (Reason.ARGUMENT_MISSING)
+        assert refused(lambda: demands_of(made, audience="billing", tool="refund", arguments={"amount": 1})).reason is (
+            Reason.CONDITION_UNMET
+        )
+
+
+def test_a_tool_that_is_not_permitted_leaves_nothing_behind():
+    made = verify(chain(PATH, scopes=[refunds(budget("amount", 100))]).token)
+    for number in range(50):
+        assert demands_of(made, audience="billing", tool=f"no such tool {number}", arguments={}) == ()
+    assert not made.asked
