@@ -10,7 +10,7 @@ from delegation.core.session import TaskSession
 from delegation.core.trust import CatalogueTool, Effect
 from delegation.core.usage import charged
 from delegation.storage.sessions import CallsThatRan, SessionStep, Verdict
-from storage.made import NOW_MS, PLANNER, READER
+from storage.made import NOW_MS, PLANNER, READER, a_call
 
 DEADLINE_SECONDS = 120
 REFUND = CatalogueTool("billing", "refund", frozenset({Effect.SPENDS}))
@@ -67,3 +67,11 @@ class Unreadable(TaskSession):
 
     def text(self):
         return "{}"
+
+
+async def spoil(backend, task):
+    """Have somebody else write the state of a task as no version reads it."""
+    other = backend()
+    await other.open()
+    await other.decide_in_session(a_call(task), a_step(task, judge=lambda view: Verdict(None, Unreadable())))
+    await other.close()

@@ -11,8 +11,7 @@ from delegation.core.session import TaskSession
 from delegation.core.trust import Effect
 from delegation.errors import StorageError
 from delegation.storage.records import RecorderState
-from delegation.storage.sessions import Verdict
-from storage.in_session import DEADLINE_SECONDS, READ, REFUND, STICK_MS, Unreadable, a_step, spends, that_ran, used
+from storage.in_session import DEADLINE_SECONDS, READ, REFUND, STICK_MS, a_step, spends, spoil, that_ran, used
 from storage.made import NOW_MS, READER, a_batch, a_call, a_link, a_task, digest
 
 # -- labels
@@ -132,9 +131,9 @@ async def test_what_ran_is_noted_beside_what_is_decided_meanwhile(storage):
     assert (session.calls, session.labels) == (50, {"personal"})
 
 
-async def test_a_state_that_cannot_be_read_keeps_no_guard_from_recording(storage):
+async def test_a_state_that_cannot_be_read_keeps_no_guard_from_recording(storage, backend):
     broken, sane, seen = a_task(), a_task(), []
-    await storage.decide_in_session(a_call(broken), a_step(broken, judge=lambda view: Verdict(None, Unreadable())))
+    await spoil(backend, broken)
     batch, calls = a_batch(RecorderState(digest("guard")), 2)
     recorded = await storage.record_decisions(batch, calls, ran=[that_ran(broken, READ), that_ran(sane, REFUND)])
     assert recorded.next_sequence == 3

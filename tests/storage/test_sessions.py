@@ -14,7 +14,7 @@ from delegation.storage.approvals import CallKey
 from delegation.storage.postgres import PostgresStorage
 from delegation.storage.refused_writes import ReplayedProofError, RevokedMeanwhileError
 from delegation.storage.sessions import Verdict
-from storage.in_session import REFUND, Unreadable, a_step, counts, spends, used
+from storage.in_session import REFUND, a_step, counts, spends, spoil, used
 from storage.made import a_call, a_fence, a_revocation, a_task, digest, proof_of
 
 # -- one decision
@@ -208,9 +208,9 @@ async def test_what_spoils_a_group_is_charged_as_if_each_had_come_alone(storage)
     assert (await storage.session(task.task_id)).calls == 10
 
 
-async def test_a_state_that_cannot_be_read_refuses_its_own_task_alone(storage):
+async def test_a_state_that_cannot_be_read_refuses_its_own_task_alone(storage, backend):
     sane, broken = a_task(), a_task()
-    await storage.decide_in_session(a_call(broken), a_step(broken, judge=lambda view: Verdict(None, Unreadable())))
+    await spoil(backend, broken)
     results = await asyncio.gather(
         *(storage.decide_in_session(a_call(task), a_step(task)) for task in (sane, broken, sane)),
         return_exceptions=True,

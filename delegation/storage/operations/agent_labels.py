@@ -32,6 +32,9 @@ class AgentLabels:
         self._labels: dict[str, dict[str, int]] = {}
         self._unwritten: dict[tuple[str, str], int] = {}
 
+    def __len__(self) -> int:
+        return len(self._labels)
+
     def forget(self) -> None:
         """Forget what was read, and what sticks and was not written."""
         self._labels.clear()

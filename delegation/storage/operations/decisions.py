@@ -50,6 +50,7 @@ def _earlier(transaction: Transaction, proof: ProofUse | None) -> CallRecord | N
 class Decide(InsertOperation["CallRecord"]):
     """See `Storage.decide`."""
 
+    leaves_known: ClassVar[bool] = True
     call: CallRecord
     proof: ProofUse | None
     fence: Fence | None
@@ -78,6 +79,7 @@ class DecideInSession(InsertOperation[Decided]):
     """See `Storage.decide_in_session`."""
 
     lock: ClassVar[Lock] = Lock.SHARED
+    leaves_known: ClassVar[bool] = True
     call: CallRecord
     step: SessionStep
     proof: ProofUse | None

@@ -174,12 +174,19 @@ class Transaction(ABC):
         self._newer.clear()
         self.sessions.forget()
 
+    def go_on(self) -> None:
+        """Go on in the next transaction, where everything is as this one has left it: nobody else has written."""
+        self._newer.clear()
+        self.sessions.go_on()
+
 
 class Operation(ABC, Generic[T]):
     """One write; atomic by itself."""
 
     lock: ClassVar[Lock] = Lock.NONE
     """What it needs besides what its fence does."""
+    leaves_known: ClassVar[bool] = False
+    """Whether its transaction knows, after it, what it has changed: marks not at all, states by `sessions` alone."""
 
     @property
     def brief(self) -> bool:

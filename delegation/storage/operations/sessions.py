@@ -7,7 +7,7 @@ in `task_states`, `task_usage`, `approvals_in_task`, `agent_histories` and `agen
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from delegation.core.hearsay import sticking
 from delegation.core.labels import PUBLIC
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from delegation.storage.operations.operation import Transaction
+
+
+_KNOWN: Final = 8192
+"""States, sums and agents that are known on."""
 
 
 class Wanted(NamedTuple):
@@ -68,6 +72,14 @@ class Sessions:
         self._read.clear()
         for subject in (self.states, self.histories, self.usage, self.labels, self.approvals):
             subject.forget()
+
+    def go_on(self) -> None:
+        """Forget what may be too much to keep, or is for one transaction; states, sums and labels are known on."""
+        self._read.clear()
+        self.histories.forget()
+        self.approvals.forget()
+        if len(self.states) + len(self.usage) + len(self.labels) > _KNOWN:
+            self.forget()
 
     def open(self, wanted: Iterable[Wanted]) -> None:
         """Lock and read all of it: states in the order of their keys, agents' histories in theirs, then the rest."""

@@ -72,6 +72,9 @@ class TaskStates:
         self._transaction = transaction
         self._states: dict[bytes, TaskState] = {}
 
+    def __len__(self) -> int:
+        return len(self._states)
+
     def __contains__(self, task_id: object) -> bool:
         return task_id in self._states
 

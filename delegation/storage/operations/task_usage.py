@@ -56,6 +56,9 @@ class TaskUsage:
         self._transaction = transaction
         self.forget()
 
+    def __len__(self) -> int:
+        return len(self._used)
+
     def forget(self) -> None:
         """Forget what was read, and what was used and not written."""
         self._used: dict[_Key, str] = {}

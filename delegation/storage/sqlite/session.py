@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from delegation.storage.operations.group import GroupTransaction, each_alone, together
 from delegation.storage.sqlite.connection import BUSY_SECONDS, RETRY_S, is_busy, unavailable
@@ -94,12 +94,26 @@ def _in_sizes(rows: list[Row]) -> Iterator[list[Row]]:
         yield some
 
 
+class _Known(NamedTuple):
+    """A transaction that was committed, and knows what it has left behind.
+
+    Attributes:
+        version: changes when another connection writes.
+        transaction: the transaction.
+    """
+
+    version: int
+    transaction: SqliteTransaction
+
+
 class SqliteSession:
     """Runs groups of operations on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._entered = False
+        self._begun: _Known | None = None
+        self._known: _Known | None = None  # what the next transaction may go on with
         self._apart: Sequence[Operation[Any]] | None = None  # what has shown that it cannot be written together
         connection.execute("PRAGMA busy_timeout=0")  # on the event loop nobody waits; elsewhere `_begin` does
 
@@ -118,7 +132,7 @@ class SqliteSession:
             return self._undone(error, len(operations))
         finally:
             self._apart = None
-        self._entered = True
+        self._enters(operations)
         return results
 
     def enter_at_once(self, operations: Sequence[Operation[Any]]) -> list[object] | None:
@@ -132,7 +146,7 @@ class SqliteSession:
         except Exception as error:  # noqa: BLE001 - as above
             undone = self._undone(error, len(operations))
             return None if is_busy(error) else undone
-        self._entered = True
+        self._enters(operations)
         return results
 
     def commit(self, results: Sequence[object]) -> Sequence[object]:
@@ -144,7 +158,13 @@ class SqliteSession:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             return self._undone(error, len(results))
+        self._known = self._begun
         return results
+
+    def _enters(self, operations: Sequence[Operation[Any]]) -> None:
+        self._entered = True
+        if not all(operation.leaves_known for operation in operations):
+            self._begun = None
 
     def _undone(self, error: Exception, count: int) -> list[object]:
         """Nothing of the group is in; the next one may find the disk or the lock free again."""
@@ -166,4 +186,15 @@ class SqliteSession:
                     raise
                 time.sleep(RETRY_S)
             else:
-                return SqliteTransaction(self._connection)
+                return self._transaction()
+
+    def _transaction(self) -> SqliteTransaction:
+        """Give the transaction that was begun. It has the lock: from now on nobody else makes what is known untrue."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        known, self._known = self._known, None
+        if known is not None and known.version == version:
+            known.transaction.go_on()
+            self._begun = known
+        else:
+            self._begun = _Known(version, SqliteTransaction(self._connection))
+        return self._begun.transaction
