@@ -108,10 +108,24 @@ async def test_what_was_undone_is_not_known(new_path, how):
         assert connection.execute("SELECT used FROM usage").fetchall() == [("100",)]
 
 
+@pytest.mark.parametrize("kind", ["an outcome", "a purge"])
+async def test_after_writes_of_another_kind_everything_is_read_anew(new_path, kind):
+    with closing(connect(await new_path("a.db"), writes=True)) as connection:
+        session, task = SqliteSession(connection), a_task()
+        decision = decides(task)
+        written(session, decision)
+        assert session._known is not None
+        outcome = ReportOutcome(an_outcome(decision.call))
+        written(session, decides(task), outcome if kind == "an outcome" else PurgeExpired(NOW_MS, 100))
+        assert session._known is None
+        written(session, decides(task))
+        assert session._known is not None
+
+
 async def test_what_is_known_has_an_end(new_path):
     with closing(connect(await new_path("a.db"), writes=True)) as connection:
         session = SqliteSession(connection)
-        for _ in range(_KNOWN // 64 + 2):
+        for _ in range(_KNOWN // 64 + 9):
             tasks = [a_task() for _ in range(64)]
             written(session, *(decides(task) for task in tasks))
             sessions = session._known.transaction.sessions
