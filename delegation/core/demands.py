@@ -21,6 +21,9 @@ from delegation.errors import Malformed, Reason, refusal
 CALLS: Final = ""
 """In place of an argument's name, where calls are counted: no argument has it."""
 
+_TOOLS: Final = 16
+"""Of each chain, whose conditions are found once; for further ones they are found with each call."""
+
 _KEYS: Final = 4096
 """Keys of sums that are remembered."""
 
@@ -86,7 +89,8 @@ def asked_by(chain: VerifiedChain, audience: str, tool: str) -> tuple[Asked, ...
         asked = tuple(
             each for index, signed in enumerate(chain.links) for each in _asked(signed, index, audience, tool)
         )
-        if pair in chain.leaf.scope.by_pair:  # what is not permitted leaves no trace: there is no end of it
+        # What is not permitted leaves no trace: there is no end of it.
+        if len(chain.asked) < _TOOLS and pair in chain.leaf.scope.by_pair:
             chain.asked[pair] = asked
     return asked
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import sqlite3
+import weakref
 from contextlib import closing
 
 import pytest
 
+from delegation.core.session import Happened, TaskSession
 from delegation.errors import Reason, StorageError
 from delegation.storage.operations.calls import ReportOutcome
 from delegation.storage.operations.decisions import Decide, DecideInSession
 from delegation.storage.operations.registry import PurgeExpired
-from delegation.storage.operations.sessions import _KNOWN
+from delegation.storage.operations.sessions import _CHARACTERS, _KNOWN
+from delegation.storage.sessions import Verdict
 from delegation.storage.sqlite import SqliteStorage
 from delegation.storage.sqlite.connection import connect
 from delegation.storage.sqlite.session import SqliteSession
@@ -131,6 +135,51 @@ async def test_what_is_known_has_an_end(new_path):
             sessions = session._known.transaction.sessions
             assert len(sessions.states) + len(sessions.usage) + len(sessions.labels) <= _KNOWN + 3 * 64
         assert len(sessions._read) <= 64
+
+
+async def test_large_states_have_it_sooner(new_path):
+    with closing(connect(await new_path("a.db"), writes=True)) as connection:
+        session, most = SqliteSession(connection), 0
+        tools = {f"files.{number}-{'x' * 400}": Happened(1, 1, 1) for number in range(400)}
+        full = TaskSession(tools=tools, calls=1)
+        each = len(full.text())
+        for _ in range(2 * _CHARACTERS // each // 4):
+            tasks = [a_task() for _ in range(4)]
+            written(session, *(decides(task, judge=lambda view: Verdict(None, full)) for task in tasks))
+            most = max(most, len(session._known.transaction.sessions.states))
+        assert 8 < most <= _CHARACTERS // each + 4
+
+
+class Watched(TaskSession):
+    """One that can be seen to be gone."""
+
+
+@pytest.mark.parametrize("how", ["an outcome", "another connection", "rolled back", "not committed"])
+async def test_what_is_let_go_of_does_not_wait_for_a_collection(new_path, how):
+    path = await new_path("a.db")
+    with closing(connect(path, writes=True)) as connection, closing(sqlite3.connect(path)) as other:
+        session, task = SqliteSession(connection), a_task()
+        decision = decides(task, judge=lambda view: Verdict(None, Watched(version=view.session.version + 1)))
+        gc.disable()
+        try:
+            written(session, decision)
+            known = weakref.ref(session._known.transaction.sessions.states[task.task_id].session)
+            assert known() is not None
+            if how == "an outcome":
+                written(session, ReportOutcome(an_outcome(decision.call)))
+            elif how == "another connection":
+                with other:
+                    other.execute("UPDATE horizons SET until_ms = until_ms + 1")
+                written(session, decides(a_task()))
+            elif how == "rolled back":
+                assert session.enter_at_once([DecideInSession(decision.call, a_step(task), None, None)]) is None
+            else:
+                results = session.enter([decides(a_task())])
+                connection.execute("ROLLBACK")
+                session.commit(results)
+            assert known() is None
+        finally:
+            gc.enable()
 
 
 TABLES = "sessions", "usage", "agent_labels", "calls", "outcomes", "proofs", "feed_head", "horizons"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _KNOWN: Final = 8192
 """States, sums and agents that are known on."""
+_CHARACTERS: Final = 4 * 1024 * 1024
+"""Of the states among them; as values they take several times as much."""
 
 
 class Wanted(NamedTuple):
@@ -78,7 +80,7 @@ class Sessions:
         self._read.clear()
         self.histories.forget()
         self.approvals.forget()
-        if len(self.states) + len(self.usage) + len(self.labels) > _KNOWN:
+        if self.states.characters > _CHARACTERS or len(self.states) + len(self.usage) + len(self.labels) > _KNOWN:
             self.forget()
 
     def open(self, wanted: Iterable[Wanted]) -> None:

@@ -39,6 +39,10 @@ _KEEP: Final = tuple(
 )
 
 
+_READ: Final = "", 0
+"""In place of a text that is not needed any more."""
+
+
 @dataclass(slots=True)
 class TaskState:
     """One task's. Its text is read when it is needed: one that cannot be read is the trouble of its own decisions."""
@@ -52,12 +56,12 @@ class TaskState:
     def session(self) -> TaskSession:
         """What has happened in the task. Raises `StorageError` if it cannot be read."""
         if self.read is None:
-            self.read = stored_session(*self.stored)
+            self.read, self.stored = stored_session(*self.stored), _READ
         return self.read
 
     def change(self, session: TaskSession) -> None:
         """Put another session in its place."""
-        self.read, self.changed = session, True
+        self.read, self.stored, self.changed = session, _READ, True
 
     def decided(self, session: TaskSession) -> None:
         """Put the session after a permitted call in its place; whoever judged need not have counted the change."""
@@ -66,11 +70,16 @@ class TaskState:
 
 
 class TaskStates:
-    """What is known, in one transaction, of the states of tasks."""
+    """What is known, in one transaction, of the states of tasks.
+
+    Attributes:
+        characters: of all texts that were read and written since it was forgotten.
+    """
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._states: dict[bytes, TaskState] = {}
+        self.characters = 0
 
     def __len__(self) -> int:
         return len(self._states)
@@ -87,6 +96,7 @@ class TaskStates:
     def forget(self) -> None:
         """Forget what was read, and what was changed and not written."""
         self._states.clear()
+        self.characters = 0
 
     def open(self, begun: Mapping[bytes, int], others: Collection[bytes]) -> None:
         """Lock and read states.
@@ -131,10 +141,12 @@ class TaskStates:
             rows = [
                 (task_id, state.session.text(), state.session.version, state.expires_ms) for task_id, state in changed
             ]
+            self.characters += sum(len(text) for _, text, _, _ in rows)
             self._transaction.insert(_SET_STATE, rows)
         for _, state in changed:
             state.changed = False
 
     def _take(self, rows: Iterable[Row]) -> None:
         for task_id, text, version, expires_ms in rows:
+            self.characters += len(text)
             self._states[bytes(task_id)] = TaskState((text, version), expires_ms)

@@ -164,7 +164,7 @@ class SqliteSession:
     def _enters(self, operations: Sequence[Operation[Any]]) -> None:
         self._entered = True
         if not all(operation.leaves_known for operation in operations):
-            self._begun = None
+            self._forget()
 
     def _undone(self, error: Exception, count: int) -> list[object]:
         """Nothing of the group is in; the next one may find the disk or the lock free again."""
@@ -173,6 +173,7 @@ class SqliteSession:
 
     def _roll_back(self) -> None:
         """Undo what was written. The database may have done so by itself."""
+        self._forget()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -191,10 +192,16 @@ class SqliteSession:
     def _transaction(self) -> SqliteTransaction:
         """Give the transaction that was begun. It has the lock: from now on nobody else makes what is known untrue."""
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        known, self._known = self._known, None
-        if known is not None and known.version == version:
-            known.transaction.go_on()
-            self._begun = known
+        self._begun, self._known = self._known, None
+        if self._begun is not None and self._begun.version == version:
+            self._begun.transaction.go_on()
         else:
+            self._forget()
             self._begun = _Known(version, SqliteTransaction(self._connection))
         return self._begun.transaction
+
+    def _forget(self) -> None:
+        """Let go of what the transaction knows. It is part of a cycle: all of that would wait for a collection."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.transaction.forget()

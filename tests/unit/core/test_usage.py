@@ -227,3 +227,14 @@ def test_a_tool_that_is_not_permitted_leaves_nothing_behind():
     for number in range(50):
         assert demands_of(made, audience="billing", tool=f"no such tool {number}", arguments={}) == ()
     assert not made.asked
+
+
+def test_of_many_tools_some_are_remembered_and_all_are_asked():
+    scope = Scope(*(any_call("billing", f"refund{number:02}", budget("amount", 100)) for number in range(40)))
+    made = verify(chain("root -> planner", scopes=[scope]).token)
+    for _ in range(2):
+        for number in range(40):
+            found = demands_of(made, audience="billing", tool=f"refund{number:02}", arguments={"amount": number})
+            assert [demand.amount for demand in found] == [str(number)] * len(found)
+            assert found
+    assert len(made.asked) == 16
