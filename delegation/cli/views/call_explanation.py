@@ -12,11 +12,14 @@ from rich.text import Text
 
 from delegation.cli.hops import Hop
 from delegation.cli.untrusted_text import visible
+from delegation.cli.views.approval import state_words
 from delegation.cli.views.call_lines import mark, mark_of, refused_words, tool_name
 from delegation.cli.views.chain_tree import print_fields
 from delegation.cli.views.reasons import meaning
 from delegation.cli.views.times import moment, relative
 from delegation.cli.views.tree import Line, wrapped
+from delegation.core.approval import ApprovalLevel
+from delegation.core.approval_request import ApprovalRequest
 from delegation.core.kept_arguments import KeptArguments
 from delegation.core.lineage import RecordedCall
 from delegation.core.observation import Observation
@@ -60,8 +63,10 @@ def verdicts(call: RecordedCall, hops: Sequence[Hop]) -> list[HopVerdict]:
     return [_verdict(call, hop) for hop in hops]
 
 
-def print_explanation(console: Console, call: RecordedCall, hops: Sequence[Hop], now_ms: int) -> None:
-    """Print why a call was decided as it was."""
+def print_explanation(
+    console: Console, call: RecordedCall, hops: Sequence[Hop], now_ms: int, request: ApprovalRequest | None = None
+) -> None:
+    """Print why a call was decided as it was; with the request for approval behind it, if there is one."""
     symbol, style = mark_of(call)
     words = "allowed" if call.refusal is None else f"refused: {refused_words(call, call.refusal)}"
     if call.observed:
@@ -73,7 +78,7 @@ def print_explanation(console: Console, call: RecordedCall, hops: Sequence[Hop],
         text.append(f"  {visible(each.words, limit=_MOST_CHARACTERS)}", "quiet")
         for part in wrapped(console, Line(text, hang=6), console.width):
             console.print(part, soft_wrap=True)
-    print_fields(console, _facts(call, now_ms))
+    print_fields(console, _facts(call, now_ms) + (_consent(request) if request else []))
 
 
 def plain_verdicts(found: Sequence[HopVerdict]) -> list[dict[str, Any]]:
@@ -142,6 +147,18 @@ def _facts(call: RecordedCall, now_ms: int) -> list[tuple[str, Text]]:
     if call.impacts:
         said = ", ".join(f"{name} {amount}" for name, amount in call.impacts)
         facts.append(("declared", Text(visible(said, limit=_MOST_CHARACTERS))))
+    return facts
+
+
+def _consent(request: ApprovalRequest) -> list[tuple[str, Text]]:
+    """Say who has answered the request behind a call, and when."""
+    facts = [("consent", Text(f"request {request.request_id.hex()}, {state_words(request)}"))]
+    for answer in request.answers:
+        who = Text(visible(answer.approver), "agent")
+        how = " with a key of their own" if answer.level is ApprovalLevel.SIGNED else ""
+        why = f": {visible(answer.justification, limit=_MOST_CHARACTERS)}" if answer.justification else ""
+        who.append(f"{how}, {moment(answer.answered_at_ms)}{why}", "")
+        facts.append(("approved" if answer.approve else "refused", Text.assemble("by ", who)))
     return facts
 
 
