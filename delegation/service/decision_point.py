@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import structlog
 
+from delegation import telemetry
 from delegation.policy.port import Denial, Permit, PolicyQuestion, RemotePolicy, Verdict
 from delegation.service.one_at_a_time import Key, OneAtATime
 from delegation.service.waiting_room import TooManyOfOneError, WaitingRoom
 from delegation.storage.refused_writes import AskFirstError
+from delegation.telemetry import names
 
 TIMES: Final = 3
 """So often is one call asked about, at most."""
@@ -46,6 +49,9 @@ MOVED: Final = f"what is known of the task changed {TIMES} times while the decis
 
 SLOW: Final = "the decision point has not decided in time"
 
+_GIVEN_UP, _NO_DECISION = "given_up", "no_decision"
+"""Why there is no answer, in metrics: whoever asked waits no longer; or there was none that counts."""
+
 _LOG: Final = structlog.get_logger("delegation")
 
 T = TypeVar("T")
@@ -71,7 +77,13 @@ class DecisionPoint:
     async def ask(self, question: PolicyQuestion) -> Verdict:
         """Have it decide; a failure is a `Denial`. Whoever asks has a place."""
         async with self._turns:
-            verdict = await self.policy.ask(question)
+            began, without = time.monotonic(), _GIVEN_UP
+            try:
+                verdict = await self.policy.ask(question)
+                without = _NO_DECISION if isinstance(verdict, Denial) and verdict.failed else ""
+            finally:
+                attributes = {names.ERROR_TYPE: without} if without else {}
+                telemetry.measure(names.DECISION_POINT_DURATION, time.monotonic() - began, attributes)
         self._tell(verdict)
         return verdict
 

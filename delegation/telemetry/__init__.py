@@ -190,7 +190,7 @@ def measure(name: str, seconds: float, attributes: Attributes) -> None:
     """Record how long something took, if anything listens.
 
     Args:
-        name: `names.RPC_DURATION` or `names.WRITE_DURATION`.
+        name: `names.RPC_DURATION`, `names.WRITE_DURATION` or `names.DECISION_POINT_DURATION`.
         seconds: how long.
         attributes: by names of `names`.
     """

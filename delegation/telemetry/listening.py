@@ -18,6 +18,7 @@ _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 
 _DURATIONS: Final = {
     names.DECISION_DURATION: "How long a decision took",
+    names.DECISION_POINT_DURATION: "How long the decision point took for an answer, or was waited for",
     names.RPC_DURATION: "How long an RPC took",
     names.WRITE_DURATION: "From handing a write to the database to knowing it durable",
 }

@@ -51,6 +51,7 @@ REFUSED: Final = "refused"
 # Metrics.
 DECISIONS: Final = "delegation.decisions"
 DECISION_DURATION: Final = "delegation.decision.duration"
+DECISION_POINT_DURATION: Final = "delegation.decision_point.duration"
 BREAK_GLASS_CALLS: Final = "delegation.break_glass.calls"
 UNKNOWN_CHAINS: Final = "delegation.chains.unknown"
 TOOL_DIFFERENCES: Final = "delegation.tools.differences"

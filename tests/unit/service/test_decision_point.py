@@ -20,6 +20,7 @@ from delegation.service.decision_point import (
     UnansweredError,
     asked_first,
 )
+from delegation.telemetry import names
 from support.policies import question
 
 
@@ -238,3 +239,18 @@ async def test_of_a_scope_no_more_is_asked_once_something_is_refused():
     assert len(point.asked) < 20
     assert await DecisionPoint(point).refusals(scope[1:]) == []
     assert await DecisionPoint(point).refusals([]) == []
+
+
+async def test_a_question_that_nobody_waits_for_any_more_is_timed_as_given_up(monkeypatch):
+    measured = []
+    monkeypatch.setattr(
+        decision_point.telemetry, "measure", lambda name, _, attributes: measured.append((name, attributes))
+    )
+    point = Point()
+    point.go.clear()
+    asking = asyncio.create_task(DecisionPoint(point).ask(ONE))
+    await point.has_come.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert measured == [(names.DECISION_POINT_DURATION, {names.ERROR_TYPE: "given_up"})]
