@@ -79,8 +79,9 @@ def test_an_issuers_ca_that_is_none_is_found(taking_tokens, provider, tmp_path):
 def with_workload_api(tmp_path):
     """Give the configuration of a service whose SVID is the Workload API's."""
 
-    def config(**given):
-        spiffe = {"workload_api": f"unix:{tmp_path}/api.sock", "start_timeout_ms": 500, "trust_domains": [PARTNER]}
+    def config(start_timeout_ms=20_000, **given):
+        api = f"unix:{tmp_path}/api.sock"
+        spiffe = {"workload_api": api, "start_timeout_ms": start_timeout_ms, "trust_domains": [PARTNER]}
         return dev_config(tmp_path / "state", spiffe=spiffe, **given)
 
     return config
@@ -110,7 +111,7 @@ def test_an_svid_that_should_have_been_renewed_by_now_is_found(with_workload_api
 
 
 def test_a_workload_api_that_is_not_there_is_found(with_workload_api):
-    found = of("workload_api", with_workload_api())
+    found = of("workload_api", with_workload_api(start_timeout_ms=500))
     assert (found.level, "gave no SVID within 0.5 s" in found.found) == (Level.PROBLEM, True)
     assert found.advice.startswith("start its agent")
 
