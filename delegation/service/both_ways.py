@@ -40,9 +40,7 @@ def verdict_on(
         consented: tells whether everything is there that is demanded.
         undeclared: what the catalogue says of the tool alone, where the tool declares more.
     """
-    first, *others = both_ways(question, undeclared)
-    verdict = ask(policy, first, consented)
-    return reduce(stricter, (ask(policy, each, consented) for each in others), verdict) if others else verdict
+    return reduce(stricter, (ask(policy, each, consented) for each in both_ways(question, undeclared)))
 
 
 def both_ways(question: PolicyQuestion, undeclared: CatalogueTool | None = None) -> tuple[PolicyQuestion, ...]:
