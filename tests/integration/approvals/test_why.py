@@ -7,8 +7,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from delegation.cli import consent
 from delegation.cli.program import program
 from delegation.errors import PermissionDenied, Reason
+from delegation.storage.approvals import REQUESTS_OF_A_TASK
 from support.approvals import ANN, BEN, EVE, PATH, PLANNER, WORKER
 from support.server import spiffe_id
 
@@ -55,6 +57,21 @@ def test_a_call_that_lacks_consent_names_the_request_that_waits_for_just_that_ca
     assert "still needed" in told
     assert "\x1b" not in told
     assert f"refused   by {spiffe_id(ANN)}, " in told
+
+
+def test_of_several_requests_about_one_call_it_is_the_newest(world, why):
+    task = world.task(world.needs(ANN))
+    before = world.ask(task)
+    world.client(PLANNER).approvals.withdraw(before.request_id)
+    request = world.ask(task)
+    decided = world.decide(task)
+    told = why(decided.call_id)
+    assert request.request_id.hex() in told
+    assert before.request_id.hex() not in told
+
+
+def test_all_requests_that_a_task_opens_are_looked_through():
+    assert consent._MOST >= REQUESTS_OF_A_TASK
 
 
 def test_other_calls_name_none(world, why):
